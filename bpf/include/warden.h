@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The contract between the BPF programs, warden-load and the TypeScript services.
+ *
+ * Every struct that crosses the line stands here and nowhere else. Widths are explicit, padding is
+ * named, and bpf/test compares each offset with the TypeScript decoder from BTF. A change of any of
+ * them changes WD_LAYOUT_VERSION.
+ *
+ * Rings carry records. A record is identified by (boot id, ring map id, position in the ring); the
+ * position is the one of the record's ring header: unique, gapless, growing.
+ */
+#ifndef WARDEN_H
+#define WARDEN_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define WD_LAYOUT_VERSION 1
+
+#define WD_COMM_LEN 16
+#define WD_NAME_LEN 16
+#define WD_DIGEST_LEN 32
+#define WD_PATH_MAX 512	       /* executable path, see struct wd_act */
+#define WD_PATH_DEPTH 24       /* components walked before a path counts as truncated */
+#define WD_CGROUP_MAX 256
+#define WD_CGROUP_DEPTH 12
+#define WD_TEXT_MAX 256	       /* string that the call named, see struct wd_act */
+
+#define WD_MAX_LOADERS 256
+#define WD_MAX_SUBJECTS 65536
+#define WD_MAX_GRANTS 64
+#define WD_MAX_COUNTERS 16384  /* by map; beyond them a bucket per (subject, command) */
+#define WD_MAX_BUCKETS 1024
+#define WD_NO_ID 0xffffffffU   /* an unset uid, auid or session */
+
+/* Rings, in the order of their worth: only bulk is ever shed. */
+enum wd_ring {
+	WD_RING_DENY = 0,      /* denials, would-denials, tampering */
+	WD_RING_OBJECT = 1,    /* loads, maps made, attaches, links, pins, fds by id */
+	WD_RING_BULK = 2,      /* everything else, unknown commands too */
+	WD_RINGS = 3,
+};
+
+enum wd_record_kind {
+	WD_RECORD_ACT = 1,
+};
+
+enum wd_subject_kind {
+	WD_SUBJECT_AUID = 1,
+	WD_SUBJECT_LOADER = 2,
+	WD_SUBJECT_UID = 3,
+};
+
+/* The kernel's key for a principal on this host. */
+struct wd_subject {
+	__u32 kind;	       /* enum wd_subject_kind */
+	__u32 id;
+};
+
+enum wd_tier {
+	WD_TIER_DENIED = 0,
+	WD_TIER_QUARANTINED = 1,
+	WD_TIER_RESTRICTED = 2,
+	WD_TIER_STANDARD = 3,
+	WD_TIER_TRUSTED = 4,
+};
+
+/* Value of the subjects map, written by the enforcer only. Absent means the default tier. */
+struct wd_subject_state {
+	__u32 tier;	       /* enum wd_tier */
+	__u32 pad;
+	__u64 revision;	       /* offset in bpf.tiers of the record that set it */
+};
+
+enum wd_decision {
+	WD_ALLOW = 0,
+	WD_DENY = 1,
+	WD_WOULD_DENY = 2,
+};
+
+/* The rule that decided; 0 when nothing was refused. */
+enum wd_rule {
+	WD_RULE_NONE = 0,
+	WD_RULE_TIER_COMMAND = 1,
+	WD_RULE_TIER_PROG_TYPE = 2,
+	WD_RULE_TIER_MAP_TYPE = 3,
+	WD_RULE_LOADER_COMMAND = 4,
+	WD_RULE_LOADER_PROG_TYPE = 5,
+	WD_RULE_LOADER_MAP_TYPE = 6,
+};
+
+/* A grant as bit masks; bit n of `commands` is command n, and so on. Numbers >= 64 are refused. */
+struct wd_grant {
+	__u64 commands;
+	__u64 prog_types;
+	__u64 map_types;
+};
+
+#define WD_POLICY_HALVES 2     /* policy is written into the half that is not in use */
+
+/* One half of a policy's scalars; the grants map holds WD_MAX_GRANTS entries a half. */
+struct wd_policy_half {
+	__u32 tier_grant[5];   /* index into this half's grants, by tier */
+	__u32 default_tier;
+	__u32 unknown_grant;   /* of loaders without a label */
+	__u32 pad;
+	__u64 bulk_rate;       /* records per second a subject may send while bulk is over half full */
+	__u8 hash[WD_DIGEST_LEN]; /* of the policy, as its compiler said */
+};
+
+/* Constants of one load, in the config map (one entry, written by warden-load only). */
+struct wd_config {
+	__u32 layout_version;
+	__u32 mode;	       /* enum wd_mode */
+	__u32 generation;      /* programs of any other generation do nothing: D20 */
+	__u32 half;	       /* of the policy in force: flipped last */
+	__u32 baseline;	       /* enum wd_baseline, while the baseline iterator runs */
+	__u32 pad;
+	__u8 build[WD_DIGEST_LEN]; /* SHA-256 of the object that the active programs came from */
+	struct wd_policy_half policy[WD_POLICY_HALVES];
+};
+
+enum wd_baseline {
+	WD_BASELINE_OFF = 0,
+	WD_BASELINE_FIRST = 1, /* label, and let auids that are set already count */
+	WD_BASELINE_FRESH = 2, /* adopted: label only for loaders that are new in the policy */
+};
+
+enum wd_mode {
+	WD_MODE_AUDIT = 1,
+	WD_MODE_SIGNAL = 2,
+	WD_MODE_FMOD_RET = 3,
+	WD_MODE_LSM = 4,
+};
+
+enum wd_loader_kind {
+	WD_LOADER_AGENT = 1,   /* may act as a principal */
+	WD_LOADER_TOOL = 2,    /* never acts as a principal */
+	WD_LOADER_LOGIN = 3,   /* an auid that it writes counts */
+	WD_LOADER_RUNTIME = 4, /* passes `via` to what it starts (later) */
+};
+
+/* Key of the loaders map: the inode that warden-load found at the path the policy names. */
+struct wd_exe_key {
+	__u64 inode;
+	__u32 device;	       /* the kernel's dev_t: major << 20 | minor */
+	__u32 generation;
+};
+
+struct wd_loader_half {
+	__u32 index;	       /* the compiled policy's loader number, from 1; 0: not in this half */
+	__u32 kind;	       /* enum wd_loader_kind */
+	__u32 grant;	       /* index into this half's grants */
+	__u32 fresh;	       /* 1: the policy before did not have it */
+};
+
+/* Value of the loaders map. */
+struct wd_loader {
+	struct wd_loader_half half[WD_POLICY_HALVES];
+};
+
+enum wd_role {
+	WD_ROLE_NONE = 0,
+	WD_ROLE_LOAD = 1,
+	WD_ROLE_SERVICE = 2,
+};
+
+/*
+ * Identity of a task, in task storage (the tasks map; warden-load writes a role by pidfd). Only
+ * tasks that need one have one: of a listed loader, with a role, or with an auid that counts.
+ */
+struct wd_task {
+	__u32 role;	       /* enum wd_role: inherited, kept across exec */
+	__u32 label;	       /* enum wd_label: how `exe` was taken */
+	struct wd_exe_key exe;
+	__u32 vouched_auid;    /* plus 1; 0: none */
+	__u32 base_auid;       /* plus 1: the auid it had when a login label began; not vouched for */
+};
+
+/* Where the executable's file lives: what S07 needs, from the kernel's own objects. */
+enum wd_exe_flag {
+	WD_EXE_MEMFD = 1 << 0,
+	WD_EXE_DELETED = 1 << 1,    /* link count 0 */
+	WD_EXE_TMPFS = 1 << 2,	    /* tmpfs or ramfs that is not a memfd */
+	WD_EXE_OVERLAY_UPPER = 1 << 3,
+	WD_EXE_PATH_TRUNCATED = 1 << 4,
+	WD_EXE_NONE = 1 << 5,	    /* no executable: a kernel thread */
+	WD_EXE_OVERLAY = 1 << 6,
+	WD_EXE_CHANGED = 1 << 7,    /* exe is what was executed; the path is what /proc shows now */
+};
+
+/* How the loader's identity was taken. */
+enum wd_label {
+	WD_LABEL_CALL = 0,	    /* read at the call: the task needed no label. It can be a lie */
+	WD_LABEL_EXEC = 1,	    /* taken at exec */
+	WD_LABEL_BASELINE = 2,	    /* was there before we were */
+};
+
+enum wd_act_flag {
+	WD_ACT_COMPAT = 1 << 0,	     /* int 0x80 */
+	WD_ACT_AUID_COUNTS = 1 << 1, /* written under a login loader, or baseline */
+	WD_ACT_AUID_CLAIMED = 1 << 2,/* set, but by somebody else */
+	WD_ACT_NO_RESULT = 1 << 3,   /* the task went away inside the call: result unknown */
+	WD_ACT_ATTR_UNREADABLE = 1 << 4, /* user memory of the attributes could not be read */
+	WD_ACT_USERNS = 1 << 5,	     /* not in the initial user namespace */
+	WD_ACT_CAP_SYS_ADMIN = 1 << 6, /* effective, in the initial user namespace */
+	WD_ACT_CAP_BPF = 1 << 7,
+	WD_ACT_COUNTER_FIRST = 1 << 8, /* first use of a counter: the counter holds this call too */
+	WD_ACT_CANARY = 1 << 9,
+	WD_ACT_COUNTER_FULL = 1 << 10, /* counter table was full: counted per subject and command */
+	WD_ACT_LATE = 1 << 11,	     /* first seen at its end: begun before us, or refused by seccomp */
+	WD_ACT_REFUSED = 1 << 12,    /* in a counter's key: the decision was not WD_ALLOW */
+};
+
+enum wd_object_kind {
+	WD_OBJECT_NONE = 0,
+	WD_OBJECT_PROG = 1,
+	WD_OBJECT_MAP = 2,
+	WD_OBJECT_LINK = 3,
+	WD_OBJECT_BTF = 4,
+};
+
+/* Begins every record. */
+struct wd_record {
+	__u32 size;	       /* bytes of the whole record, tail included */
+	__u16 kind;	       /* enum wd_record_kind */
+	__u16 layout;	       /* WD_LAYOUT_VERSION */
+	__u64 boot_ns;	       /* CLOCK_BOOTTIME at the act's begin */
+	__u64 lost;	       /* of this record's ring, cumulative, when the record was sent */
+};
+
+/* What user memory said about a program or map: racy, so never more than a claim. */
+struct wd_claim {
+	__u32 valid;	       /* 1: the rest was read */
+	__u32 type;	       /* prog_type or map_type */
+	__u32 attach_type;     /* expected_attach_type or attach_type */
+	__u32 insn_cnt;	       /* PROG_LOAD */
+	__u32 id;	       /* *_BY_ID: the id asked for; GET_NEXT_ID: start id */
+	__u32 flags;	       /* prog_flags or map_flags */
+	char name[WD_NAME_LEN];
+};
+
+/* The kernel's own object behind the fd that the call returned or, if it returns none, used. */
+struct wd_object {
+	__u32 kind;	       /* enum wd_object_kind */
+	__u32 id;
+	__u32 type;	       /* prog, map or link type */
+	__u32 attach_type;
+	__u32 insn_cnt;	       /* programs: before the verifier's patches are not known; prog->len */
+	__u32 target_id;       /* links: the program's id */
+	__u64 tag;	       /* programs, as the kernel prints it, big-endian bytes */
+	char name[WD_NAME_LEN];
+	__u8 digest[WD_DIGEST_LEN]; /* programs, SHA-256 where the kernel has one, else zero */
+	__u32 gpl;	       /* programs: gpl_compatible */
+	__u32 has_digest;
+};
+
+/*
+ * One use of BPF. Followed by `path_len` bytes of executable path and `cgroup_len` bytes of cgroup
+ * path, each a run of NUL-terminated names from the leaf to the root ("bpftool\0sbin\0usr\0"). What
+ * is left of `size` after them is the string that the call named in user memory (OBJ_PIN, OBJ_GET:
+ * the pin's path; RAW_TRACEPOINT_OPEN: the tracepoint), with its NUL: a claim.
+ */
+struct wd_act {
+	struct wd_record head;
+	struct wd_subject subject;
+	__s64 result;	       /* return value of the call; -errno when it failed */
+	__u64 cgroup_id;
+	__u64 duration_ns;
+	struct wd_exe_key exe;
+	__u32 command;	       /* as passed, less BPF_COMMON_ATTRS */
+	__u32 attr_size;
+	__u32 pid;	       /* of the thread group, initial pid namespace */
+	__u32 tid;
+	__u32 ppid;
+	__u32 uid;	       /* real uid, initial user namespace */
+	__u32 euid;
+	__u32 auid;	       /* WD_NO_ID when unset */
+	__u32 session;	       /* audit session id, WD_NO_ID when unset */
+	__u32 userns;	       /* inode number of the user namespace */
+	__u32 mntns;
+	__u32 flags;	       /* enum wd_act_flag */
+	__u32 loader;	       /* index, 0 when unknown */
+	__u32 exe_flags;       /* enum wd_exe_flag */
+	__u32 exe_uid;	       /* owner of the executable's inode */
+	__u16 label;	       /* enum wd_label */
+	__u16 decision;	       /* enum wd_decision */
+	__u16 rule;	       /* enum wd_rule */
+	__u16 tier;	       /* of the subject at the call */
+	__u16 path_len;
+	__u16 cgroup_len;
+	char comm[WD_COMM_LEN];
+	struct wd_claim claim;
+	struct wd_object object;
+};
+
+/*
+ * Data-plane commands are counted: the first of a key is sent as a record, the rest only counted.
+ * Values only grow; the collector stores differences.
+ */
+struct wd_counter_key {
+	struct wd_subject subject;
+	struct wd_exe_key exe;	/* zero when the table was full */
+	__u32 map_id;		/* 0 when it could not be told, or the table was full */
+	__u32 command;
+	__s32 result_class;	/* 0 for success, else -errno */
+	__u32 flags;		/* WD_ACT_AUID_COUNTS | WD_ACT_AUID_CLAIMED | WD_ACT_COMPAT | WD_ACT_COUNTER_FULL |
+				   WD_ACT_REFUSED */
+};
+
+struct wd_counter {
+	__u64 calls;
+	__u64 last_boot_ns;
+	__u32 pid;		/* of the first caller */
+	__u32 uid;
+	__u32 auid;
+	__u32 loader;
+	char comm[WD_COMM_LEN];	/* of the first caller */
+};
+
+/* Per-ring counts, in the stats map, which services can only read. */
+struct wd_ring_stats {
+	__u64 attempted;
+	__u64 delivered;
+	__u64 lost;
+	__u64 throttled;	/* part of lost: refused by the subject's token bucket */
+};
+
+enum wd_error_site {
+	WD_ERR_TASK_STORAGE = 0,
+	WD_ERR_COUNTER_FULL = 1,
+	WD_ERR_READ_KERNEL = 2,
+	WD_ERR_STALE_OPEN = 3,	/* a call's end was not seen: sent at the task's next call or exit */
+	WD_ERR_LATE = 4,	/* a call's begin was not seen: WD_ACT_LATE */
+	WD_ERR_SITES = 8,
+};
+
+/*
+ * The stats map: one entry. Every act ends in exactly one of two ways, so with no call in flight
+ *
+ *	acts - open == counted + sum of rings[].attempted
+ *	rings[r].attempted == rings[r].delivered + rings[r].lost, and throttled <= lost
+ *
+ * A canary is an own act, never an act, and makes no record. A record with WD_ACT_COUNTER_FIRST is
+ * attempted, not counted, though its counter holds the call as well: the sum over all counters of
+ * `calls` is `counted` plus those records, whether delivered or lost.
+ */
+struct wd_stats {
+	struct wd_ring_stats rings[WD_RINGS];
+	__u64 acts;		/* bpf(2) calls by anybody but us, counted at their begin */
+	__u64 own_acts;		/* by our own services: counted, not recorded */
+	__u64 counted;		/* data-plane calls that went to a counter and made no record */
+	__u64 open;		/* calls begun and not yet ended */
+	__u64 canaries;
+	__u64 errors[WD_ERR_SITES];
+};
+
+/* The command number of warden-load's canary call: no kernel knows it. */
+#define WD_CANARY_COMMAND 51786
+
+enum wd_judged {
+	WD_JUDGED_PROG_TYPE = 1 << 0, /* `prog_type` is to be judged */
+	WD_JUDGED_MAP_TYPE = 1 << 1,
+};
+
+/* Input and output of the decision, and the context of the `decide` program under a test run. */
+struct wd_decide_case {
+	__u32 command;
+	__u32 judged;	       /* enum wd_judged */
+	__u32 prog_type;
+	__u32 map_type;
+	struct wd_grant tier;
+	struct wd_grant loader;
+	__u32 rule;	       /* out: enum wd_rule */
+	__u32 pad;
+};
+
+/* Context of the `resolve` program: which inode an fd of the caller is, as the kernel keys it. */
+struct wd_resolve {
+	__u32 fd;
+	__u32 learn;	       /* enum wd_object_kind: the fd is one of these, remember the kind */
+	__s32 error;	       /* out: 0 or -EBADF */
+	__u32 pad;
+	struct wd_exe_key exe; /* out */
+};
+
+/*
+ * What the iterators write, one after another; read by opening the pinned iterator.
+ * `owner` fields are not there: who made an object comes from the log.
+ */
+struct wd_inventory {
+	__u32 kind;	       /* enum wd_object_kind */
+	__u32 id;
+	__u32 type;
+	__u32 attach_type;
+	__u32 target_id;       /* links: program id */
+	__u32 insn_cnt;
+	__u64 load_boot_ns;    /* programs: when loaded, CLOCK_BOOTTIME; else 0 */
+	__u64 tag;
+	__u32 uid;	       /* programs: of the loading user as the kernel recorded it, else WD_NO_ID */
+	__u32 max_entries;     /* maps */
+	__u32 key_size;	       /* maps */
+	__u32 value_size;      /* maps */
+	char name[WD_NAME_LEN];
+	__u8 digest[WD_DIGEST_LEN];
+	__u32 has_digest;
+	__u32 ours;	       /* 1: made by warden-load */
+};
+
+#endif /* WARDEN_H */

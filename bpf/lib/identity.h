@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Who acts: the executable by its label, the loader it is in the policy, the login uid if it counts,
+ * and from these the subject and its tier.
+ *
+ * An unset loginuid may be written by any process, so one counts only if it was written while the
+ * task carried the label of a `login` loader. We look at each fork, exec and bpf call of such a task;
+ * an auid that it had when the label began does not count by that.
+ *
+ * Fail closed: a task without a label is of no loader, whatever /proc says its executable is.
+ */
+#ifndef WARDEN_IDENTITY_H
+#define WARDEN_IDENTITY_H
+
+#include "exe.h"
+#include "maps.h"
+
+struct wd_who {
+	struct wd_subject subject;
+	struct wd_exe_key exe;
+	__u32 loader;
+	__u32 kind;
+	__u32 grant;
+	__u32 tier;
+	__u32 auid;
+	__u32 flags;	       /* enum wd_act_flag */
+	__u32 exe_flags;       /* enum wd_exe_flag */
+	__u32 label;
+};
+
+static __always_inline struct wd_loader_half *wd_loader_of(const struct wd_exe_key *exe,
+							    __u32 half)
+{
+	struct wd_loader *loader = bpf_map_lookup_elem(&loaders, exe);
+
+	if (!loader || half >= WD_POLICY_HALVES || !loader->half[half].index)
+		return NULL;
+	return &loader->half[half];
+}
+
+static __always_inline __u32 wd_auid(struct task_struct *task)
+{
+	if (!bpf_core_field_exists(task->loginuid))
+		return WD_NO_ID;
+	return task->loginuid.val;
+}
+
+static __always_inline struct file *wd_exe_file(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, mm, exe_file);
+}
+
+/* Lets the task's auid count from now on, if a login loader has written it. */
+static __always_inline void wd_vouch(struct task_struct *task, struct wd_task *store, __u32 half)
+{
+	struct wd_loader_half *loader;
+	__u32 auid = wd_auid(task);
+
+	if (auid == WD_NO_ID || store->vouched_auid == auid + 1 || store->base_auid == auid + 1)
+		return;
+	loader = wd_loader_of(&store->exe, half);
+	if (loader && loader->kind == WD_LOADER_LOGIN)
+		store->vouched_auid = auid + 1;
+}
+
+static __always_inline void wd_identify_exe(struct task_struct *task, struct wd_task *store,
+					    struct wd_who *who)
+{
+	struct file *file = wd_exe_file(task);
+
+	if (file)
+		wd_exe_key(file, &who->exe);
+	if (!store || store->label == WD_LABEL_CALL)
+		return;
+	if (!wd_same_exe(&who->exe, &store->exe))
+		who->exe_flags |= WD_EXE_CHANGED;
+	who->exe = store->exe;
+	who->label = store->label;
+}
+
+static __always_inline void wd_identify_auid(struct task_struct *task, struct wd_task *store,
+					     __u32 half, struct wd_who *who)
+{
+	who->auid = wd_auid(task);
+	if (who->auid == WD_NO_ID)
+		return;
+	if (store)
+		wd_vouch(task, store, half);
+	if (store && store->vouched_auid == who->auid + 1)
+		who->flags |= WD_ACT_AUID_COUNTS;
+	else
+		who->flags |= WD_ACT_AUID_CLAIMED;
+}
+
+static __always_inline void wd_choose_subject(struct task_struct *task, struct wd_who *who)
+{
+	if (who->flags & WD_ACT_AUID_COUNTS) {
+		who->subject.kind = WD_SUBJECT_AUID;
+		who->subject.id = who->auid;
+		return;
+	}
+	if (who->kind == WD_LOADER_AGENT) {
+		who->subject.kind = WD_SUBJECT_LOADER;
+		who->subject.id = who->loader;
+		return;
+	}
+	who->subject.kind = WD_SUBJECT_UID;
+	who->subject.id = BPF_CORE_READ(task, cred, uid.val);
+}
+
+/* Fills a zeroed `who`. */
+static __always_inline void wd_identify(struct task_struct *task, struct wd_task *store,
+					const struct wd_policy_half *policy, __u32 half,
+					struct wd_who *who)
+{
+	struct wd_loader_half *loader = NULL;
+	struct wd_subject_state *lowered;
+
+	wd_identify_exe(task, store, who);
+	if (who->label != WD_LABEL_CALL)
+		loader = wd_loader_of(&who->exe, half);
+	who->loader = loader ? loader->index : 0;
+	who->kind = loader ? loader->kind : 0;
+	who->grant = loader ? loader->grant : policy->unknown_grant;
+	wd_identify_auid(task, store, half, who);
+	wd_choose_subject(task, who);
+	lowered = bpf_map_lookup_elem(&subjects, &who->subject);
+	who->tier = lowered ? lowered->tier : policy->default_tier;
+	if (who->tier > WD_TIER_TRUSTED)
+		who->tier = WD_TIER_DENIED;
+}
+
+/* A task without any of these needs no storage, and its children none. */
+static __always_inline bool wd_needs_storage(const struct wd_task *store)
+{
+	return store->role != WD_ROLE_NONE || store->vouched_auid != 0;
+}
+
+static __always_inline struct wd_task *wd_make_storage(struct task_struct *task,
+						       struct wd_task *value)
+{
+	struct wd_task *store;
+
+	store = bpf_task_storage_get(&tasks, task, value, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!store)
+		wd_count_error(WD_ERR_TASK_STORAGE);
+	return store;
+}
+
+static __always_inline void wd_on_fork(struct task_struct *parent, struct task_struct *child,
+				       __u32 half)
+{
+	struct wd_task *store = bpf_task_storage_get(&tasks, parent, 0, 0);
+
+	if (!store)
+		return;
+	wd_vouch(parent, store, half);
+	wd_make_storage(child, store);
+}
+
+static __always_inline void wd_on_exec(struct task_struct *task, struct file *file, __u32 half)
+{
+	struct wd_task *store = bpf_task_storage_get(&tasks, task, 0, 0);
+	struct wd_loader_half *loader;
+	struct wd_exe_key exe = {};
+	__u32 auid = wd_auid(task);
+
+	wd_exe_key(file, &exe);
+	loader = wd_loader_of(&exe, half);
+	if (store)
+		wd_vouch(task, store, half);
+	if (!loader && !store)
+		return;
+	if (!loader && !wd_needs_storage(store)) {
+		bpf_task_storage_delete(&tasks, task);
+		return;
+	}
+	if (!store)
+		store = wd_make_storage(task, NULL);
+	if (!store)
+		return;
+	store->exe = exe;
+	store->label = WD_LABEL_EXEC;
+	store->base_auid = store->vouched_auid == auid + 1 ? 0 : auid + 1;
+}
+
+/* A task that was there before us: label and auid are taken on trust, and marked so. */
+static __always_inline void wd_on_baseline(struct task_struct *task, __u32 mode, __u32 half)
+{
+	struct wd_task *store = bpf_task_storage_get(&tasks, task, 0, 0);
+	struct file *file = wd_exe_file(task);
+	struct wd_loader_half *loader;
+	struct wd_exe_key exe = {};
+	__u32 auid = wd_auid(task);
+
+	if (!file || (mode == WD_BASELINE_FRESH && store))
+		return;
+	wd_exe_key(file, &exe);
+	loader = wd_loader_of(&exe, half);
+	if (mode == WD_BASELINE_FRESH && !(loader && loader->fresh))
+		return;
+	if (!loader && auid == WD_NO_ID)
+		return;
+	if (!store)
+		store = wd_make_storage(task, NULL);
+	if (!store)
+		return;
+	if (mode == WD_BASELINE_FIRST)
+		store->vouched_auid = auid + 1;
+	if (store->label != WD_LABEL_CALL)
+		return;
+	store->exe = exe;
+	store->label = WD_LABEL_BASELINE;
+}
+
+#endif /* WARDEN_IDENTITY_H */

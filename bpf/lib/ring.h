@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Sending a record, and counting what could not be sent. A record is complete before it is sent
+ * (bpf_ringbuf_output, not reserve), so that a preempted writer can't stall the ring.
+ *
+ * Fail open: a full ring loses a record, is counted, and never changes what a call may do.
+ */
+#ifndef WARDEN_RING_H
+#define WARDEN_RING_H
+
+#include "maps.h"
+
+#define WD_WAKE_EVERY_NS 20000000ULL
+#define WD_SECOND_NS 1000000000ULL
+
+/* Bulk wakes its reader at most every 20 ms; the reader looks again 25 ms after each wake. */
+static __always_inline __u64 wd_bulk_wake(void)
+{
+	struct wd_state *own_state = wd_state();
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (!own_state || now - own_state->bulk_woken_ns < WD_WAKE_EVERY_NS)
+		return BPF_RB_NO_WAKEUP;
+	own_state->bulk_woken_ns = now;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+static __always_inline long wd_output(__u32 ring, void *record, __u32 size)
+{
+	switch (ring) {
+	case WD_RING_DENY:
+		return bpf_ringbuf_output(&ring_deny, record, size, BPF_RB_FORCE_WAKEUP);
+	case WD_RING_OBJECT:
+		return bpf_ringbuf_output(&ring_object, record, size, BPF_RB_FORCE_WAKEUP);
+	default:
+		return bpf_ringbuf_output(&ring_bulk, record, size, wd_bulk_wake());
+	}
+}
+
+/*
+ * The token bucket: while bulk is over half full, a subject may send `rate` records a second, so
+ * that one who makes noise can't push the others' records out.
+ */
+static __always_inline bool wd_throttled(const struct wd_subject *subject, __u64 rate)
+{
+	__u64 now, size = bpf_ringbuf_query(&ring_bulk, BPF_RB_RING_SIZE);
+	struct wd_window *window, fresh = {};
+
+	if (bpf_ringbuf_query(&ring_bulk, BPF_RB_AVAIL_DATA) * 2 <= size)
+		return false;
+	now = bpf_ktime_get_boot_ns();
+	window = bpf_map_lookup_elem(&windows, subject);
+	if (window && now - window->begin_ns < WD_SECOND_NS)
+		return __sync_fetch_and_add(&window->sent, 1) >= rate;
+	fresh.begin_ns = now;
+	fresh.sent = 1;
+	bpf_map_update_elem(&windows, subject, &fresh, BPF_ANY);
+	return rate == 0;
+}
+
+static __always_inline struct wd_ring_stats *wd_ring_stats(__u32 ring)
+{
+	struct wd_stats *all = wd_stats();
+
+	return all && ring < WD_RINGS ? &all->rings[ring] : NULL;
+}
+
+/* A record that was never built counts too. */
+static __always_inline void wd_count_lost(__u32 ring)
+{
+	struct wd_ring_stats *counts = wd_ring_stats(ring);
+
+	if (!counts)
+		return;
+	wd_add(&counts->attempted, 1);
+	wd_add(&counts->lost, 1);
+}
+
+/* Sends `act` and its tail, `size` bytes in all, on `ring`. */
+static __always_inline void wd_send(__u32 ring, struct wd_act *act, __u32 size, __u64 bulk_rate)
+{
+	struct wd_ring_stats *counts = wd_ring_stats(ring);
+
+	if (!counts)
+		return;
+	wd_add(&counts->attempted, 1);
+	if (ring == WD_RING_BULK && wd_throttled(&act->subject, bulk_rate)) {
+		wd_add(&counts->throttled, 1);
+		wd_add(&counts->lost, 1);
+		return;
+	}
+	act->head.size = size;
+	act->head.kind = WD_RECORD_ACT;
+	act->head.layout = WD_LAYOUT_VERSION;
+	act->head.lost = counts->lost;
+	if (wd_output(ring, act, size))
+		wd_add(&counts->lost, 1);
+	else
+		wd_add(&counts->delivered, 1);
+}
+
+#endif /* WARDEN_RING_H */

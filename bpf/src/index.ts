@@ -1,0 +1,23 @@
+export { BpfError, type BpfErrorCode } from './errors.ts';
+export { decodeInventory, type LiveObject, readIterator } from './inventory.ts';
+export { LAYOUT_VERSION, NO_ID, STRUCTS, type Struct } from './layout.ts';
+export {
+  CountersMap,
+  type KernelCounter,
+  type KernelStats,
+  type RingCounts,
+  StatsMap,
+  type SubjectEntry,
+  SubjectsMap,
+} from './maps.ts';
+export { type Native, native } from './native.ts';
+export {
+  ACT_FLAGS,
+  decodeAct,
+  EXE_PLACES,
+  type ExeIdentity,
+  type KernelAct,
+  type KernelClaim,
+  type KernelObject,
+} from './record.ts';
+export { Ring, type RingRecord } from './ring.ts';

@@ -1,0 +1,178 @@
+/**
+ * `bpf/include/warden.h` as TypeScript sees it. Offsets follow from the C rules for the declared
+ * widths; `test/kernel/layout.test.ts` compares each with the compiler's own (BTF).
+ */
+type Scalar = 'u8' | 'u16' | 'u32' | 'u64' | 's32' | 's64';
+type Field = Scalar | Struct | readonly [Scalar | Struct, number];
+
+export interface Struct {
+  readonly name: string;
+  readonly size: number;
+  readonly align: number;
+  readonly offset: Readonly<Record<string, number>>;
+}
+
+const WIDTHS: Readonly<Record<Scalar, number>> = { u8: 1, u16: 2, u32: 4, u64: 8, s32: 4, s64: 8 };
+
+function measure(field: Field): { size: number; align: number } {
+  if (typeof field === 'string') return { size: WIDTHS[field], align: WIDTHS[field] };
+  if ('size' in field) return { size: field.size, align: field.align };
+  const [item, count] = field;
+  const one = measure(item);
+  return { size: one.size * count, align: one.align };
+}
+
+function struct<F extends Readonly<Record<string, Field>>>(
+  name: string,
+  fields: F,
+): Struct & { readonly offset: Readonly<Record<keyof F, number>> } {
+  const offset = {} as Record<keyof F, number>;
+  let at = 0;
+  let widest = 1;
+  for (const key of Object.keys(fields) as (keyof F & string)[]) {
+    const { size, align } = measure(fields[key] as Field);
+    at = Math.ceil(at / align) * align;
+    offset[key] = at;
+    at += size;
+    widest = Math.max(widest, align);
+  }
+  return { name, size: Math.ceil(at / widest) * widest, align: widest, offset };
+}
+
+export const LAYOUT_VERSION = 1;
+export const NO_ID = 0xffffffff;
+
+export const Subject = struct('wd_subject', { kind: 'u32', id: 'u32' });
+export const SubjectState = struct('wd_subject_state', {
+  tier: 'u32',
+  pad: 'u32',
+  revision: 'u64',
+});
+export const ExeKey = struct('wd_exe_key', { inode: 'u64', device: 'u32', generation: 'u32' });
+export const RecordHead = struct('wd_record', {
+  size: 'u32',
+  kind: 'u16',
+  layout: 'u16',
+  boot_ns: 'u64',
+  lost: 'u64',
+});
+export const Claim = struct('wd_claim', {
+  valid: 'u32',
+  type: 'u32',
+  attach_type: 'u32',
+  insn_cnt: 'u32',
+  id: 'u32',
+  flags: 'u32',
+  name: ['u8', 16],
+});
+export const BpfObject = struct('wd_object', {
+  kind: 'u32',
+  id: 'u32',
+  type: 'u32',
+  attach_type: 'u32',
+  insn_cnt: 'u32',
+  target_id: 'u32',
+  tag: 'u64',
+  name: ['u8', 16],
+  digest: ['u8', 32],
+  gpl: 'u32',
+  has_digest: 'u32',
+});
+export const Act = struct('wd_act', {
+  head: RecordHead,
+  subject: Subject,
+  result: 's64',
+  cgroup_id: 'u64',
+  duration_ns: 'u64',
+  exe: ExeKey,
+  command: 'u32',
+  attr_size: 'u32',
+  pid: 'u32',
+  tid: 'u32',
+  ppid: 'u32',
+  uid: 'u32',
+  euid: 'u32',
+  auid: 'u32',
+  session: 'u32',
+  userns: 'u32',
+  mntns: 'u32',
+  flags: 'u32',
+  loader: 'u32',
+  exe_flags: 'u32',
+  exe_uid: 'u32',
+  label: 'u16',
+  decision: 'u16',
+  rule: 'u16',
+  tier: 'u16',
+  path_len: 'u16',
+  cgroup_len: 'u16',
+  comm: ['u8', 16],
+  claim: Claim,
+  object: BpfObject,
+});
+export const CounterKey = struct('wd_counter_key', {
+  subject: Subject,
+  exe: ExeKey,
+  map_id: 'u32',
+  command: 'u32',
+  result_class: 's32',
+  flags: 'u32',
+});
+export const Counter = struct('wd_counter', {
+  calls: 'u64',
+  last_boot_ns: 'u64',
+  pid: 'u32',
+  uid: 'u32',
+  auid: 'u32',
+  loader: 'u32',
+  comm: ['u8', 16],
+});
+export const RingStats = struct('wd_ring_stats', {
+  attempted: 'u64',
+  delivered: 'u64',
+  lost: 'u64',
+  throttled: 'u64',
+});
+export const Stats = struct('wd_stats', {
+  rings: [RingStats, 3],
+  acts: 'u64',
+  own_acts: 'u64',
+  counted: 'u64',
+  open: 'u64',
+  canaries: 'u64',
+  errors: ['u64', 8],
+});
+export const Inventory = struct('wd_inventory', {
+  kind: 'u32',
+  id: 'u32',
+  type: 'u32',
+  attach_type: 'u32',
+  target_id: 'u32',
+  insn_cnt: 'u32',
+  load_boot_ns: 'u64',
+  tag: 'u64',
+  uid: 'u32',
+  max_entries: 'u32',
+  key_size: 'u32',
+  value_size: 'u32',
+  name: ['u8', 16],
+  digest: ['u8', 32],
+  has_digest: 'u32',
+  ours: 'u32',
+});
+
+/** Every struct that crosses the line, for the test that compares them with BTF. */
+export const STRUCTS: readonly Struct[] = [
+  Subject,
+  SubjectState,
+  ExeKey,
+  RecordHead,
+  Claim,
+  BpfObject,
+  Act,
+  CounterKey,
+  Counter,
+  RingStats,
+  Stats,
+  Inventory,
+];

@@ -1,0 +1,230 @@
+import { BpfError } from './errors.ts';
+import {
+  Act,
+  BpfObject,
+  Claim,
+  ExeKey,
+  LAYOUT_VERSION,
+  NO_ID,
+  RecordHead,
+  Subject,
+} from './layout.ts';
+
+/** Flags of `enum wd_act_flag`. */
+export const ACT_FLAGS = {
+  compat: 1,
+  auidCounts: 2,
+  auidClaimed: 4,
+  noResult: 8,
+  attrUnreadable: 16,
+  userns: 32,
+  capSysAdmin: 64,
+  capBpf: 128,
+  counterFirst: 256,
+  canary: 512,
+  counterFull: 1024,
+} as const;
+
+/** `enum wd_exe_flag`, by bit. */
+export const EXE_PLACES = [
+  'memfd',
+  'deleted',
+  'tmpfs',
+  'overlay_upper',
+  'path_truncated',
+  'none',
+  'overlay',
+] as const;
+
+export interface KernelClaim {
+  readonly type: number;
+  readonly attachType: number;
+  readonly insnCnt: number;
+  readonly id: number;
+  readonly flags: number;
+  readonly name: string;
+}
+
+/** `kind` 1 program, 2 map, 3 link, 4 BTF; `tag` and `digest` are hex. */
+export interface KernelObject {
+  readonly kind: number;
+  readonly id: number;
+  readonly type: number;
+  readonly attachType: number;
+  readonly insnCnt: number;
+  readonly targetId: number;
+  readonly tag: string;
+  readonly name: string;
+  readonly digest: string | null;
+  readonly gpl: boolean;
+}
+
+export interface ExeIdentity {
+  readonly inode: bigint;
+  readonly device: number;
+  readonly generation: number;
+}
+
+/** A `struct wd_act`, decoded; numbers are the kernel's. */
+export interface KernelAct {
+  readonly bootNs: bigint;
+  readonly lost: number;
+  readonly subject: { readonly kind: number; readonly id: number };
+  readonly result: number;
+  readonly cgroupId: bigint;
+  readonly durationNs: number;
+  readonly exe: ExeIdentity;
+  readonly command: number;
+  readonly attrSize: number;
+  readonly pid: number;
+  readonly tid: number;
+  readonly ppid: number;
+  readonly uid: number;
+  readonly euid: number;
+  readonly auid: number | null;
+  readonly session: number | null;
+  readonly userns: number;
+  readonly mntns: number;
+  readonly flags: number;
+  readonly loader: number;
+  readonly exeFlags: number;
+  readonly exeUid: number;
+  readonly label: number;
+  readonly decision: number;
+  readonly rule: number;
+  readonly tier: number;
+  readonly path: string;
+  readonly cgroup: string;
+  readonly comm: string;
+  readonly claim: KernelClaim | null;
+  readonly object: KernelObject | null;
+}
+
+const ACT_KIND = 1;
+const a = Act.offset;
+
+const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Bytes up to the first NUL as Latin-1 where they are no UTF-8, so that nothing is lost. */
+export function kernelText(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, end < 0 ? bytes.length : end);
+  const utf8 = text.toString('utf8');
+  return utf8.includes('\ufffd') ? text.toString('latin1') : utf8;
+}
+
+/** `"bpftool\0sbin\0usr\0"` as `/usr/sbin/bpftool`; empty for nothing. */
+function pathOf(bytes: Uint8Array): string {
+  const names: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const zero = bytes.indexOf(0, at);
+    const end = zero < 0 ? bytes.length : zero;
+    if (end > at) names.push(kernelText(bytes.subarray(at, end)));
+    at = end + 1;
+  }
+  return names.length === 0 ? '' : `/${names.reverse().join('/')}`;
+}
+
+const orNull = (id: number): number | null => (id === NO_ID ? null : id);
+
+export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+function claimAt(bytes: Uint8Array, at: number): KernelClaim | null {
+  const from = view(bytes);
+  const u32 = (field: number) => from.getUint32(at + field, true);
+  const c = Claim.offset;
+  if (u32(c.valid) !== 1) return null;
+  return {
+    type: u32(c.type),
+    attachType: u32(c.attach_type),
+    insnCnt: u32(c.insn_cnt),
+    id: u32(c.id),
+    flags: u32(c.flags),
+    name: kernelText(bytes.subarray(at + c.name, at + c.name + 16)),
+  };
+}
+
+function objectAt(bytes: Uint8Array, at: number): KernelObject | null {
+  const from = view(bytes);
+  const u32 = (field: number) => from.getUint32(at + field, true);
+  const o = BpfObject.offset;
+  if (u32(o.kind) === 0) return null;
+  return {
+    kind: u32(o.kind),
+    id: u32(o.id),
+    type: u32(o.type),
+    attachType: u32(o.attach_type),
+    insnCnt: u32(o.insn_cnt),
+    targetId: u32(o.target_id),
+    tag: hex(bytes.subarray(at + o.tag, at + o.tag + 8)),
+    name: kernelText(bytes.subarray(at + o.name, at + o.name + 16)),
+    digest: u32(o.has_digest) === 1 ? hex(bytes.subarray(at + o.digest, at + o.digest + 32)) : null,
+    gpl: u32(o.gpl) === 1,
+  };
+}
+
+function checkAct(bytes: Uint8Array, from: DataView): { pathLen: number; cgroupLen: number } {
+  if (bytes.length < Act.size) throw new BpfError('BAD_RECORD', `${bytes.length} bytes`);
+  const size = from.getUint32(RecordHead.offset.size, true);
+  const kind = from.getUint16(RecordHead.offset.kind, true);
+  const layout = from.getUint16(RecordHead.offset.layout, true);
+  if (kind !== ACT_KIND || layout !== LAYOUT_VERSION) {
+    throw new BpfError('BAD_RECORD', `kind ${kind}, layout ${layout}`);
+  }
+  const pathLen = from.getUint16(a.path_len, true);
+  const cgroupLen = from.getUint16(a.cgroup_len, true);
+  if (size > bytes.length || Act.size + pathLen + cgroupLen > size) {
+    throw new BpfError('BAD_RECORD', `size ${size}, tail ${pathLen} + ${cgroupLen}`);
+  }
+  return { pathLen, cgroupLen };
+}
+
+/** Decodes one ring record. Throws `BpfError` BAD_RECORD. */
+export function decodeAct(bytes: Uint8Array): KernelAct {
+  const from = view(bytes);
+  const { pathLen, cgroupLen } = checkAct(bytes, from);
+  const u32 = (field: number) => from.getUint32(field, true);
+  const u16 = (field: number) => from.getUint16(field, true);
+  const tail = Act.size;
+  return {
+    bootNs: from.getBigUint64(RecordHead.offset.boot_ns, true),
+    lost: Number(from.getBigUint64(RecordHead.offset.lost, true)),
+    subject: { kind: u32(a.subject + Subject.offset.kind), id: u32(a.subject + Subject.offset.id) },
+    result: Number(from.getBigInt64(a.result, true)),
+    cgroupId: from.getBigUint64(a.cgroup_id, true),
+    durationNs: Number(from.getBigUint64(a.duration_ns, true)),
+    exe: exeAt(from, a.exe),
+    command: u32(a.command),
+    attrSize: u32(a.attr_size),
+    pid: u32(a.pid),
+    tid: u32(a.tid),
+    ppid: u32(a.ppid),
+    uid: u32(a.uid),
+    euid: u32(a.euid),
+    auid: orNull(u32(a.auid)),
+    session: orNull(u32(a.session)),
+    userns: u32(a.userns),
+    mntns: u32(a.mntns),
+    flags: u32(a.flags),
+    loader: u32(a.loader),
+    exeFlags: u32(a.exe_flags),
+    exeUid: u32(a.exe_uid),
+    label: u16(a.label),
+    decision: u16(a.decision),
+    rule: u16(a.rule),
+    tier: u16(a.tier),
+    path: pathOf(bytes.subarray(tail, tail + pathLen)),
+    cgroup: pathOf(bytes.subarray(tail + pathLen, tail + pathLen + cgroupLen)) || '/',
+    comm: kernelText(bytes.subarray(a.comm, a.comm + 16)),
+    claim: claimAt(bytes, a.claim),
+    object: objectAt(bytes, a.object),
+  };
+}
+
+export function exeAt(from: DataView, at: number): ExeIdentity {
+  return {
+    inode: from.getBigUint64(at + ExeKey.offset.inode, true),
+    device: from.getUint32(at + ExeKey.offset.device, true),
+    generation: from.getUint32(at + ExeKey.offset.generation, true),
+  };
+}

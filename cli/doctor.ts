@@ -1,0 +1,181 @@
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import { BpfError, type KernelStats, StatsMap } from '#bpf';
+import { type Config, ConfigError, loadedState } from '#config';
+import { safeText } from '#event';
+import { EXIT } from './shared/exit.ts';
+import { LOADER } from './shared/launch.ts';
+import { configOf } from './shared/open.ts';
+import { loadPolicy } from './shared/policy-file.ts';
+import { type Probe, probeKernel } from './shared/probe.ts';
+
+/** ok: as it should be · note: true and worth knowing · bad: something does not work. */
+type Grade = 'ok' | 'note' | 'bad';
+
+interface Finding {
+  readonly topic: string;
+  readonly grade: Grade;
+  readonly text: string;
+  /** What to do about it; empty when there is nothing to do. */
+  readonly next: string;
+}
+
+const ok = (topic: string, text: string): Finding => ({ topic, grade: 'ok', text, next: '' });
+const note = (topic: string, text: string, next = ''): Finding => ({
+  topic,
+  grade: 'note',
+  text,
+  next,
+});
+const bad = (topic: string, text: string, next: string): Finding => ({
+  topic,
+  grade: 'bad',
+  text,
+  next,
+});
+
+function readable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function machine(): Finding[] {
+  const findings = [ok('node', process.version)];
+  findings.push(
+    readable('/sys/kernel/btf/vmlinux')
+      ? ok('btf', '/sys/kernel/btf/vmlinux')
+      : bad('btf', 'this kernel has none', 'boot a kernel built with CONFIG_DEBUG_INFO_BTF=y'),
+  );
+  findings.push(
+    existsSync(LOADER) ? ok('build', LOADER) : bad('build', 'not built', 'run npm start as root'),
+  );
+  if (process.getuid?.() !== 0) {
+    findings.push(note('root', 'not root: what needs root was not tried', 'sudo ./warden doctor'));
+  }
+  return findings;
+}
+
+function kernel(probe: Probe | null, reason: string): Finding[] {
+  if (probe === null) return [note('kernel', `not probed: ${reason}`, 'sudo ./warden doctor')];
+  const findings = [ok('kernel', probe.kernel)];
+  for (const hook of probe.hooks) {
+    const text = hook.ok ? hook.detail || 'works' : `${hook.errno ?? 'no'}: ${hook.detail}`;
+    findings.push(hook.ok ? ok(hook.name, text) : note(hook.name, text));
+  }
+  findings.push(ok('mode', probe.mode));
+  if (probe.available !== probe.mode) {
+    const text = `this kernel would allow ${probe.available}, but this build observes only`;
+    findings.push(note('mode', text));
+  }
+  return findings;
+}
+
+/** The honest list for mode `audit`. */
+const AUDIT_LIMITS: readonly Finding[] = [
+  note('denied', 'nothing: in mode audit every verdict is recorded and none is enforced'),
+  note('not seen', 'bpf(2) calls that SYSCALL programs make themselves (bpf_sys_bpf)'),
+  note('not seen', 'attaching outside bpf(2): perf ioctl, netlink, setsockopt, io_uring'),
+  note('not seen', 'helpers and kfuncs of a program, and its bytes before it is loaded'),
+  note('claimed', 'type, name and length of a program that did not load come from user memory'),
+  note('loader', 'known by inode from the path in the policy: no digest is taken at exec'),
+];
+
+function running(config: Config): Finding[] {
+  try {
+    const state = loadedState(config.runDir);
+    return [ok('loaded', `mode ${state.mode}, pins in ${join(config.runDir, 'bpf')}`)];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return [note('loaded', 'no: nothing is recorded now', 'sudo npm start')];
+  }
+}
+
+const RINGS = ['deny', 'object', 'bulk'];
+
+function counts(stats: KernelStats): Finding[] {
+  const findings = stats.rings.map((ring, index) => {
+    const { attempted, delivered, lost } = ring;
+    const text = `${attempted} records, ${delivered} delivered, ${lost} lost`;
+    const topic = `ring ${RINGS[index]}`;
+    return lost === 0 ? ok(topic, text) : note(topic, text, 'each loss is a LOSS event in the log');
+  });
+  findings.push(
+    ok('acts', `${stats.acts} by others, ${stats.ownActs} of our own, ${stats.counted} counted`),
+  );
+  const errors = stats.errors.reduce((sum, count) => sum + count, 0);
+  if (errors > 0) findings.push(note('helpers', `${errors} failed: ${stats.errors.join(' ')}`));
+  return findings;
+}
+
+function kernelCounts(config: Config): Finding[] {
+  try {
+    const stats = new StatsMap(join(config.runDir, 'bpf/stats'));
+    const findings = counts(stats.read());
+    stats.close();
+    return findings;
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error;
+    return [];
+  }
+}
+
+function log(config: Config): Finding[] {
+  if (!existsSync(config.database)) return [note('log', `${config.database}: none yet`)];
+  const { size } = statSync(config.database);
+  return [ok('log', `${config.database}, ${(size / 1024 / 1024).toFixed(1)} MiB`)];
+}
+
+function policy(config: Config): Finding[] {
+  const source = config.policyFile ?? 'built-in';
+  try {
+    const { policy: parsed } = loadPolicy(config);
+    return [ok('policy', `${source}: mode ${parsed.mode}, ${parsed.loaders.length} known loaders`)];
+  } catch (error) {
+    return [bad('policy', (error as Error).message, './warden policy check FILE')];
+  }
+}
+
+function print(findings: readonly Finding[]): void {
+  const marks = { ok: pc.green('ok'), note: pc.yellow('--'), bad: pc.red('!!') };
+  for (const { topic, grade, text, next } of findings) {
+    const tail = next === '' ? '' : pc.dim(` → ${next}`);
+    console.log(`${marks[grade]} ${topic.padEnd(18)} ${safeText(text)}${tail}`);
+  }
+}
+
+function doctor(options: { json?: boolean; state?: string; policy?: string }): void {
+  const config = configOf(options);
+  const { probe, reason } = probeKernel();
+  const findings = [
+    ...machine(),
+    ...kernel(probe, reason),
+    ...(probe === null || probe.mode === 'audit' ? AUDIT_LIMITS : []),
+    ...policy(config),
+    ...running(config),
+    ...kernelCounts(config),
+    ...log(config),
+  ];
+  const healthy = findings.every(({ grade }) => grade !== 'bad');
+  if (config.json) {
+    const mode = probe?.mode ?? null;
+    console.log(JSON.stringify({ schema: 'warden.doctor/1', ok: healthy, mode, findings, probe }));
+  } else print(findings);
+  process.exitCode = healthy ? EXIT.ok : EXIT.findings;
+}
+
+export function doctorVerb(program: Command): void {
+  program
+    .command('doctor')
+    .description('what this machine lets us see and deny, tried out, and whether all is well')
+    .option('--json', 'one object, as JSON (schema warden.doctor/1)')
+    .option('--policy <file>', 'policy in YAML (WARDEN_POLICY)')
+    .option('--state <dir>', 'directory of the log (WARDEN_STATE)')
+    .addHelpText('after', '\nExample:\n  $ sudo ./warden doctor\nExit code 1: something is wrong.')
+    .action(doctor);
+}

@@ -1,0 +1,71 @@
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '#config';
+import { safeText } from '#event';
+import { doctorVerb } from './doctor.ts';
+import { explainVerb } from './explain.ts';
+import { linksVerb } from './links.ts';
+import { mapsVerb } from './maps.ts';
+import { policyVerb } from './policy.ts';
+import { progsVerb } from './progs.ts';
+import { CliError, EXIT } from './shared/exit.ts';
+import { tailVerb } from './tail.ts';
+import { trustVerb } from './trust.ts';
+import { upVerb } from './up.ts';
+import { verifyVerb } from './verify.ts';
+
+function build(): Command {
+  const program = new Command('warden')
+    .description('Who uses BPF on this machine, how far they are trusted, and what they may do')
+    .exitOverride()
+    .showHelpAfterError('(warden --help lists the verbs)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ ./warden up                 record and show every use of BPF (as root)\n' +
+        '  $ ./warden trust              who is trusted how far\n' +
+        '  $ ./warden explain uid:0@$(hostname)\n',
+    );
+  for (const verb of [
+    upVerb,
+    tailVerb,
+    doctorVerb,
+    trustVerb,
+    explainVerb,
+    policyVerb,
+    progsVerb,
+    mapsVerb,
+    linksVerb,
+    verifyVerb,
+  ]) {
+    verb(program);
+  }
+  return program;
+}
+
+/** The one line that a failure prints, and its exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof CliError) {
+    process.stderr.write(`warden: ${error.message.split('\n').map(safeText).join('\n')}\n`);
+    return error.exitCode;
+  }
+  if (error instanceof ConfigError) {
+    process.stderr.write(`warden: ${safeText(error.message)}\n`);
+    return EXIT.config;
+  }
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT.ok;
+  process.stderr.write(
+    `warden: unexpected: ${safeText((error as Error).stack ?? String(error))}\n`,
+  );
+  return EXIT.software;
+}
+
+// A reader that ends early (head, less) is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.software);
+});
+
+try {
+  await build().parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = report(error);
+}

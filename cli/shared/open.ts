@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { type Config, type RawOptions, readConfig } from '#config';
+import { LogError } from '#log';
+import { openSqliteStore, type Store } from '#state';
+import { CliError, EXIT } from './exit.ts';
+
+/** Settings of a verb, from its options and the environment. */
+export function configOf(options: RawOptions): Config {
+  return readConfig(options, process.env);
+}
+
+/** The local log, to read beside a running instance or without one. Throws `CliError`. */
+export async function openLog(config: Config): Promise<Store> {
+  const { database } = config;
+  if (!existsSync(database)) {
+    const next = 'start with ./warden up, or name the directory with --state';
+    throw new CliError(EXIT.unavailable, `${database}: no log here: ${next}`);
+  }
+  try {
+    return await openSqliteStore(database, { readOnly: true });
+  } catch (error) {
+    if (!(error instanceof LogError)) throw error;
+    throw new CliError(EXIT.data, `${database}: ${error.message}`, { cause: error });
+  }
+}

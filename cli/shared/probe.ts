@@ -1,0 +1,31 @@
+import { spawnSync } from 'node:child_process';
+import { LOADER } from './launch.ts';
+
+/** One kernel hook as `warden-load probe` tried it. */
+export interface Hook {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly errno: string | null;
+  readonly detail: string;
+}
+
+export interface Probe {
+  readonly kernel: string;
+  readonly mode: string;
+  readonly available: string;
+  readonly hooks: readonly Hook[];
+}
+
+/** What this kernel allows, found by trying. Null with the reason where it can't be tried. */
+export function probeKernel(): { probe: Probe | null; reason: string } {
+  const { stdout, stderr, error, status } = spawnSync(LOADER, ['probe', '--json'], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  if (error !== undefined) return { probe: null, reason: error.message };
+  try {
+    return { probe: JSON.parse(stdout) as Probe, reason: '' };
+  } catch {
+    return { probe: null, reason: stderr.trim() || `exit code ${status}` };
+  }
+}

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { EventError, type HostName, hostName, type Mode } from '#event';
+
+/** A setting that can't be used. `message` says what, where and what to do. */
+export class ConfigError extends Error {
+  readonly code = 'BAD_CONFIG';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Options as the command line gives them; each has an environment variable. */
+export interface RawOptions {
+  readonly state?: string;
+  readonly policy?: string;
+  readonly json?: boolean;
+  readonly logLevel?: string;
+}
+
+export interface Config {
+  /** Directory of the local log and keys. */
+  readonly stateDir: string;
+  /** The local log. */
+  readonly database: string;
+  /** Directory of pins, lock and load report. */
+  readonly runDir: string;
+  readonly policyFile: string | null;
+  readonly json: boolean;
+  readonly logLevel: string;
+}
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function logLevel(value: string): string {
+  if (LEVELS.includes(value)) return value;
+  throw new ConfigError(
+    `log level ${JSON.stringify(value)}: expected one of ${LEVELS.join(', ')} (--log-level, WARDEN_LOG_LEVEL)`,
+  );
+}
+
+/** Settings from options, then environment, then defaults. Throws `ConfigError`. */
+export function readConfig(options: RawOptions, env: Environment): Config {
+  const stateDir = resolve(options.state ?? env.WARDEN_STATE ?? '/var/lib/warden');
+  const policy = options.policy ?? env.WARDEN_POLICY;
+  const runDir = env.WARDEN_RUN ?? '/run/warden';
+  if (!isAbsolute(runDir))
+    throw new ConfigError(`WARDEN_RUN ${runDir}: an absolute path is needed`);
+  return {
+    stateDir,
+    database: join(stateDir, 'warden.db'),
+    runDir,
+    policyFile: policy === undefined || policy === '' ? null : resolve(policy),
+    json: options.json ?? env.WARDEN_JSON === '1',
+    logLevel: logLevel(options.logLevel ?? env.WARDEN_LOG_LEVEL ?? 'info'),
+  };
+}
+
+/** This host's name in events: WARDEN_HOST, else the system's. Throws `ConfigError`. */
+export function hostIdentity(env: Environment): HostName {
+  const name = env.WARDEN_HOST ?? hostname();
+  try {
+    return hostName(name);
+  } catch (error) {
+    if (!(error instanceof EventError)) throw error;
+    throw new ConfigError(
+      `host name ${JSON.stringify(name)}: expected letters, digits, dots and dashes; set WARDEN_HOST`,
+      { cause: error },
+    );
+  }
+}
+
+/** What `warden-load load` left behind: `DIR/load.json`. */
+export interface LoadedState {
+  readonly bootId: string;
+  readonly mode: Mode;
+  readonly adopted: boolean;
+  readonly kernel: string;
+}
+
+const MODES = ['lsm', 'fmod_ret', 'signal', 'audit'];
+
+/** Throws `ConfigError` when the programs are not loaded, or the report can't be read. */
+export function loadedState(runDir: string): LoadedState {
+  const file = join(runDir, 'load.json');
+  let report: Record<string, unknown>;
+  try {
+    report = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const next =
+      code === 'ENOENT' ? 'nothing is loaded: start with ./warden up' : (error as Error).message;
+    throw new ConfigError(`${file}: ${next}`, { cause: error });
+  }
+  if (report.schema !== 'warden.load/1' || !MODES.includes(String(report.mode))) {
+    throw new ConfigError(`${file}: not a warden.load/1 report: load again`);
+  }
+  return {
+    bootId: String(report.boot_id),
+    mode: report.mode as Mode,
+    adopted: report.adopted === true,
+    kernel: String(report.kernel ?? ''),
+  };
+}

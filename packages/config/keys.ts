@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigError } from './config.ts';
+
+/** Keys of this host: `host` seals its frames, `control` the records that change a fold. */
+export interface Keys {
+  readonly host: Buffer;
+  readonly control: Buffer;
+}
+
+const KEY_BYTES = 32;
+
+/** Reads the keys of a state directory; makes them when `create`. Throws `ConfigError`. */
+export function openKeys(stateDir: string, options: { create: boolean }): Keys {
+  return {
+    host: openKey(join(stateDir, 'host.key'), options),
+    control: openKey(join(stateDir, 'control.key'), options),
+  };
+}
+
+function openKey(file: string, { create }: { create: boolean }): Buffer {
+  if (create) makeKey(file);
+  let key: Buffer;
+  try {
+    key = readFileSync(file);
+  } catch (error) {
+    throw new ConfigError(`${file}: ${(error as Error).message}`, { cause: error });
+  }
+  if (key.length !== KEY_BYTES) {
+    const found = `${key.length} bytes instead of ${KEY_BYTES}`;
+    throw new ConfigError(`${file}: ${found}: restore it, or move the state directory away`);
+  }
+  return key;
+}
+
+/** Makes a key unless there is one: `wx` lets one of two starts win. */
+function makeKey(file: string): void {
+  let fd: number;
+  try {
+    fd = openSync(file, 'wx', 0o600);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    throw new ConfigError(`${file}: ${message}`, { cause: error });
+  }
+  try {
+    writeSync(fd, randomBytes(KEY_BYTES));
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

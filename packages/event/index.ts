@@ -1,0 +1,17 @@
+export { decode, decodeTrusted, encode, HEADER_BYTES, type Records, schemaOf } from './codec.ts';
+export { crc64Avro } from './crc64.ts';
+export { EventError, type EventErrorCode } from './errors.ts';
+export * from './event.ts';
+export * from './ids.ts';
+export { type Display, type EventJson, eventJson, formatTime, MICRO, toJson } from './json.ts';
+export {
+  ATTACH_TYPES,
+  COMMANDS,
+  commandName,
+  errnoName,
+  LINK_TYPES,
+  MAP_TYPES,
+  PROGRAM_TYPES,
+  typeName,
+} from './names.ts';
+export { safeText } from './text.ts';

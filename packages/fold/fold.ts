@@ -1,0 +1,408 @@
+import { type FollowedEvent, follow, type Head } from '#chain';
+import {
+  type Control,
+  decode,
+  type Event,
+  EventError,
+  encode,
+  formatEventId,
+  type HostName,
+  type Incarnation,
+  type Lane,
+  lane as laneNumber,
+  type PrincipalKey,
+} from '#event';
+import type { LogRecord, Output } from '#log';
+import { hashPolicy, modelOf, parseCanonical } from '#policy';
+import type { StateChange, Store } from '#state';
+import {
+  decodeState,
+  defaultModel,
+  encodeState,
+  type FoldOutcome,
+  factsOf,
+  fold,
+  initialState,
+  type Model,
+  type TrustState,
+} from '#trust';
+import { dueKey } from './control.ts';
+import { type Opened, type OpenKeys, openRecord } from './records.ts';
+
+/** A record, or part of one, that was left out of the fold. */
+export interface Fault {
+  readonly offset: number;
+  readonly lane: number;
+  readonly code: string;
+  readonly why: string;
+}
+
+/** What one batch of records comes to: to be committed as one. */
+export interface Folded {
+  readonly outputs: Output[];
+  readonly state: StateChange[];
+  readonly faults: Fault[];
+  readonly dues: { readonly lane: Lane; readonly dueMs: number }[];
+  /** Ids of the control records that were read back. */
+  readonly controls: string[];
+  readonly events: number;
+}
+
+type StateReader = Pick<Store, 'get' | 'getMany'>;
+
+/** Where the fold of a partition stands: snapshots are taken at it. */
+export const FOLD_POSITION = 'enricher/bpf.events/0';
+
+const CACHE_MAX = 10_000;
+const POLICY = 'policy';
+
+/** The part of the state that one batch works on: read once, changed in memory, written once. */
+interface Working {
+  readonly trust: Map<string, TrustState | null>;
+  readonly before: Map<string, number | null>;
+  readonly lanes: Map<string, Lane>;
+  readonly marks: Map<string, { lane: Lane; key: string; head: Head | null; touched: boolean }>;
+  readonly result: Folded & { events: number };
+}
+
+/**
+ * The fold of `bpf.events`: records in, outputs and state changes out, no clock, no other input. The
+ * same records from the same state give the same bytes, wherever a batch begins and ends.
+ */
+export class Fold {
+  private readonly state: StateReader;
+  private readonly keys: OpenKeys;
+  private readonly models = new Map<string, Model>();
+  private readonly lanePolicy = new Map<Lane, { hash: string; policy: string } | null>();
+  private readonly cache = new Map<string, TrustState>();
+  private working: Working | null = null;
+
+  constructor({ state, keys }: { state: StateReader; keys: OpenKeys }) {
+    this.state = state;
+    this.keys = keys;
+  }
+
+  /** Hash of the policy that acts in a lane now, null before the first. */
+  async policyHash(lane: Lane): Promise<string | null> {
+    return (await this.loadPolicy(lane))?.hash ?? null;
+  }
+
+  private async loadPolicy(lane: Lane) {
+    const known = this.lanePolicy.get(lane);
+    if (known !== undefined) return known;
+    const stored = await this.state.get('control', lane, POLICY);
+    const policy = stored === null ? null : Buffer.from(stored).toString();
+    const entry = policy === null ? null : { hash: hashPolicy(parseCanonical(policy)), policy };
+    this.lanePolicy.set(lane, entry);
+    return entry;
+  }
+
+  /** The model that acts in a lane: its policy's, or the built-in one before any policy. */
+  private model(lane: Lane): Model {
+    const entry = this.lanePolicy.get(lane);
+    if (entry === undefined || entry === null) return defaultModel;
+    const known = this.models.get(entry.hash);
+    if (known !== undefined) return known;
+    const model = modelOf(parseCanonical(entry.policy));
+    this.models.set(entry.hash, model);
+    return model;
+  }
+
+  async apply(records: readonly LogRecord[]): Promise<Folded> {
+    const opened = records.map((record) => openRecord(record, this.keys));
+    const working: Working = {
+      trust: new Map(),
+      before: new Map(),
+      lanes: new Map(),
+      marks: new Map(),
+      result: { outputs: [], state: [], faults: [], dues: [], controls: [], events: 0 },
+    };
+    await this.load(opened, working);
+    for (const item of opened) {
+      if (item.kind === 'frame') this.applyFrame(item, working);
+      else if (item.kind === 'control') this.applyControl(item, working);
+      else this.fault(item.record, item.code, item.why, working);
+    }
+    this.writeState(working);
+    this.working = working;
+    return working.result;
+  }
+
+  /** The last `apply` was committed: its states are what the store has. */
+  committed(): void {
+    if (this.working === null) return;
+    if (this.cache.size > CACHE_MAX) this.cache.clear();
+    for (const [key, state] of this.working.trust) if (state !== null) this.cache.set(key, state);
+    this.working = null;
+  }
+
+  private fault(record: LogRecord, code: string, why: string, { result }: Working): void {
+    result.faults.push({ offset: record.offset, lane: record.lane, code, why });
+  }
+
+  private async load(opened: readonly Opened[], working: Working): Promise<void> {
+    const principals = new Map<Lane, Set<string>>();
+    for (const item of opened) {
+      if (item.kind === 'bad') continue;
+      const lane = laneNumber(item.kind === 'frame' ? item.frame.lane : item.control.lane);
+      await this.loadPolicy(lane);
+      if (item.kind === 'frame') await this.loadMark(item.frame, lane, working);
+      const wanted = principals.get(lane) ?? new Set();
+      for (const principal of principalsOf(item)) wanted.add(principal);
+      principals.set(lane, wanted);
+    }
+    for (const [lane, wanted] of principals) await this.loadTrust(lane, [...wanted], working);
+  }
+
+  private async loadMark(
+    frame: { host: string; incarnation: string },
+    lane: Lane,
+    { marks }: Working,
+  ): Promise<void> {
+    const key = `${frame.host}/${frame.incarnation}`;
+    const id = `${lane}/${key}`;
+    if (marks.has(id)) return;
+    const stored = await this.state.get('mark', lane, key);
+    marks.set(id, { lane, key, head: stored === null ? null : parseMark(stored), touched: false });
+  }
+
+  private async loadTrust(lane: Lane, wanted: string[], working: Working): Promise<void> {
+    const missing: string[] = [];
+    for (const principal of wanted) {
+      const cached = this.cache.get(principal);
+      working.lanes.set(principal, lane);
+      if (cached === undefined) missing.push(principal);
+      else this.begin(principal, cached, working);
+    }
+    const stored = await this.state.getMany('trust', lane, missing);
+    for (const [index, principal] of missing.entries()) {
+      const bytes = stored[index] ?? null;
+      this.begin(principal, bytes === null ? null : decodeState(bytes), working);
+    }
+  }
+
+  private begin(principal: string, state: TrustState | null, working: Working): void {
+    working.trust.set(principal, state);
+    working.before.set(principal, state?.dueMs ?? null);
+  }
+
+  private applyFrame(item: Extract<Opened, { kind: 'frame' }>, working: Working): void {
+    const { frame, record } = item;
+    const mark = working.marks.get(`${frame.lane}/${frame.host}/${frame.incarnation}`);
+    if (mark === undefined) return;
+    const followed = follow(mark.head, frame);
+    for (const { code, message } of followed.faults) this.fault(record, code, message, working);
+    for (const entry of followed.accepted) this.applyEvent(item, entry, working);
+    if (followed.head !== mark.head) {
+      mark.head = followed.head;
+      mark.touched = true;
+    }
+  }
+
+  private applyEvent(
+    { frame, record }: Extract<Opened, { kind: 'frame' }>,
+    entry: FollowedEvent,
+    working: Working,
+  ): void {
+    let event: Event;
+    try {
+      event = decode('Event', entry.bytes);
+    } catch (error) {
+      if (!(error instanceof EventError)) throw error;
+      this.fault(record, error.code, error.message, working);
+      return;
+    }
+    const { result } = working;
+    const lane = laneNumber(frame.lane);
+    const model = this.model(lane);
+    const id = eventIdOf(frame, entry.sequence);
+    const before = working.trust.get(event.principal) ?? initialState(event.principal, model);
+    const facts = factsOf(event, frame.host);
+    const { state, outcome } = fold(
+      before,
+      {
+        type: 'act',
+        eventId: id,
+        eventTimeMs: Math.floor(event.timeUs / 1000),
+        appendedMs: record.appendedMs,
+        host: frame.host,
+        facts,
+      },
+      model,
+    );
+    working.trust.set(event.principal, state);
+    result.events += 1;
+    result.outputs.push(enrichedOutput(frame, entry, event, outcome));
+    if (outcome.signals.length > 0) {
+      result.outputs.push(signalOutput(lane, event, id, outcome, JSON.stringify(facts)));
+    }
+    if (outcome.tierChanged) {
+      const cause = { id, timeUs: event.timeUs };
+      result.outputs.push(tierOutput(lane, event.principal, state, outcome, model, cause));
+    }
+  }
+
+  private applyControl(item: Extract<Opened, { kind: 'control' }>, working: Working): void {
+    const { control, record } = item;
+    working.result.controls.push(control.id);
+    if (control.kind === 'policy') this.applyPolicy(control, working);
+    else this.applyDue(control, record, working);
+  }
+
+  private applyDue(control: Control, record: LogRecord, working: Working): void {
+    const principal = control.principal as PrincipalKey;
+    const before = working.trust.get(principal);
+    if (before === undefined || before === null) return;
+    const lane = laneNumber(control.lane);
+    const model = this.model(lane);
+    const { state, outcome } = fold(
+      before,
+      { type: 'control', kind: 'due', id: control.id, appendedMs: record.appendedMs },
+      model,
+    );
+    working.trust.set(principal, state);
+    if (!outcome.tierChanged) return;
+    const cause = { id: control.id, timeUs: record.appendedMs * 1000 };
+    working.result.outputs.push(tierOutput(lane, principal, state, outcome, model, cause));
+  }
+
+  /** From here on the lane's events are judged by this policy. */
+  private applyPolicy(control: Control, { result }: Working): void {
+    const lane = laneNumber(control.lane);
+    const policy = control.policy ?? '';
+    this.lanePolicy.set(lane, { hash: control.policyHash ?? '', policy });
+    const value = Buffer.from(policy);
+    result.state.push({ space: 'control', lane, key: POLICY, value });
+  }
+
+  private writeState(working: Working): void {
+    const { result, trust, marks } = working;
+    for (const [principal, state] of trust) {
+      if (state === null) continue;
+      const lane = working.lanes.get(principal) as Lane;
+      const cached = this.cache.get(principal);
+      if (cached === state) continue;
+      result.state.push({ space: 'trust', lane, key: principal, value: encodeState(state) });
+      this.writeDue(principal as PrincipalKey, lane, state.dueMs, working);
+    }
+    for (const { lane, key, head, touched } of marks.values()) {
+      if (!touched || head === null) continue;
+      result.state.push({ space: 'mark', lane, key, value: formatMark(head) });
+    }
+  }
+
+  private writeDue(
+    principal: PrincipalKey,
+    lane: Lane,
+    dueMs: number | null,
+    { before, result }: Working,
+  ): void {
+    const old = before.get(principal) ?? null;
+    if (old === dueMs) return;
+    if (old !== null) {
+      result.state.push({ space: 'due', lane, key: dueKey(old, principal), value: null });
+    }
+    if (dueMs === null) return;
+    result.state.push({
+      space: 'due',
+      lane,
+      key: dueKey(dueMs, principal),
+      value: Buffer.alloc(0),
+    });
+    result.dues.push({ lane, dueMs });
+  }
+}
+
+function principalsOf(item: Opened): string[] {
+  if (item.kind === 'control')
+    return item.control.principal === null ? [] : [item.control.principal];
+  if (item.kind === 'bad') return [];
+  const found: string[] = [];
+  for (const bytes of item.frame.events) {
+    try {
+      found.push(decode('Event', bytes).principal);
+    } catch (error) {
+      // Said when the event's turn comes.
+      if (!(error instanceof EventError)) throw error;
+    }
+  }
+  return found;
+}
+
+function eventIdOf(frame: { host: string; incarnation: string; lane: number }, sequence: number) {
+  return formatEventId({
+    host: frame.host as HostName,
+    incarnation: frame.incarnation as Incarnation,
+    lane: laneNumber(frame.lane),
+    sequence: sequence as never,
+  });
+}
+
+function enrichedOutput(
+  frame: { host: string; incarnation: string; lane: number },
+  entry: FollowedEvent,
+  event: Event,
+  outcome: FoldOutcome,
+): Output {
+  const value = encode('Enriched', {
+    host: frame.host,
+    incarnation: frame.incarnation,
+    lane: frame.lane,
+    sequence: entry.sequence,
+    event: entry.bytes,
+    trustBefore: outcome.before,
+    trustAfter: outcome.after,
+    tier: outcome.tier,
+    signals: outcome.signals.map(({ id }) => id),
+  });
+  return { topic: 'bpf.enriched', lane: frame.lane, key: event.principal, value };
+}
+
+function signalOutput(
+  lane: Lane,
+  event: Event,
+  id: string,
+  outcome: FoldOutcome,
+  facts: string,
+): Output {
+  const value = encode('Signal', {
+    principal: event.principal,
+    event: id,
+    timeMs: outcome.tEffMs,
+    signals: outcome.signals.map((signal) => ({ id: signal.id, added: signal.added })),
+    facts,
+  });
+  return { topic: 'bpf.signals', lane, key: event.principal, value };
+}
+
+function tierOutput(
+  lane: Lane,
+  principal: PrincipalKey,
+  state: TrustState,
+  outcome: FoldOutcome,
+  model: Model,
+  cause: { id: string; timeUs: number },
+): Output {
+  const value = encode('Tier', {
+    principal,
+    tier: outcome.tier,
+    default: outcome.tier === initialState(principal, model).tier,
+    trust: outcome.after,
+    reasons: state.signals.map(({ id }) => id),
+    cause: cause.id,
+    causeTimeUs: cause.timeUs,
+  });
+  return { topic: 'bpf.tiers', lane, key: principal, value };
+}
+
+function parseMark(bytes: Uint8Array): Head {
+  const at = Buffer.from(bytes);
+  return { sequence: Number(at.readBigUInt64LE(0)), hash: at.subarray(8, 40) } as Head;
+}
+
+function formatMark(head: Head): Buffer {
+  const bytes = Buffer.alloc(40);
+  bytes.writeBigUInt64LE(BigInt(head.sequence), 0);
+  bytes.set(head.hash, 8);
+  return bytes;
+}

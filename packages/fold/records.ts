@@ -1,0 +1,38 @@
+import { ChainError, type OpenedFrame, openFrame } from '#chain';
+import { type Control, decode, EventError, schemaOf } from '#event';
+import type { LogRecord } from '#log';
+import { isAuthentic } from './control.ts';
+
+/** A record of `bpf.events`, opened and authenticated, or what is wrong with it. */
+export type Opened =
+  | { readonly kind: 'frame'; readonly record: LogRecord; readonly frame: OpenedFrame }
+  | { readonly kind: 'control'; readonly record: LogRecord; readonly control: Control }
+  | {
+      readonly kind: 'bad';
+      readonly record: LogRecord;
+      readonly code: string;
+      readonly why: string;
+    };
+
+export interface OpenKeys {
+  readonly hostKeyOf: (host: string) => Uint8Array | null;
+  readonly control: Uint8Array;
+}
+
+/** Never throws for bad content: the fold goes on and says what it left out. */
+export function openRecord(record: LogRecord, keys: OpenKeys): Opened {
+  try {
+    if (schemaOf(record.value) === 'Control') return openControl(record, keys);
+    const frame = openFrame(record.value, keys.hostKeyOf);
+    return { kind: 'frame', record, frame };
+  } catch (error) {
+    if (!(error instanceof ChainError) && !(error instanceof EventError)) throw error;
+    return { kind: 'bad', record, code: error.code, why: error.message };
+  }
+}
+
+function openControl(record: LogRecord, keys: OpenKeys): Opened {
+  const control = decode('Control', record.value);
+  if (isAuthentic(control, keys.control)) return { kind: 'control', record, control };
+  return { kind: 'bad', record, code: 'BAD_MAC', why: `control record ${control.id}` };
+}

@@ -1,0 +1,90 @@
+import type { Log, Output } from '#log';
+
+/**
+ * State beside the log: values by space, lane and key, changed only by `commit`, which also appends
+ * outputs and moves positions. All of one commit becomes visible and durable together, or none.
+ */
+export interface StateChange {
+  readonly space: Space;
+  readonly lane: number;
+  readonly key: string;
+  /** null deletes. */
+  readonly value: Uint8Array | null;
+}
+
+/**
+ * trust: encoded trust state by principal · mark: high-water mark by host · due: principals by due
+ * time · control: per-lane control state (policy) · object: BPF objects with owner and first sight ·
+ * lane: heads of the lanes that this host writes · counter: data-plane counters already stored ·
+ * host: everything else a host remembers.
+ */
+export type Space = 'trust' | 'mark' | 'due' | 'control' | 'object' | 'lane' | 'counter' | 'host';
+
+/** How far a reader has come: `source` names reader and stream, `next` the offset to go on from. */
+export interface Position {
+  readonly source: string;
+  readonly next: bigint;
+}
+
+export interface Commit {
+  readonly outputs: readonly Output[];
+  readonly state: readonly StateChange[];
+  readonly position: readonly Position[];
+}
+
+export interface Committed {
+  /** Offset of each output, in order. */
+  readonly offsets: readonly number[];
+  /** The `appendedMs` they got. */
+  readonly appendedMs: number;
+}
+
+export interface Entry {
+  readonly lane: number;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** A full copy of the fold's spaces at one offset of `bpf.events`. */
+export interface Snapshot {
+  readonly id: number;
+  /** Next offset of `bpf.events` at the copy. */
+  readonly next: number;
+  readonly takenMs: number;
+}
+
+export interface Store {
+  readonly log: Log;
+  commit(commit: Commit): Promise<Committed>;
+  get(space: Space, lane: number, key: string): Promise<Uint8Array | null>;
+  /** Values of many keys of one lane, null where absent, in the order asked. */
+  getMany(space: Space, lane: number, keys: readonly string[]): Promise<(Uint8Array | null)[]>;
+  /** All entries of a space, ordered by lane, then key by code unit; at most `limit` after `after`. */
+  scan(
+    space: Space,
+    options: { lane?: number; after?: { lane: number; key: string }; limit: number },
+  ): Promise<Entry[]>;
+  position(source: string): Promise<bigint | null>;
+  /** Copies trust, mark, due and control as they are now; `next` is read from `source`'s position. */
+  snapshot(source: string): Promise<Snapshot>;
+  snapshots(): Promise<Snapshot[]>;
+  /** Entries of a snapshot, ordered as `scan`. */
+  snapshotEntries(
+    id: number,
+    options: { after?: { space: Space; lane: number; key: string }; limit: number },
+  ): Promise<(Entry & { readonly space: Space })[]>;
+  /**
+   * Deletes snapshots older than `keep` newest ones, the records of bpf.events before the oldest
+   * snapshot left, and records of the other topics beyond `maxBytes` per topic, oldest first.
+   * Returns what was deleted. Never deletes bpf.events that no snapshot covers.
+   */
+  trim(options: {
+    keepSnapshots: number;
+    maxBytes: number;
+  }): Promise<{ records: number; bytes: number }>;
+  /** Bytes the store uses, and what it would use after a vacuum. */
+  size(): Promise<{ bytes: number; freeBytes: number }>;
+  /** Calls back after each commit by anybody in this process or, within 50 ms, another. */
+  onCommit(listener: () => void): () => void;
+  close(): Promise<void>;
+}

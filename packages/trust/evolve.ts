@@ -1,0 +1,134 @@
+import { decay } from './decay.ts';
+import { type Model, parametersOf, type Standing, signalById } from './model.ts';
+import type { Acted, Decision, SignalAdded } from './records.ts';
+import { creditAt, trustAt } from './score.ts';
+import {
+  CONTROLS_MAX,
+  EVIDENCE_DAYS,
+  EVIDENCE_WEIGHT,
+  type Evidence,
+  type TrustState,
+} from './state.ts';
+import {
+  canRise,
+  DEMOTION_LIFE_MS,
+  DEMOTIONS_MAX,
+  fallTo,
+  settleRise,
+  type Tier,
+} from './tiers.ts';
+import { DAY_MS, dayOf } from './time.ts';
+
+/** The state after a decision. Pure. */
+export function evolve(state: TrustState, decision: Decision, model: Model): TrustState {
+  switch (decision.type) {
+    case 'acted':
+      return evolveActed(state, decision, model);
+    case 'control-applied': {
+      const controls = [...state.controls, decision.control].slice(-CONTROLS_MAX);
+      return { ...state, tMs: decision.tMs, controls };
+    }
+    case 'policy-changed':
+      return evolvePolicy({ ...state, tMs: decision.tMs }, decision.standing, model);
+    case 'timer-ran-off':
+      return evolveTimer({ ...state, tMs: decision.tMs }, model);
+  }
+}
+
+function evolveActed(
+  state: TrustState,
+  { tMs, signals, hosts, windows }: Acted,
+  model: Model,
+): TrustState {
+  const day = dayOf(tMs);
+  const moved = { ...state, tMs, hosts, windows };
+  if (day === state.activeDay && signals.length === 0) return moved;
+  const today = day === state.activeDay ? moved : beginDay(moved, day, model);
+  if (signals.length === 0) return settleRise(today, model);
+  return settleRise(demote(addSignals(today, signals, model), model), model);
+}
+
+function beginDay(state: TrustState, day: number, model: Model): TrustState {
+  return {
+    ...state,
+    credit: creditAt(state, state.tMs),
+    activeDay: day,
+    clean: true,
+    activeDays: Math.min(EVIDENCE_DAYS, state.activeDays + 1),
+    evidence: forget(state.evidence, state.tMs, model),
+  };
+}
+
+/** Without what has decayed to nothing. A day's grace keeps episodes that added nothing. */
+function forget(all: readonly Evidence[], tMs: number, model: Model): readonly Evidence[] {
+  const kept = all.filter(({ number, mass, tMs: since }) => {
+    const { halfLifeMs } = parametersOf(model, number);
+    return tMs - since < DAY_MS || decay(mass, tMs - since, halfLifeMs) > 0;
+  });
+  return kept.length === all.length ? all : kept;
+}
+
+const COUNT_MAX = 2_147_483_647;
+
+function addSignals(state: TrustState, signals: readonly SignalAdded[], model: Model): TrustState {
+  let { evidence, credit, sticky } = state;
+  for (const { id, added } of signals) {
+    const { number } = signalById(id);
+    const { weight, signal } = parametersOf(model, number);
+    evidence = addMass(evidence, { number, added, tMs: state.tMs }, model);
+    if (weight >= EVIDENCE_WEIGHT) credit = 0;
+    if (signal.sticky) sticky = true;
+  }
+  return { ...state, evidence, credit, sticky, clean: false };
+}
+
+function addMass(
+  all: readonly Evidence[],
+  { number, added, tMs }: { number: number; added: number; tMs: number },
+  model: Model,
+): readonly Evidence[] {
+  const { weight, halfLifeMs } = parametersOf(model, number);
+  const at = all.findIndex((evidence) => evidence.number >= number);
+  const known = at >= 0 && all[at]?.number === number ? (all[at] as Evidence) : null;
+  const left = known === null ? 0 : decay(known.mass, tMs - known.tMs, halfLifeMs);
+  const mass = Math.min(left + added, 3 * weight);
+  const count = Math.min(COUNT_MAX, (known?.count ?? 0) + 1);
+  const place = at < 0 ? all.length : at;
+  return all.toSpliced(place, known === null ? 0 : 1, { number, mass, tMs, count });
+}
+
+/** Down at once, as far as trust has fallen. */
+function demote(state: TrustState, model: Model): TrustState {
+  const { tMs } = state;
+  const tier = fallTo(state.tier, trustAt(state, tMs, model));
+  if (tier === state.tier) return state;
+  const recent = state.demotions.filter((demotedMs) => tMs - demotedMs < DEMOTION_LIFE_MS);
+  const demotions = [...recent, tMs].slice(-DEMOTIONS_MAX);
+  return { ...state, tier, sinceMs: tMs, okMs: null, demotions };
+}
+
+/** Up by one tier, and only here: when its timer ran off, not before its time. */
+function evolveTimer(state: TrustState, model: Model): TrustState {
+  if (!canRise(state, state.tMs, model)) return state;
+  const tier = (state.tier + 1) as Tier;
+  return settleRise({ ...state, tier, sinceMs: state.tMs, okMs: null }, model);
+}
+
+/**
+ * A new policy counts from here on, for old evidence too. Who stood at the old default tier stands at
+ * the new one, as far as trust reaches; who was lowered stays so. Not counted as a demotion.
+ */
+function evolvePolicy(state: TrustState, standing: Standing, model: Model): TrustState {
+  const { base, defaultTier } = standing;
+  const evidence = state.evidence.map((one) => {
+    const cap = 3 * parametersOf(model, one.number).weight;
+    return one.mass <= cap ? one : { ...one, mass: cap };
+  });
+  const next = { ...state, policyHash: model.policyHash, base, defaultTier, evidence };
+  const stood = state.tier === state.defaultTier ? defaultTier : state.tier;
+  const most = Math.min(stood, defaultTier) as Tier;
+  const tier = fallTo(most, trustAt(next, state.tMs, model));
+  const sinceMs = tier === state.tier ? state.sinceMs : state.tMs;
+  const okMs = tier === state.tier ? state.okMs : null;
+  return settleRise({ ...next, tier, sinceMs, okMs }, model);
+}

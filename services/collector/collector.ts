@@ -1,0 +1,260 @@
+import { ACT_FLAGS, CountersMap, native, readIterator, StatsMap } from '#bpf';
+import { type Event, type HostName, hostPrincipal, type Mode, type PrincipalKey } from '#event';
+import { LogError } from '#log';
+import { hashPolicy, type Policy } from '#policy';
+import type { Commit, StateChange, Store } from '#state';
+import type { Logger } from '#telemetry';
+import { Counters } from './counters.ts';
+import { type Life, lifeChange, type Resumed, resumeLife } from './incarnation.ts';
+import { Lanes } from './lanes.ts';
+import { Losses, lossEvent, RING_NAMES, systemEvent } from './losses.ts';
+import { Objects } from './objects.ts';
+import { type RingItem, Rings } from './rings.ts';
+import { type Context, translate } from './translate.ts';
+
+export interface CollectorOptions {
+  readonly store: Store;
+  /** Directory of the pinned maps. */
+  readonly pins: string;
+  readonly host: HostName;
+  readonly hostKey: Uint8Array;
+  readonly bootId: string;
+  readonly mode: Mode;
+  readonly policy: Policy;
+  readonly version: string;
+  readonly logger: Logger;
+  /** ms between inventory passes and between readings of the counters. */
+  readonly inventoryMs: number;
+  readonly countersMs: number;
+}
+
+const ITERATORS = ['iter_prog', 'iter_map', 'iter_link'] as const;
+const RETRY_MAX_MS = 2000;
+
+/**
+ * Drains the rings into the local log. Each batch is one commit of events, lane heads and ring
+ * positions; only then is the ring's space released. After a failed commit the same batch is tried
+ * again and nothing else is read: the rings hold, and then the kernel counts what it had to drop.
+ */
+export class Collector {
+  private readonly options: CollectorOptions;
+  private readonly rings: Rings;
+  private readonly stats: StatsMap;
+  private readonly countersMap: CountersMap;
+  private readonly principal: PrincipalKey;
+  private lanes!: Lanes;
+  private losses!: Losses;
+  private counters!: Counters;
+  private objects!: Objects;
+  private life!: Life;
+  private queue: Event[] = [];
+  private nextCountersMs = 0;
+  private nextInventoryMs = 0;
+  private firstPass = true;
+  private countedBefore = -1;
+  private stopping = false;
+  /** Events and records stored since the start. */
+  readonly totals = { records: 0, events: 0, commits: 0 };
+
+  private constructor(options: CollectorOptions) {
+    this.options = options;
+    this.principal = hostPrincipal(options.host);
+    this.rings = new Rings(options.pins, options.bootId);
+    this.stats = new StatsMap(`${options.pins}/stats`);
+    this.countersMap = new CountersMap(`${options.pins}/counters`);
+  }
+
+  static async open(options: CollectorOptions): Promise<Collector> {
+    const collector = new Collector(options);
+    await collector.resume();
+    return collector;
+  }
+
+  private async resume(): Promise<void> {
+    const { store, bootId, host, hostKey } = this.options;
+    const resumed = await resumeLife(store, bootId);
+    this.life = resumed.life;
+    this.lanes = await Lanes.open(store, {
+      host,
+      incarnation: this.life.incarnation,
+      key: hostKey,
+    });
+    this.losses = await Losses.open(store, this.rings.life);
+    this.counters = await Counters.open(store, this.rings.life);
+    this.objects = await Objects.open(store);
+    if (resumed.fresh) this.objects.forgetAll();
+    this.firstPass = resumed.fresh;
+    this.queue.push(this.startEvent(resumed));
+    for (const { ring, found } of await this.rings.resume(store)) this.tamper(ring, found);
+  }
+
+  private startEvent({ life, fresh, previousClean }: Resumed): Event {
+    const { version, policy, bootId } = this.options;
+    return this.system('START', {
+      incarnation: life.incarnation,
+      predecessor: life.predecessor ?? 'none',
+      new_incarnation: fresh,
+      previous_end: previousClean === null ? 'none' : previousClean ? 'clean' : 'unclean',
+      boot_id: bootId,
+      version,
+      policy: hashPolicy(policy),
+    });
+  }
+
+  /** An event of ours, stored with the next batch. */
+  append(event: Event): void {
+    this.queue.push(event);
+  }
+
+  private system(command: string, details: Record<string, string | number | boolean>): Event {
+    const { mode } = this.options;
+    const timeUs = Date.now() * 1000;
+    return systemEvent({ command, principal: this.principal, timeUs, mode, details });
+  }
+
+  private tamper(ring: string, found: string): void {
+    this.options.logger.error({ ring, found }, 'ring positions or content are not ours');
+    this.queue.push(this.system('RING_TAMPER', { ring, found }));
+  }
+
+  get fds(): number[] {
+    return this.rings.fds;
+  }
+
+  /** ms until a timer of the collector's is due. */
+  get idleMs(): number {
+    return Math.max(0, Math.min(this.nextCountersMs, this.nextInventoryMs) - Date.now());
+  }
+
+  /**
+   * Stores one batch. `more`: records are waiting; `stored`: there was something.
+   * Throws what can't be retried.
+   */
+  async step(): Promise<{ more: boolean; stored: boolean }> {
+    const nowMs = Date.now();
+    const statsFirst = this.stats.read();
+    for (const { ring, found } of this.rings.tampered()) this.tamper(ring, found);
+    const context = this.context();
+    const inventory = nowMs >= this.nextInventoryMs ? this.readInventory() : null;
+    const events: Event[] = [];
+    const items = this.rings.read();
+    for (const item of items) events.push(...this.eventsOf(item, context));
+    const drained = this.rings.drained();
+    if (drained) events.push(...this.lossesAtEnd(statsFirst.rings));
+    if (drained && inventory !== null) {
+      events.push(...this.reconcile(inventory, nowMs));
+      this.nextInventoryMs = nowMs + this.options.inventoryMs;
+    }
+    if (nowMs >= this.nextCountersMs) {
+      events.push(...this.readCounters(statsFirst.counted, context));
+      this.nextCountersMs = nowMs + this.options.countersMs;
+    }
+    events.push(...this.queue.splice(0));
+    if (items.length > 0 || events.length > 0) await this.store(events, items.length);
+    return { more: !drained, stored: events.length > 0 };
+  }
+
+  private context(): Context {
+    const { host, mode, policy } = this.options;
+    const bootOffsetNs = native().bootOffset();
+    return { host, mode, policy, bootOffsetNs, ownerOf: this.objects.ownerOf };
+  }
+
+  private eventsOf(item: RingItem, context: Context): Event[] {
+    if ('fault' in item) {
+      this.tamper(item.ring, `record at ${item.position}: ${item.fault}`);
+      return [];
+    }
+    const { act } = item;
+    const hole = this.losses.before(item.ring, item.position, act.lost);
+    const event = translate(act, context);
+    this.objects.made(act, event);
+    if (act.flags & ACT_FLAGS.counterFirst) this.counters.first(act, event);
+    if (hole === null) return [event];
+    const { timeUs } = event;
+    const at = { principal: this.principal, timeUs, mode: this.options.mode };
+    return [lossEvent(hole, at), event];
+  }
+
+  private lossesAtEnd(counts: readonly { lost: number }[]): Event[] {
+    const at = { principal: this.principal, timeUs: Date.now() * 1000, mode: this.options.mode };
+    return RING_NAMES.flatMap((ring, index) => {
+      const position = this.rings.positionOf(ring);
+      const hole = this.losses.atEnd(ring, position, counts[index]?.lost ?? 0);
+      return hole === null ? [] : [lossEvent(hole, at)];
+    });
+  }
+
+  private readCounters(counted: number, context: Context): Event[] {
+    if (counted === this.countedBefore) return [];
+    this.countedBefore = counted;
+    return this.counters.collect(this.countersMap.read(), context);
+  }
+
+  /** What is live now, and what was known now: compared once the rings have been drained. */
+  private readInventory() {
+    const before = this.objects.keys();
+    const live = ITERATORS.flatMap((name) => readIterator(`${this.options.pins}/${name}`));
+    return { before, live };
+  }
+
+  private reconcile({ live, before }: ReturnType<Collector['readInventory']>, nowMs: number) {
+    const at = {
+      firstPass: this.firstPass,
+      timeUs: nowMs * 1000,
+      principal: this.principal,
+      mode: this.options.mode,
+    };
+    this.firstPass = false;
+    return this.objects.reconcile(live, before, at);
+  }
+
+  private async store(events: readonly Event[], records: number): Promise<void> {
+    const { outputs, state } = this.lanes.seal(events);
+    const changes: StateChange[] = [
+      ...state,
+      ...this.losses.changes(),
+      ...this.counters.changes(),
+      ...this.objects.changes(),
+      lifeChange(this.life),
+    ];
+    const commit = { outputs, state: changes, position: this.rings.positions() };
+    if (!(await this.commitUntilStored(commit))) return;
+    this.rings.release();
+    this.totals.records += records;
+    this.totals.events += events.length;
+    this.totals.commits += 1;
+  }
+
+  /** False when it was told to stop while the store refused. */
+  private async commitUntilStored(commit: Commit): Promise<boolean> {
+    const { store, logger } = this.options;
+    for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
+      try {
+        await store.commit(commit);
+        if (delayMs > 100) logger.warn('the log can be written again: nothing stored was lost');
+        return true;
+      } catch (error) {
+        if (!(error instanceof LogError) || !error.retriable) throw error;
+        logger.error(
+          { reason: error.message },
+          'the log cannot be written: records wait in the rings',
+        );
+        if (this.stopping) return false;
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+      }
+    }
+  }
+
+  /** Stores what is left and a STOP event, and closes what it opened. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.nextCountersMs = 0;
+    while ((await this.step()).more);
+    this.life = { ...this.life, clean: true };
+    await this.store([this.system('STOP', { incarnation: this.life.incarnation })], 0);
+    this.rings.close();
+    this.stats.close();
+    this.countersMap.close();
+  }
+}

@@ -1,0 +1,170 @@
+import { ACT_FLAGS, type KernelAct, type KernelCounter } from '#bpf';
+import { commandName, decodeTrusted, type Event, encode, errnoName } from '#event';
+import { principalOf } from '#policy';
+import type { StateChange, Store } from '#state';
+import { type Context, loaderName, subjectOf, wallUs } from './translate.ts';
+
+const KEY_FLAGS =
+  ACT_FLAGS.auidCounts | ACT_FLAGS.auidClaimed | ACT_FLAGS.compat | ACT_FLAGS.counterFull;
+const DATA_PLANE_ERRNO_MAX = 4095;
+
+interface Known {
+  total: number;
+  /** The event of the counter's first call: what later totals repeat but for count and time. */
+  template: Buffer;
+}
+
+/**
+ * Data-plane commands: the kernel counts them by key in numbers that only grow; the first call of a
+ * key comes as a record. What was stored already is kept per key, so that a total is stored once.
+ */
+export class Counters {
+  private readonly known = new Map<string, Known>();
+  private readonly touched = new Set<string>();
+  private readonly life: string;
+
+  private constructor(life: string) {
+    this.life = life;
+  }
+
+  static async open(store: Store, life: string): Promise<Counters> {
+    const counters = new Counters(life);
+    let after: { lane: number; key: string } | undefined;
+    for (;;) {
+      const page = await store.scan('counter', { limit: 1000, ...(after && { after }) });
+      for (const { key, value } of page) counters.restore(key, value);
+      const last = page.at(-1);
+      if (last === undefined) return counters;
+      after = last;
+    }
+  }
+
+  /** Counters of an earlier boot are gone with its kernel, and dropped at the next commit. */
+  private restore(key: string, value: Uint8Array): void {
+    if (!key.startsWith(`${this.life}/`)) {
+      this.touched.add(key);
+      return;
+    }
+    const stored = JSON.parse(Buffer.from(value).toString()) as { total: number; event: string };
+    this.known.set(key, { total: stored.total, template: Buffer.from(stored.event, 'base64') });
+  }
+
+  /** Takes note of a counter's first call, whose event is stored by itself. */
+  first(act: KernelAct, event: Event): void {
+    const key = `${this.life}/${counterKey(act)}`;
+    const known = this.known.get(key);
+    if (known !== undefined) return;
+    this.known.set(key, { total: 1, template: encode('Event', event) });
+    this.touched.add(key);
+  }
+
+  /** Events for what has been counted since the last call, in the order of last use. */
+  collect(counters: readonly KernelCounter[], context: Context): Event[] {
+    const grown = counters
+      .filter((counter) => counter.calls > this.totalOf(counter))
+      .sort((a, b) => (a.lastBootNs < b.lastBootNs ? -1 : Number(a.lastBootNs > b.lastBootNs)));
+    return grown.map((counter) => this.advance(counter, context));
+  }
+
+  private totalOf(counter: KernelCounter): number {
+    return this.known.get(`${this.life}/${counter.key}`)?.total ?? 0;
+  }
+
+  private advance(counter: KernelCounter, context: Context): Event {
+    const key = `${this.life}/${counter.key}`;
+    const known = this.known.get(key);
+    const template =
+      known === undefined ? bareEvent(counter, context) : decodeTrusted('Event', known.template);
+    const count = counter.calls - (known?.total ?? 0);
+    this.known.set(key, {
+      total: counter.calls,
+      template: known?.template ?? encode('Event', template),
+    });
+    this.touched.add(key);
+    return {
+      ...template,
+      timeUs: wallUs(counter.lastBootNs, context.bootOffsetNs),
+      act: { ...template.act, count },
+    };
+  }
+
+  changes(): StateChange[] {
+    const changes = [...this.touched].map((key): StateChange => {
+      const known = this.known.get(key);
+      const value =
+        known === undefined
+          ? null
+          : JSON.stringify({ total: known.total, event: known.template.toString('base64') });
+      return { space: 'counter', lane: 0, key, value: value === null ? null : Buffer.from(value) };
+    });
+    this.touched.clear();
+    return changes;
+  }
+}
+
+/** The kernel's counter key of a record, as `KernelCounter.key` prints it. */
+export function counterKey(act: KernelAct): string {
+  const bytes = Buffer.alloc(40);
+  const full = (act.flags & ACT_FLAGS.counterFull) !== 0;
+  bytes.writeUInt32LE(act.subject.kind, 0);
+  bytes.writeUInt32LE(act.subject.id, 4);
+  if (!full) {
+    bytes.writeBigUInt64LE(act.exe.inode, 8);
+    bytes.writeUInt32LE(act.exe.device, 16);
+    bytes.writeUInt32LE(act.exe.generation, 20);
+    bytes.writeUInt32LE(act.object?.kind === 2 ? act.object.id : 0, 24);
+  }
+  bytes.writeUInt32LE(act.command, 28);
+  bytes.writeInt32LE(resultClass(act.result), 32);
+  bytes.writeUInt32LE(act.flags & KEY_FLAGS, 36);
+  return bytes.toString('hex');
+}
+
+function resultClass(result: number): number {
+  return result < 0 && result >= -DATA_PLANE_ERRNO_MAX ? result : 0;
+}
+
+/** For a counter whose first record was lost: what the counter itself knows. */
+function bareEvent(counter: KernelCounter, context: Context): Event {
+  const subject = subjectOf(counter.subject);
+  const { host, policy, mode } = context;
+  const failed = counter.resultClass < 0;
+  return {
+    timeUs: 0,
+    principal: principalOf(subject, { host, realms: policy.realms, loaders: policy.loaders }),
+    subject,
+    loader: {
+      name: loaderName(counter.loader, policy),
+      path: '',
+      pathTruncated: false,
+      sha256: null,
+      device: counter.exe.device,
+      inode: counter.exe.inode.toString(),
+      ownerUid: 0,
+      places: [],
+    },
+    process: null,
+    act: {
+      command: commandName(counter.command),
+      via: counter.flags & ACT_FLAGS.compat ? 'bpf_compat' : 'bpf',
+      result: failed ? -1 : 0,
+      errno: failed ? errnoName(-counter.resultClass) : null,
+      count: 1,
+    },
+    program: null,
+    map:
+      counter.mapId === 0
+        ? null
+        : {
+            id: counter.mapId,
+            type: null,
+            name: null,
+            owner: context.ownerOf('map', counter.mapId),
+            claimed: false,
+          },
+    link: null,
+    path: null,
+    verdict: { decision: 'allow', rule: null, enforced: false, mode },
+    details: [],
+  };
+}

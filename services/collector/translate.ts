@@ -1,0 +1,239 @@
+import { ACT_FLAGS, EXE_PLACES, type KernelAct, type KernelObject } from '#bpf';
+import {
+  type BpfLink,
+  type BpfMap,
+  commandName,
+  type Event,
+  errnoName,
+  type HostName,
+  LINK_TYPES,
+  type Loader,
+  MAP_TYPES,
+  type Mode,
+  PROGRAM_TYPES,
+  type PrincipalKey,
+  type Process,
+  type Program,
+  type Subject,
+  typeName,
+  type Verdict,
+} from '#event';
+import { type Policy, principalOf } from '#policy';
+
+/** What translation needs besides the record itself. */
+export interface Context {
+  readonly host: HostName;
+  readonly mode: Mode;
+  readonly policy: Policy;
+  /** CLOCK_REALTIME minus CLOCK_BOOTTIME, ns. */
+  readonly bootOffsetNs: bigint;
+  /** The principal that made an object, when the log knows. */
+  readonly ownerOf: (kind: ObjectKind, id: number) => PrincipalKey | null;
+}
+
+export type ObjectKind = 'prog' | 'map' | 'link';
+
+export const OBJECT_KINDS: Readonly<Record<number, ObjectKind>> = {
+  1: 'prog',
+  2: 'map',
+  3: 'link',
+};
+
+const SUBJECT_KINDS = { 1: 'auid', 2: 'loader', 3: 'uid' } as const;
+const DECISIONS = ['allow', 'deny', 'would_deny'] as const;
+const TIERS = ['denied', 'quarantined', 'restricted', 'standard', 'trusted'] as const;
+const LABELS = ['call', 'exec', 'baseline'] as const;
+const RULES: readonly (readonly [scope: 'tier' | 'loader', list: string] | null)[] = [
+  null,
+  ['tier', 'commands'],
+  ['tier', 'program_types'],
+  ['tier', 'map_types'],
+  ['loader', 'commands'],
+  ['loader', 'program_types'],
+  ['loader', 'map_types'],
+];
+
+/** Commands whose claim describes a program or a map, though no object came of them. */
+const CLAIMS: Readonly<Record<string, ObjectKind>> = {
+  PROG_LOAD: 'prog',
+  PROG_GET_FD_BY_ID: 'prog',
+  MAP_CREATE: 'map',
+  MAP_GET_FD_BY_ID: 'map',
+  LINK_GET_FD_BY_ID: 'link',
+};
+
+export function subjectOf({ kind, id }: { kind: number; id: number }): Subject {
+  const name = SUBJECT_KINDS[kind as 1 | 2 | 3];
+  return { kind: name ?? 'uid', id };
+}
+
+export function placesOf(exeFlags: number): string[] {
+  return EXE_PLACES.filter((place, bit) => place !== 'path_truncated' && exeFlags & (1 << bit));
+}
+
+function loaderOf(act: KernelAct, policy: Policy): Loader | null {
+  if (act.path === '' && act.exe.inode === 0n) return null;
+  return {
+    name: loaderName(act.loader, policy),
+    path: act.path,
+    pathTruncated: (act.exeFlags & (1 << EXE_PLACES.indexOf('path_truncated'))) !== 0,
+    // The tracepoints can't hash a file, and a path read later may name another one.
+    sha256: null,
+    device: act.exe.device,
+    inode: act.exe.inode.toString(),
+    ownerUid: act.exeUid,
+    places: placesOf(act.exeFlags),
+  };
+}
+
+export function loaderName(index: number, policy: Policy): string | null {
+  return index === 0 ? null : (policy.loaders[index - 1]?.name ?? null);
+}
+
+function processOf(act: KernelAct): Process {
+  const has = (flag: number) => (act.flags & flag) !== 0;
+  const claimed = has(ACT_FLAGS.auidClaimed) ? 'claimed' : 'unset';
+  const capabilities: string[] = [];
+  if (has(ACT_FLAGS.capBpf)) capabilities.push('CAP_BPF');
+  if (has(ACT_FLAGS.capSysAdmin)) capabilities.push('CAP_SYS_ADMIN');
+  return {
+    pid: act.pid,
+    tid: act.tid,
+    ppid: act.ppid,
+    uid: act.uid,
+    euid: act.euid,
+    auid: act.auid,
+    auidStatus: has(ACT_FLAGS.auidCounts) ? 'counts' : claimed,
+    session: act.session,
+    comm: act.comm,
+    cgroup: act.cgroup,
+    exeLabel: LABELS[act.label] ?? 'call',
+    userns: act.userns,
+    initUserns: !has(ACT_FLAGS.userns),
+    capabilities,
+  };
+}
+
+function programOf(act: KernelAct, command: string, context: Context): Program | null {
+  const { claim, object } = act;
+  const blank = { signature: 'unknown', attach: null, helpers: [], kfuncs: [], maps: [] };
+  if (object?.kind === 1) {
+    return {
+      ...blank,
+      id: object.id,
+      type: typeName(PROGRAM_TYPES, object.type),
+      name: object.name,
+      license: object.gpl ? 'GPL-compatible' : 'not GPL-compatible',
+      instructions: object.insnCnt,
+      sha256: object.digest,
+      tag: object.tag,
+      owner: context.ownerOf('prog', object.id),
+      claimed: false,
+    };
+  }
+  if (claim === null || CLAIMS[command] !== 'prog') return null;
+  const byId = command !== 'PROG_LOAD';
+  return {
+    ...blank,
+    id: byId ? claim.id : null,
+    type: byId ? null : typeName(PROGRAM_TYPES, claim.type),
+    name: byId ? null : claim.name,
+    license: null,
+    instructions: byId ? null : claim.insnCnt,
+    sha256: null,
+    tag: null,
+    owner: byId ? context.ownerOf('prog', claim.id) : null,
+    claimed: true,
+  };
+}
+
+function mapOf(act: KernelAct, command: string, context: Context): BpfMap | null {
+  const { claim, object } = act;
+  if (object?.kind === 2) {
+    return {
+      id: object.id,
+      type: typeName(MAP_TYPES, object.type),
+      name: object.name,
+      owner: context.ownerOf('map', object.id),
+      claimed: false,
+    };
+  }
+  if (claim === null || CLAIMS[command] !== 'map') return null;
+  const byId = command !== 'MAP_CREATE';
+  return {
+    id: byId ? claim.id : null,
+    type: byId ? null : typeName(MAP_TYPES, claim.type),
+    name: byId ? null : claim.name,
+    owner: byId ? context.ownerOf('map', claim.id) : null,
+    claimed: true,
+  };
+}
+
+function linkOf(act: KernelAct, command: string, context: Context): BpfLink | null {
+  const { claim, object } = act;
+  if (object?.kind === 3) {
+    return {
+      id: object.id,
+      type: typeName(LINK_TYPES, object.type),
+      program: object.targetId === 0 ? null : object.targetId,
+      owner: context.ownerOf('link', object.id),
+      claimed: false,
+    };
+  }
+  if (claim === null || CLAIMS[command] !== 'link') return null;
+  const owner = context.ownerOf('link', claim.id);
+  return { id: claim.id, type: null, program: null, owner, claimed: true };
+}
+
+function verdictOf(act: KernelAct, { mode, policy }: Context): Verdict {
+  const rule = RULES[act.rule] ?? null;
+  const decision = DECISIONS[act.decision] ?? 'allow';
+  let name: string | null = null;
+  if (rule?.[0] === 'tier') name = `tiers.${TIERS[act.tier] ?? act.tier}.${rule[1]}`;
+  if (rule?.[0] === 'loader') {
+    name = `loaders.${loaderName(act.loader, policy) ?? 'unknown'}.${rule[1]}`;
+  }
+  return { decision, rule: name, enforced: decision === 'deny', mode };
+}
+
+/** Microseconds since 1970 of a CLOCK_BOOTTIME moment. */
+export function wallUs(bootNs: bigint, bootOffsetNs: bigint): number {
+  return Number((bootNs + bootOffsetNs) / 1000n);
+}
+
+function resultOf(act: KernelAct): { result: number | null; errno: string | null } {
+  if (act.flags & ACT_FLAGS.noResult) return { result: null, errno: null };
+  if (act.result >= 0) return { result: act.result, errno: null };
+  return { result: -1, errno: errnoName(-act.result) };
+}
+
+/** The event of a kernel record. Pure: the same record and context give the same event. */
+export function translate(act: KernelAct, context: Context): Event {
+  const command = commandName(act.command);
+  const subject = subjectOf(act.subject);
+  const { host, policy } = context;
+  return {
+    timeUs: wallUs(act.bootNs, context.bootOffsetNs),
+    principal: principalOf(subject, { host, realms: policy.realms, loaders: policy.loaders }),
+    subject,
+    loader: loaderOf(act, policy),
+    process: processOf(act),
+    act: {
+      command,
+      via: act.flags & ACT_FLAGS.compat ? 'bpf_compat' : 'bpf',
+      ...resultOf(act),
+      count: 1,
+    },
+    program: programOf(act, command, context),
+    map: mapOf(act, command, context),
+    link: linkOf(act, command, context),
+    path: null,
+    verdict: verdictOf(act, context),
+    details: [],
+  };
+}
+
+/** Kind of the object behind a record, when it is one that the inventory keeps. */
+export function inventoryKind(object: KernelObject | null): ObjectKind | null {
+  return object === null ? null : (OBJECT_KINDS[object.kind] ?? null);
+}

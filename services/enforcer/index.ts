@@ -1,0 +1,1 @@
+export { Enforcer, type EnforcerOptions, type SubjectMap } from './enforcer.ts';

@@ -1,0 +1,1 @@
+export { Enricher, type EnricherOptions } from './enricher.ts';
