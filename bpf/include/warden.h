@@ -356,6 +356,12 @@ struct wd_stats {
 	__u64 errors[WD_ERR_SITES];
 };
 
+/* Key of the own map: the objects that warden-load made. */
+struct wd_own_key {
+	__u32 kind;	       /* enum wd_object_kind */
+	__u32 id;
+};
+
 /* The command number of warden-load's canary call: no kernel knows it. */
 #define WD_CANARY_COMMAND 51786
 

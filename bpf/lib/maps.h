@@ -33,11 +33,6 @@ struct wd_window {
 	__u64 sent;
 };
 
-struct wd_own_key {
-	__u32 kind;	       /* enum wd_object_kind */
-	__u32 id;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 256 * 1024);

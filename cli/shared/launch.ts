@@ -73,7 +73,10 @@ export function launch(config: Config, options: { keep: boolean }): never {
     WARDEN_JSON: config.json ? '1' : '0',
     WARDEN_LOG_LEVEL: config.logLevel,
   };
-  return process.execve(LOADER, arguments_, environment as NodeJS.ProcessEnv);
+  const { execve } = process;
+  if (execve === undefined)
+    throw new CliError(EXIT.software, 'this Node has no execve: run npm start');
+  return execve.call(process, LOADER, arguments_, environment as NodeJS.ProcessEnv);
 }
 
 /** Two or three lines on what this kernel's mode sees and denies. */

@@ -1,7 +1,6 @@
 import { type FollowedEvent, follow, type Head } from '#chain';
 import {
   type Control,
-  decode,
   type Event,
   EventError,
   encode,
@@ -10,6 +9,7 @@ import {
   type Incarnation,
   type Lane,
   lane as laneNumber,
+  laneOf,
   type PrincipalKey,
 } from '#event';
 import type { LogRecord, Output } from '#log';
@@ -21,10 +21,13 @@ import {
   encodeState,
   type FoldOutcome,
   factsOf,
+  factsText,
   fold,
   initialState,
   type Model,
+  type TierChange,
   type TrustState,
+  tierRecord,
 } from '#trust';
 import { dueKey } from './control.ts';
 import { type Opened, type OpenKeys, openRecord } from './records.ts';
@@ -48,7 +51,7 @@ export interface Folded {
   readonly events: number;
 }
 
-type StateReader = Pick<Store, 'get' | 'getMany'>;
+type StateReader = Pick<Store, 'get' | 'getMany' | 'scan'>;
 
 /** Where the fold of a partition stands: snapshots are taken at it. */
 export const FOLD_POSITION = 'enricher/bpf.events/0';
@@ -149,9 +152,22 @@ export class Fold {
       if (item.kind === 'frame') await this.loadMark(item.frame, lane, working);
       const wanted = principals.get(lane) ?? new Set();
       for (const principal of principalsOf(item)) wanted.add(principal);
+      // A new policy judges everybody in the lane, whoever acts or not.
+      if (isPolicy(item)) for (const one of await this.everybody(lane)) wanted.add(one);
       principals.set(lane, wanted);
     }
     for (const [lane, wanted] of principals) await this.loadTrust(lane, [...wanted], working);
+  }
+
+  private async everybody(lane: Lane): Promise<string[]> {
+    const keys: string[] = [];
+    let after: { lane: number; key: string } | undefined;
+    for (;;) {
+      const page = await this.state.scan('trust', { lane, limit: 1000, ...(after && { after }) });
+      keys.push(...page.map(({ key }) => key));
+      after = page.at(-1);
+      if (after === undefined) return keys;
+    }
   }
 
   private async loadMark(
@@ -200,79 +216,82 @@ export class Fold {
   }
 
   private applyEvent(
-    { frame, record }: Extract<Opened, { kind: 'frame' }>,
+    { frame, record, events }: Extract<Opened, { kind: 'frame' }>,
     entry: FollowedEvent,
     working: Working,
   ): void {
-    let event: Event;
-    try {
-      event = decode('Event', entry.bytes);
-    } catch (error) {
-      if (!(error instanceof EventError)) throw error;
-      this.fault(record, error.code, error.message, working);
+    const event = events[entry.sequence - frame.first] as Event | EventError;
+    if (event instanceof EventError) {
+      this.fault(record, event.code, event.message, working);
       return;
     }
     const { result } = working;
+    const { principal, timeUs } = event;
     const lane = laneNumber(frame.lane);
     const model = this.model(lane);
-    const id = eventIdOf(frame, entry.sequence);
-    const before = working.trust.get(event.principal) ?? initialState(event.principal, model);
-    const facts = factsOf(event, frame.host);
+    const before = working.trust.get(principal) ?? null;
+    const facts = factsOf(event, frame.host as HostName);
     const { state, outcome } = fold(
-      before,
+      before ?? initialState(principal, model),
       {
         type: 'act',
-        eventId: id,
-        eventTimeMs: Math.floor(event.timeUs / 1000),
+        eventTimeMs: Math.floor(timeUs / 1000),
         appendedMs: record.appendedMs,
-        host: frame.host,
         facts,
       },
       model,
     );
-    working.trust.set(event.principal, state);
+    working.trust.set(principal, state);
     result.events += 1;
     result.outputs.push(enrichedOutput(frame, entry, event, outcome));
+    const id = eventIdOf(frame, entry.sequence);
     if (outcome.signals.length > 0) {
-      result.outputs.push(signalOutput(lane, event, id, outcome, JSON.stringify(facts)));
+      result.outputs.push(signalOutput(lane, event, id, outcome, factsText(facts)));
     }
-    if (outcome.tierChanged) {
-      const cause = { id, timeUs: event.timeUs };
-      result.outputs.push(tierOutput(lane, event.principal, state, outcome, model, cause));
-    }
+    const change = { principal, before, after: state, cause: id, causeTimeUs: timeUs };
+    this.writeTier(change, model, result);
+  }
+
+  private writeTier(change: TierChange, model: Model, result: Folded): void {
+    const tier = tierRecord(change, model);
+    if (tier === null) return;
+    const { principal } = change;
+    const lane = laneOf(principal);
+    const value = encode('Tier', tier);
+    result.outputs.push({ topic: 'bpf.tiers', lane, key: principal, value });
   }
 
   private applyControl(item: Extract<Opened, { kind: 'control' }>, working: Working): void {
     const { control, record } = item;
+    const lane = laneNumber(control.lane);
     working.result.controls.push(control.id);
-    if (control.kind === 'policy') this.applyPolicy(control, working);
-    else this.applyDue(control, record, working);
-  }
-
-  private applyDue(control: Control, record: LogRecord, working: Working): void {
-    const principal = control.principal as PrincipalKey;
-    const before = working.trust.get(principal);
-    if (before === undefined || before === null) return;
-    const lane = laneNumber(control.lane);
-    const model = this.model(lane);
-    const { state, outcome } = fold(
-      before,
-      { type: 'control', kind: 'due', id: control.id, appendedMs: record.appendedMs },
-      model,
-    );
-    working.trust.set(principal, state);
-    if (!outcome.tierChanged) return;
-    const cause = { id: control.id, timeUs: record.appendedMs * 1000 };
-    working.result.outputs.push(tierOutput(lane, principal, state, outcome, model, cause));
-  }
-
-  /** From here on the lane's events are judged by this policy. */
-  private applyPolicy(control: Control, { result }: Working): void {
-    const lane = laneNumber(control.lane);
+    if (control.kind === 'due') {
+      if (control.principal !== null) this.applyTo(control.principal, control, record, working);
+      return;
+    }
     const policy = control.policy ?? '';
     this.lanePolicy.set(lane, { hash: control.policyHash ?? '', policy });
     const value = Buffer.from(policy);
-    result.state.push({ space: 'control', lane, key: POLICY, value });
+    working.result.state.push({ space: 'control', lane, key: POLICY, value });
+    for (const [principal, of] of working.lanes) {
+      if (of === lane) this.applyTo(principal as PrincipalKey, control, record, working);
+    }
+  }
+
+  /** A timer that ran off, or the lane's new policy, for one principal that has a state. */
+  private applyTo(
+    principal: PrincipalKey,
+    { id, kind, lane }: Control,
+    { appendedMs }: LogRecord,
+    working: Working,
+  ): void {
+    const before = working.trust.get(principal) ?? null;
+    if (before === null) return;
+    const model = this.model(laneNumber(lane));
+    const { state } = fold(before, { type: 'control', kind, id, principal, appendedMs }, model);
+    working.trust.set(principal, state);
+    const change = { principal, before, after: state, cause: id, causeTimeUs: appendedMs * 1000 };
+    this.writeTier(change, model, working.result);
   }
 
   private writeState(working: Working): void {
@@ -313,20 +332,16 @@ export class Fold {
   }
 }
 
+function isPolicy(item: Opened): boolean {
+  return item.kind === 'control' && item.control.kind === 'policy';
+}
+
 function principalsOf(item: Opened): string[] {
-  if (item.kind === 'control')
-    return item.control.principal === null ? [] : [item.control.principal];
   if (item.kind === 'bad') return [];
-  const found: string[] = [];
-  for (const bytes of item.frame.events) {
-    try {
-      found.push(decode('Event', bytes).principal);
-    } catch (error) {
-      // Said when the event's turn comes.
-      if (!(error instanceof EventError)) throw error;
-    }
+  if (item.kind === 'frame') {
+    return item.events.flatMap((event) => (event instanceof EventError ? [] : [event.principal]));
   }
-  return found;
+  return item.control.principal === null ? [] : [item.control.principal];
 }
 
 function eventIdOf(frame: { host: string; incarnation: string; lane: number }, sequence: number) {
@@ -375,29 +390,10 @@ function signalOutput(
   return { topic: 'bpf.signals', lane, key: event.principal, value };
 }
 
-function tierOutput(
-  lane: Lane,
-  principal: PrincipalKey,
-  state: TrustState,
-  outcome: FoldOutcome,
-  model: Model,
-  cause: { id: string; timeUs: number },
-): Output {
-  const value = encode('Tier', {
-    principal,
-    tier: outcome.tier,
-    default: outcome.tier === initialState(principal, model).tier,
-    trust: outcome.after,
-    reasons: state.signals.map(({ id }) => id),
-    cause: cause.id,
-    causeTimeUs: cause.timeUs,
-  });
-  return { topic: 'bpf.tiers', lane, key: principal, value };
-}
-
-function parseMark(bytes: Uint8Array): Head {
+/** A mark's value: next sequence and chain hash of one host's incarnation in one lane. */
+export function parseMark(bytes: Uint8Array): Head {
   const at = Buffer.from(bytes);
-  return { sequence: Number(at.readBigUInt64LE(0)), hash: at.subarray(8, 40) } as Head;
+  return { sequence: Number(at.readBigUInt64LE(0)), hash: at.subarray(8, 40) };
 }
 
 function formatMark(head: Head): Buffer {

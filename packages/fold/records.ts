@@ -1,11 +1,17 @@
 import { ChainError, type OpenedFrame, openFrame } from '#chain';
-import { type Control, decode, EventError, schemaOf } from '#event';
+import { type Control, decode, type Event, EventError, schemaOf } from '#event';
 import type { LogRecord } from '#log';
 import { isAuthentic } from './control.ts';
 
 /** A record of `bpf.events`, opened and authenticated, or what is wrong with it. */
 export type Opened =
-  | { readonly kind: 'frame'; readonly record: LogRecord; readonly frame: OpenedFrame }
+  | {
+      readonly kind: 'frame';
+      readonly record: LogRecord;
+      readonly frame: OpenedFrame;
+      /** The frame's events in order; an error where the bytes are no event. */
+      readonly events: readonly (Event | EventError)[];
+    }
   | { readonly kind: 'control'; readonly record: LogRecord; readonly control: Control }
   | {
       readonly kind: 'bad';
@@ -24,10 +30,20 @@ export function openRecord(record: LogRecord, keys: OpenKeys): Opened {
   try {
     if (schemaOf(record.value) === 'Control') return openControl(record, keys);
     const frame = openFrame(record.value, keys.hostKeyOf);
-    return { kind: 'frame', record, frame };
+    const events = frame.events.map(({ bytes }) => readEvent(bytes));
+    return { kind: 'frame', record, frame, events };
   } catch (error) {
     if (!(error instanceof ChainError) && !(error instanceof EventError)) throw error;
     return { kind: 'bad', record, code: error.code, why: error.message };
+  }
+}
+
+function readEvent(bytes: Uint8Array): Event | EventError {
+  try {
+    return decode('Event', bytes);
+  } catch (error) {
+    if (error instanceof EventError) return error;
+    throw error;
   }
 }
 

@@ -67,6 +67,7 @@ export interface Store {
   position(source: string): Promise<bigint | null>;
   /** Copies trust, mark, due and control as they are now; `next` is read from `source`'s position. */
   snapshot(source: string): Promise<Snapshot>;
+  /** Oldest first. */
   snapshots(): Promise<Snapshot[]>;
   /** Entries of a snapshot, ordered as `scan`. */
   snapshotEntries(
@@ -76,13 +77,13 @@ export interface Store {
   /**
    * Deletes snapshots older than `keep` newest ones, the records of bpf.events before the oldest
    * snapshot left, and records of the other topics beyond `maxBytes` per topic, oldest first.
-   * Returns what was deleted. Never deletes bpf.events that no snapshot covers.
+   * Returns what was deleted of the log. Never deletes bpf.events that no snapshot covers.
    */
   trim(options: {
     keepSnapshots: number;
     maxBytes: number;
   }): Promise<{ records: number; bytes: number }>;
-  /** Bytes the store uses, and what it would use after a vacuum. */
+  /** Bytes the store uses, and how many of them `trim` could give back without deleting more. */
   size(): Promise<{ bytes: number; freeBytes: number }>;
   /** Calls back after each commit by anybody in this process or, within 50 ms, another. */
   onCommit(listener: () => void): () => void;

@@ -7,12 +7,12 @@ import { CREDIT_MAX, TRUST_MAX } from './score.ts';
 import { SIGNALS, SIGNALS_MAX } from './signals.ts';
 import { CONTROLS_MAX, EVIDENCE_DAYS, type TrustState } from './state.ts';
 import { DEMOTIONS_MAX } from './tiers.ts';
+import { dayOf, TIME_MAX_MS } from './time.ts';
 
 /** Most bytes of an encoded state: kept by the limits of its collections. */
 export const STATE_BYTES_MAX = 4096;
 
 const INT_MAX = 2_147_483_647;
-const DAY_MAX = 104_249_991; // of Number.MAX_SAFE_INTEGER ms
 const COUNT_MAX = 1_000_000;
 const TIER_MAX = 4;
 
@@ -29,7 +29,7 @@ function integer(what: string, value: number, least: number, most: number): void
 }
 
 function time(what: string, value: number | null): void {
-  if (value !== null) integer(what, value, 0, Number.MAX_SAFE_INTEGER);
+  if (value !== null) integer(what, value, 0, TIME_MAX_MS);
 }
 
 function limit(what: string, items: readonly unknown[], most: number): void {
@@ -51,7 +51,7 @@ function checkScalars(state: TrustState): void {
   integer('default tier', state.defaultTier, 0, TIER_MAX);
   integer('tier', state.tier, 0, state.defaultTier);
   integer('credit', state.credit, 0, CREDIT_MAX);
-  integer('active day', state.activeDay, -1, DAY_MAX);
+  integer('active day', state.activeDay, -1, dayOf(TIME_MAX_MS));
   integer('active days', state.activeDays, 0, EVIDENCE_DAYS);
   time('time', state.tMs);
   time('since', state.sinceMs);
@@ -89,7 +89,7 @@ function checkCollections({ evidence, hosts, windows, demotions, controls }: Tru
   }
   for (const { hash, day } of hosts) {
     integer('host hash', hash, 0, 2 * INT_MAX + 1);
-    integer('host day', day, 0, DAY_MAX);
+    integer('host day', day, 0, dayOf(TIME_MAX_MS));
   }
   for (const { number, slot, current, previous } of windows) {
     if (!known.has(number)) fail(`window ${number}`);
@@ -98,7 +98,7 @@ function checkCollections({ evidence, hosts, windows, demotions, controls }: Tru
     integer('window count', previous, 0, COUNT_MAX);
   }
   for (const demotedMs of demotions) time('demotion', demotedMs);
-  for (const control of controls) integer('control', control, 0, 2 ** 48 - 1);
+  for (const control of controls) integer('control', control, 0, 0xffff_ffff_ffff);
 }
 
 /** Avro bytes of a state, at most STATE_BYTES_MAX; equal states have equal bytes. */
@@ -113,11 +113,21 @@ export function encodeState(state: TrustState): Buffer {
 /** Inverse of `encodeState`, for hostile bytes too. Throws `TrustError` BAD_STATE or OVER_LIMIT. */
 export function decodeState(bytes: Uint8Array): TrustState {
   if (bytes.length > STATE_BYTES_MAX) throw new TrustError('OVER_LIMIT', `${bytes.length} bytes`);
-  const { policy, ...rest } = decodeStored(bytes);
-  const state: TrustState = { ...rest, policyHash: Buffer.from(policy).toString('hex') };
+  const state = plain(decodeStored(bytes));
   checkScalars(state);
   checkCollections(state);
   return state;
+}
+
+/** avsc gives instances of classes of its own: states are plain objects, wherever they come from. */
+function plain({ policy, ...stored }: Stored): TrustState {
+  return {
+    ...stored,
+    policyHash: Buffer.from(policy).toString('hex'),
+    evidence: stored.evidence.map((one) => ({ ...one })),
+    hosts: stored.hosts.map((one) => ({ ...one })),
+    windows: stored.windows.map((one) => ({ ...one })),
+  };
 }
 
 function decodeStored(bytes: Uint8Array): Stored {

@@ -20,7 +20,6 @@ export interface Burst {
 }
 
 const SURE = 1000;
-const HALF = 500;
 
 const when = (condition: boolean): number => (condition ? SURE : 0);
 
@@ -37,14 +36,13 @@ export const undeclaredHole: Detect = (facts) =>
 const OPEN_TO_ALL = ['/tmp/', '/dev/shm/'];
 
 /**
- * S07. A deleted file counts half where the loader is known by name: that is how a package upgrade
- * looks while the old process still runs.
+ * S07. A known loader's label was taken at exec, when its file was the one that the policy names: that
+ * the file is gone since then is how every package upgrade looks, so it says nothing.
  */
 export const loosePlace: Detect = ({ places, exePath, loader }) => {
   if (places.includes('memfd') || places.includes('overlay_upper')) return SURE;
   if (exePath !== null && OPEN_TO_ALL.some((prefix) => exePath.startsWith(prefix))) return SURE;
-  if (places.includes('deleted')) return loader === null ? SURE : HALF;
-  return 0;
+  return when(places.includes('deleted') && loader === null);
 };
 
 /** S09: an fd, by id, of an object that somebody else made. */

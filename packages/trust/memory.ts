@@ -80,7 +80,8 @@ export function countBurst(
   const slot = Math.floor(tMs / options.windowMs);
   const fresh = slot === window.slot ? window : roll(window, slot);
   const current = Math.min(COUNT_MAX, fresh.current + options.count);
-  const covered = (slot + 1) * options.windowMs - tMs;
+  // The window is (tMs - windowMs, tMs]: so many ms of it lie in the last slot.
+  const covered = (slot + 1) * options.windowMs - tMs - 1;
   const carried = Math.floor((fresh.previous * covered) / options.windowMs);
   if (fresh.raised || current + carried <= options.limit) {
     return { window: { ...fresh, current }, raised: false };

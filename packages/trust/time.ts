@@ -2,6 +2,8 @@
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
+/** The last time that `Date` can hold; stored times and days are at most this. */
+export const TIME_MAX_MS = 8_640_000_000_000_000;
 
 /** UTC day number, 0 on 1970-01-01. */
 export function dayOf(tMs: number): number {

@@ -28,7 +28,7 @@ export interface CollectorOptions {
   readonly countersMs: number;
 }
 
-const ITERATORS = ['iter_prog', 'iter_map', 'iter_link'] as const;
+const ITERATORS = ['inventory_progs', 'inventory_maps', 'inventory_links'] as const;
 const RETRY_MAX_MS = 2000;
 
 /**

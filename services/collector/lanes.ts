@@ -85,7 +85,7 @@ export class Lanes {
       events,
       key: this.key,
     });
-    this.heads[lane] = { sequence: next.sequence, hash: Buffer.from(next.hash) };
+    this.heads[lane] = { sequence: sequence(next.sequence), hash: Buffer.from(next.hash) };
     return frames;
   }
 

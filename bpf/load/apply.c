@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Grants, loaders and scalars of a policy, into one half of the maps. */
+#include "apply.h"
+
+#include "cleanup.h"
+#include "sha256.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int write_grants(const struct wd_set *set, const struct wd_policy *policy, __u32 half)
+{
+	for (__u32 i = 0; i < WD_MAX_GRANTS; i++) {
+		__u32 key = half * WD_MAX_GRANTS + i;
+
+		if (bpf_map_update_elem(set->map[WD_MAP_GRANTS], &key, &policy->grants[i], BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+/* The key as the kernel sees the file: stat(2) says otherwise on overlayfs and btrfs. */
+static int key_of(const struct wd_set *set, int fd, struct wd_exe_key *ret_key)
+{
+	struct wd_resolve context = { .fd = fd };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &context, .ctx_size_in = sizeof(context));
+
+	if (bpf_prog_test_run_opts(set->resolve, &run))
+		return -errno;
+	if (context.error)
+		return context.error;
+	*ret_key = context.exe;
+	return 0;
+}
+
+static enum wd_loader_status open_loader(const struct wd_policy_loader *loader, int *ret_fd)
+{
+	_cleanup_fd_ int fd = open(loader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	__u8 digest[WD_SHA256_LEN];
+	struct stat info;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? WD_LOADER_ABSENT :
+							     WD_LOADER_UNREADABLE;
+	if (fstat(fd, &info) || !S_ISREG(info.st_mode))
+		return WD_LOADER_UNREADABLE;
+	if (loader->has_sha256 && wd_sha256_fd(fd, digest))
+		return WD_LOADER_UNREADABLE;
+	if (loader->has_sha256 && memcmp(digest, loader->sha256, sizeof(digest)))
+		return WD_LOADER_MISMATCH;
+	*ret_fd = wd_take_fd(&fd);
+	return WD_LOADER_LABELLED;
+}
+
+static int write_loader(const struct wd_set *set, struct wd_policy_loader *loader, __u32 number,
+			__u32 half, bool first)
+{
+	_cleanup_fd_ int fd = -1;
+	struct wd_loader value = {};
+	struct wd_exe_key key = {};
+	__u32 before = (half + 1) % WD_POLICY_HALVES;
+	int err, map = set->map[WD_MAP_LOADERS];
+
+	loader->status = open_loader(loader, &fd);
+	if (loader->status != WD_LOADER_LABELLED)
+		return 0;
+	err = key_of(set, fd, &key);
+	if (err)
+		return err;
+	if (bpf_map_lookup_elem(map, &key, &value) && errno != ENOENT)
+		return -errno;
+	if (value.half[half].index) {
+		loader->status = WD_LOADER_DUPLICATE;
+		return 0;
+	}
+	value.half[half].index = number;
+	value.half[half].kind = loader->kind;
+	value.half[half].grant = loader->grant;
+	value.half[half].fresh = first || !value.half[before].index;
+	return bpf_map_update_elem(map, &key, &value, BPF_ANY) ? -errno : 0;
+}
+
+/* Takes one half of every entry away; an entry with nothing left goes. */
+static int clear_half(const struct wd_set *set, __u32 half)
+{
+	struct wd_exe_key keys[WD_MAX_LOADERS * WD_POLICY_HALVES], *last = NULL;
+	int count = 0, map = set->map[WD_MAP_LOADERS];
+
+	while (count < (int)WD_COUNT(keys) && !bpf_map_get_next_key(map, last, &keys[count]))
+		last = &keys[count++];
+	for (int i = 0; i < count; i++) {
+		struct wd_loader value;
+
+		if (bpf_map_lookup_elem(map, &keys[i], &value))
+			return -errno;
+		memset(&value.half[half], 0, sizeof(value.half[half]));
+		if (value.half[(half + 1) % WD_POLICY_HALVES].index) {
+			if (bpf_map_update_elem(map, &keys[i], &value, BPF_EXIST))
+				return -errno;
+		} else if (bpf_map_delete_elem(map, &keys[i])) {
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first)
+{
+	struct wd_config config;
+	int err = wd_config_read(set, &config);
+	__u32 half = (config.half + 1) % WD_POLICY_HALVES;
+
+	if (!err)
+		err = clear_half(set, half);
+	if (!err)
+		err = write_grants(set, policy, half);
+	for (__u32 i = 0; !err && i < policy->loaders_count; i++)
+		err = write_loader(set, &policy->loaders[i], i + 1, half, first);
+	if (err)
+		return err;
+	config.policy[half] = policy->scalars;
+	err = wd_config_write(set, &config);
+	if (err)
+		return err;
+	/* Only now is all of it there: the flip is one word. */
+	config.half = half;
+	return wd_config_write(set, &config);
+}

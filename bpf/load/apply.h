@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A policy into the maps: written into the half that is not in force, which is then flipped. */
+#ifndef WARDEN_APPLY_H
+#define WARDEN_APPLY_H
+
+#include "policy.h"
+#include "set.h"
+
+/*
+ * Finds each loader's file, checks its hash and takes its key from the kernel itself; sets
+ * `status` of each. Returns 0 or -errno.
+ */
+int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first);
+
+#endif /* WARDEN_APPLY_H */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `load` and `unload`: the set of programs, brought up all or not at all, and taken down. */
+#ifndef WARDEN_LOAD_H
+#define WARDEN_LOAD_H
+
+#include "options.h"
+#include "policy.h"
+#include "set.h"
+
+enum wd_how {
+	WD_HOW_FRESH,	       /* nothing usable was there */
+	WD_HOW_ADOPTED,	       /* the same build was: programs, maps and rings untouched */
+	WD_HOW_UPGRADED,       /* another build on the same layout: new programs, same maps */
+};
+
+/*
+ * Brings the programs up in DIR, whose lock the caller holds, and proves that they run. `set` is
+ * initialised by the caller. Writes DIR/load.json. Returns an exit code.
+ */
+int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *policy,
+	    struct wd_set *set);
+
+/* Detaches and removes everything in DIR but the lock. Returns an exit code. */
+int wd_unload(const char *dir);
+
+/* Writes DIR/load.json, and prints the same with `--json`. Returns an exit code. */
+int wd_report(const struct wd_options *options, gid_t gid, const struct wd_policy *policy,
+	      const struct wd_set *set, enum wd_how how);
+
+#endif /* WARDEN_LOAD_H */

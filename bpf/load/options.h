@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line. */
+#ifndef WARDEN_OPTIONS_H
+#define WARDEN_OPTIONS_H
+
+#include "warden.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum wd_verb {
+	WD_VERB_PROBE,
+	WD_VERB_LOAD,
+	WD_VERB_UNLOAD,
+	WD_VERB_RUN,
+};
+
+struct wd_options {
+	enum wd_verb verb;
+	bool json;
+	bool keep;
+	bool verbose;
+	const char *dir;
+	const char *policy;
+	const char *user;
+	const char *app;
+	const char *state;
+	gid_t gid;
+	bool has_gid;
+	__u32 ring_bytes[WD_RINGS]; /* 0: as built */
+	char **command;	       /* of `run`, ended by NULL */
+};
+
+/* Returns EX_OK, EX_USAGE (said), or -1 when --help was asked for and printed. */
+int wd_options_read(int argc, char **argv, struct wd_options *ret_options);
+
+#endif /* WARDEN_OPTIONS_H */

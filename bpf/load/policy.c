@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The compiled policy's reader: anything unknown, repeated, missing or out of range is an error. */
+#include "policy.h"
+
+#include "cleanup.h"
+#include "say.h"
+#include "sha256.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LINE_BYTES (PATH_MAX + 512)
+
+enum scalar {
+	SCALAR_VERSION = 1 << 0,
+	SCALAR_HASH = 1 << 1,
+	SCALAR_DEFAULT_TIER = 1 << 2,
+	SCALAR_BULK_RATE = 1 << 3,
+	SCALAR_UNKNOWN_GRANT = 1 << 4,
+	SCALAR_ALL = (1 << 5) - 1,
+};
+
+static const char *const KINDS[] = {
+	[WD_LOADER_AGENT] = "agent",
+	[WD_LOADER_TOOL] = "tool",
+	[WD_LOADER_LOGIN] = "login",
+	[WD_LOADER_RUNTIME] = "runtime",
+};
+
+const char *wd_loader_kind_name(__u32 kind)
+{
+	return kind > 0 && kind < WD_COUNT(KINDS) ? KINDS[kind] : "unknown";
+}
+
+const char *wd_loader_status_name(enum wd_loader_status status)
+{
+	static const char *const names[] = { "labelled", "absent", "unreadable", "mismatch",
+					     "duplicate" };
+
+	return status < WD_COUNT(names) ? names[status] : "unknown";
+}
+
+/* The next word of the line, up to one space; NULL at its end or for a doubled space. */
+static char *take_word(char **cursor)
+{
+	char *word = *cursor, *space;
+
+	if (!word || !*word || *word == ' ')
+		return NULL;
+	space = strchr(word, ' ');
+	if (space)
+		*space = 0;
+	*cursor = space ? space + 1 : NULL;
+	return word;
+}
+
+/* The value of the next word, which must be KEY=VALUE. */
+static char *take_value(char **cursor, const char *key)
+{
+	char *word = take_word(cursor);
+	size_t len = strlen(key);
+
+	if (!word || strncmp(word, key, len) || word[len] != '=')
+		return NULL;
+	return word + len + 1;
+}
+
+/* A number without sign, blank or leading zero, up to `max`; `base` is 10 or 16. */
+static int read_number(const char *text, int base, uint64_t max, uint64_t *ret_number)
+{
+	const char *digits = base == 16 ? "0123456789abcdef" : "0123456789";
+	size_t len = text ? strlen(text) : 0;
+	uint64_t number;
+	char *end;
+
+	if (len == 0 || len > 20 || strspn(text, digits) != len)
+		return -EINVAL;
+	errno = 0;
+	number = strtoull(text, &end, base);
+	if (errno || *end || number > max)
+		return -EINVAL;
+	*ret_number = number;
+	return 0;
+}
+
+static int take_u32(char **cursor, const char *key, uint64_t max, __u32 *ret_number)
+{
+	char *text = key ? take_value(cursor, key) : take_word(cursor);
+	uint64_t number;
+
+	if (read_number(text, 10, max, &number))
+		return -EINVAL;
+	*ret_number = (__u32)number;
+	return 0;
+}
+
+static int take_mask(char **cursor, const char *key, __u64 *ret_mask)
+{
+	uint64_t mask;
+
+	if (read_number(take_value(cursor, key), 16, UINT64_MAX, &mask))
+		return -EINVAL;
+	*ret_mask = mask;
+	return 0;
+}
+
+static const char *once(struct wd_policy *policy, enum scalar scalar)
+{
+	if (policy->scalars_set & scalar)
+		return "given twice";
+	policy->scalars_set |= scalar;
+	return NULL;
+}
+
+/* Each reader of a line returns NULL, or what is wrong with it. */
+static const char *read_version(struct wd_policy *policy, char **cursor)
+{
+	__u32 version;
+
+	if (take_u32(cursor, NULL, UINT32_MAX, &version) || version != 1)
+		return "this build reads version 1";
+	return once(policy, SCALAR_VERSION);
+}
+
+static const char *read_hash(struct wd_policy *policy, char **cursor)
+{
+	char *text = take_word(cursor);
+
+	if (!text || wd_unhex(text, WD_DIGEST_LEN, policy->scalars.hash))
+		return "needs 64 hexadecimal digits";
+	return once(policy, SCALAR_HASH);
+}
+
+static const char *read_default_tier(struct wd_policy *policy, char **cursor)
+{
+	if (take_u32(cursor, NULL, WD_TIER_TRUSTED, &policy->scalars.default_tier))
+		return "needs a tier, 0 to 4";
+	return once(policy, SCALAR_DEFAULT_TIER);
+}
+
+static const char *read_bulk_rate(struct wd_policy *policy, char **cursor)
+{
+	__u32 rate;
+
+	if (take_u32(cursor, NULL, UINT32_MAX, &rate))
+		return "needs a number";
+	policy->scalars.bulk_rate = rate;
+	return once(policy, SCALAR_BULK_RATE);
+}
+
+static const char *read_unknown_grant(struct wd_policy *policy, char **cursor)
+{
+	if (take_u32(cursor, NULL, WD_MAX_GRANTS - 1, &policy->scalars.unknown_grant))
+		return "needs a grant, 0 to 63";
+	return once(policy, SCALAR_UNKNOWN_GRANT);
+}
+
+static const char *read_grant(struct wd_policy *policy, char **cursor)
+{
+	struct wd_grant grant;
+	__u32 index;
+
+	if (take_u32(cursor, NULL, WD_MAX_GRANTS - 1, &index))
+		return "needs a number, 0 to 63";
+	if (take_mask(cursor, "commands", &grant.commands) ||
+	    take_mask(cursor, "prog_types", &grant.prog_types) ||
+	    take_mask(cursor, "map_types", &grant.map_types))
+		return "needs commands=HEX prog_types=HEX map_types=HEX";
+	if (policy->grants_set >> index & 1)
+		return "given twice";
+	policy->grants[index] = grant;
+	policy->grants_set |= 1ULL << index;
+	return NULL;
+}
+
+static const char *read_tier(struct wd_policy *policy, char **cursor)
+{
+	__u32 tier, grant;
+
+	if (take_u32(cursor, NULL, WD_TIER_TRUSTED, &tier) ||
+	    take_u32(cursor, "grant", WD_MAX_GRANTS - 1, &grant))
+		return "needs a tier, 0 to 4, and grant=0..63";
+	if (policy->tiers_set >> tier & 1)
+		return "given twice";
+	policy->scalars.tier_grant[tier] = grant;
+	policy->tiers_set |= 1U << tier;
+	return NULL;
+}
+
+static const char *read_kind(const char *text, __u32 *ret_kind)
+{
+	for (__u32 kind = WD_LOADER_AGENT; text && kind < WD_COUNT(KINDS); kind++) {
+		if (strcmp(text, KINDS[kind]))
+			continue;
+		*ret_kind = kind;
+		return NULL;
+	}
+	return "needs kind=agent, tool, login or runtime";
+}
+
+static const char *read_name(const char *text, char ret_name[WD_LOADER_NAME])
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+	size_t len = text ? strlen(text) : 0;
+
+	if (len == 0 || len >= WD_LOADER_NAME || strspn(text, allowed) != len)
+		return "needs name= of up to 63 letters, digits, dots, dashes or underscores";
+	memcpy(ret_name, text, len + 1);
+	return NULL;
+}
+
+/* The path is the rest of the line: it may hold blanks. */
+static const char *read_path(const char *rest, char ret_path[PATH_MAX])
+{
+	size_t len;
+
+	if (!rest || strncmp(rest, "path=/", 6))
+		return "needs path=/PATH at its end";
+	len = strlen(rest + 5);
+	if (len >= PATH_MAX)
+		return "path is too long";
+	memcpy(ret_path, rest + 5, len + 1);
+	return NULL;
+}
+
+static const char *read_loader(struct wd_policy *policy, char **cursor)
+{
+	struct wd_policy_loader *loader;
+	const char *wrong;
+	char *digest;
+	__u32 number;
+
+	if (take_u32(cursor, NULL, WD_MAX_LOADERS, &number) ||
+	    number != policy->loaders_count + 1)
+		return "loaders are numbered from 1, in order, up to 256";
+	loader = &policy->loaders[policy->loaders_count];
+	wrong = read_kind(take_value(cursor, "kind"), &loader->kind);
+	if (wrong)
+		return wrong;
+	if (take_u32(cursor, "grant", WD_MAX_GRANTS - 1, &loader->grant))
+		return "needs grant=0..63";
+	wrong = read_name(take_value(cursor, "name"), loader->name);
+	if (wrong)
+		return wrong;
+	digest = take_value(cursor, "sha256");
+	loader->has_sha256 = digest && strcmp(digest, "-");
+	if (!digest || (loader->has_sha256 && wd_unhex(digest, WD_DIGEST_LEN, loader->sha256)))
+		return "needs sha256= with 64 hexadecimal digits or -";
+	wrong = read_path(*cursor, loader->path);
+	if (wrong)
+		return wrong;
+	*cursor = NULL;
+	policy->loaders_count++;
+	return NULL;
+}
+
+static const char *read_end(struct wd_policy *policy, char **cursor)
+{
+	(void)cursor;
+	policy->ended = true;
+	return NULL;
+}
+
+static const struct {
+	const char *word;
+	const char *(*read)(struct wd_policy *policy, char **cursor);
+} LINES[] = {
+	{ "warden-policy", read_version },   { "hash", read_hash },
+	{ "default_tier", read_default_tier }, { "bulk_rate", read_bulk_rate },
+	{ "grant", read_grant },	       { "tier", read_tier },
+	{ "unknown_grant", read_unknown_grant }, { "loader", read_loader },
+	{ "end", read_end },
+};
+
+static const char *read_line(struct wd_policy *policy, char *line)
+{
+	char *cursor = line, *word = take_word(&cursor);
+	const char *wrong = "unknown line";
+
+	if (policy->ended)
+		return "nothing may follow end";
+	if (!(policy->scalars_set & SCALAR_VERSION) && (!word || strcmp(word, "warden-policy")))
+		return "the first line must be: warden-policy 1";
+	for (size_t i = 0; word && i < WD_COUNT(LINES); i++) {
+		if (strcmp(word, LINES[i].word))
+			continue;
+		wrong = LINES[i].read(policy, &cursor);
+		return wrong || !cursor ? wrong : "something follows that has no meaning";
+	}
+	return wrong;
+}
+
+static bool has_grant(const struct wd_policy *policy, __u32 index)
+{
+	return policy->grants_set >> index & 1;
+}
+
+/* What can only be told at the end of the file. */
+static const char *check_whole(const struct wd_policy *policy)
+{
+	if (!policy->ended)
+		return "ends without an end line: it was cut off";
+	if (policy->scalars_set != SCALAR_ALL || policy->tiers_set != (1U << WD_TIERS) - 1)
+		return "lacks hash, default_tier, bulk_rate, unknown_grant or one of tier 0 to 4";
+	for (__u32 tier = 0; tier < WD_TIERS; tier++)
+		if (!has_grant(policy, policy->scalars.tier_grant[tier]))
+			return "a tier names a grant that is not there";
+	if (!has_grant(policy, policy->scalars.unknown_grant))
+		return "unknown_grant names a grant that is not there";
+	for (__u32 i = 0; i < policy->loaders_count; i++)
+		if (!has_grant(policy, policy->loaders[i].grant))
+			return "a loader names a grant that is not there";
+	return NULL;
+}
+
+static int fail_at(const char *path, unsigned int line, const char *wrong)
+{
+	char where[PATH_MAX + 32];
+
+	snprintf(where, sizeof(where), "%s:%u", path, line);
+	return wd_fail(EX_DATAERR, "policy", where, 0, wrong);
+}
+
+int wd_policy_read(const char *path, struct wd_policy *ret_policy)
+{
+	_cleanup_file_ FILE *file = fopen(path, "re");
+	static char line[LINE_BYTES];
+	unsigned int number = 0;
+	const char *wrong;
+
+	if (!file)
+		return wd_fail(EX_NOINPUT, "policy", path, errno, "give a compiled policy file");
+	memset(ret_policy, 0, sizeof(*ret_policy));
+	while (fgets(line, sizeof(line), file)) {
+		size_t len = strlen(line);
+
+		number++;
+		if (len == 0 || line[len - 1] != '\n')
+			return fail_at(path, number, "line too long, not ended, or with a NUL");
+		line[len - 1] = 0;
+		wrong = read_line(ret_policy, line);
+		if (wrong)
+			return fail_at(path, number, wrong);
+	}
+	if (ferror(file))
+		return wd_fail(EX_IOERR, "policy", path, errno, NULL);
+	wrong = check_whole(ret_policy);
+	return wrong ? fail_at(path, number, wrong) : EX_OK;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The compiled policy: text that the policy compiler wrote, read strictly. Lines, in any order after
+ * the first, each scalar exactly once:
+ *
+ *	warden-policy 1
+ *	hash HEX64
+ *	default_tier 0..4
+ *	bulk_rate N
+ *	grant N commands=HEX prog_types=HEX map_types=HEX
+ *	tier 0..4 grant=N
+ *	unknown_grant N
+ *	loader N kind=agent|tool|login|runtime grant=N name=NAME sha256=HEX64|- path=/PATH
+ *	end
+ */
+#ifndef WARDEN_POLICY_H
+#define WARDEN_POLICY_H
+
+#include "warden.h"
+
+#include <limits.h>
+#include <stdbool.h>
+
+#define WD_LOADER_NAME 64
+#define WD_TIERS 5
+
+enum wd_loader_status {
+	WD_LOADER_LABELLED = 0,
+	WD_LOADER_ABSENT,      /* no such file */
+	WD_LOADER_UNREADABLE,  /* there, but not a regular file that we can read */
+	WD_LOADER_MISMATCH,    /* another SHA-256 than the policy says */
+	WD_LOADER_DUPLICATE,   /* an earlier loader is the same file */
+};
+
+struct wd_policy_loader {
+	__u32 kind;	       /* enum wd_loader_kind */
+	__u32 grant;
+	bool has_sha256;
+	__u8 sha256[WD_DIGEST_LEN];
+	char name[WD_LOADER_NAME];
+	char path[PATH_MAX];
+	enum wd_loader_status status;
+};
+
+struct wd_policy {
+	struct wd_policy_half scalars;
+	struct wd_grant grants[WD_MAX_GRANTS];
+	__u64 grants_set;      /* bit n: grant n was given */
+	__u32 tiers_set;
+	__u32 scalars_set;
+	bool ended;
+	__u32 loaders_count;
+	struct wd_policy_loader loaders[WD_MAX_LOADERS]; /* loader number n is at n - 1 */
+};
+
+/* Reads and checks; `ret_policy` is large: let it live in static storage. Returns an exit code. */
+int wd_policy_read(const char *path, struct wd_policy *ret_policy);
+
+const char *wd_loader_kind_name(__u32 kind);
+const char *wd_loader_status_name(enum wd_loader_status status);
+
+#endif /* WARDEN_POLICY_H */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is done once the programs are attached, before a load counts as done. */
+#include "prove.h"
+
+#include "cleanup.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+/* On kernels that preempt tracepoint programs one call can slip by; twenty in a row can't. */
+#define CANARY_TRIES 20
+
+int wd_give_role(const struct wd_set *set, pid_t pid, enum wd_role role)
+{
+	_cleanup_fd_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct wd_task value = { .role = role };
+
+	if (fd < 0)
+		return -errno;
+	return bpf_map_update_elem(set->map[WD_MAP_TASKS], &fd, &value, BPF_ANY) ? -errno : 0;
+}
+
+static int run_iterator(int link)
+{
+	_cleanup_fd_ int fd = bpf_iter_create(link);
+	char buffer[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, buffer, sizeof(buffer))) != 0)
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* Twice: a child made during the first pass may have a parent that was not labelled yet. */
+int wd_label_baseline(const struct wd_set *set, enum wd_baseline mode)
+{
+	struct wd_config config;
+	int off, err = wd_config_read(set, &config);
+
+	if (err)
+		return err;
+	config.baseline = mode;
+	err = wd_config_write(set, &config);
+	for (int pass = 0; !err && pass < 2; pass++)
+		err = run_iterator(set->baseline);
+	config.baseline = WD_BASELINE_OFF;
+	off = wd_config_write(set, &config);
+	return err ? err : off;
+}
+
+int wd_canary(const struct wd_set *set)
+{
+	struct wd_stats before, after;
+	int err = wd_stats_read(set, &before);
+
+	for (int try = 0; !err && try < CANARY_TRIES; try++) {
+		char nothing[8] = "";
+
+		syscall(SYS_bpf, WD_CANARY_COMMAND, nothing, sizeof(nothing));
+		err = wd_stats_read(set, &after);
+		if (!err && after.canaries > before.canaries && after.own_acts > before.own_acts)
+			return 0;
+	}
+	return err ? err : -ENOTRECOVERABLE;
+}
+
+static int own(const struct wd_set *set, __u32 kind, __u32 id)
+{
+	struct wd_own_key key = { .kind = kind, .id = id };
+	__u32 value = 1;
+
+	return bpf_map_update_elem(set->map[WD_MAP_OWN], &key, &value, BPF_ANY) ? -errno : 0;
+}
+
+static int own_map(const struct wd_set *set, int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	return own(set, WD_OBJECT_MAP, info.id);
+}
+
+/* A program brings maps that have no pin: its constants, its variables, the windows. */
+static int own_prog(const struct wd_set *set, __u32 id)
+{
+	_cleanup_fd_ int fd = bpf_prog_get_fd_by_id(id);
+	struct bpf_prog_info info = {};
+	__u32 maps[64], len = sizeof(info);
+	int err;
+
+	info.map_ids = (uintptr_t)maps;
+	info.nr_map_ids = WD_COUNT(maps);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	err = own(set, WD_OBJECT_PROG, id);
+	for (__u32 i = 0; !err && i < info.nr_map_ids && i < WD_COUNT(maps); i++)
+		err = own(set, WD_OBJECT_MAP, maps[i]);
+	return err;
+}
+
+static int own_link(const struct wd_set *set, int fd)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	int err;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	err = own(set, WD_OBJECT_LINK, info.id);
+	return err ? err : own_prog(set, info.prog_id);
+}
+
+static int own_prog_fd(const struct wd_set *set, int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	return own_prog(set, info.id);
+}
+
+static void forget_own(const struct wd_set *set)
+{
+	struct wd_own_key key;
+
+	while (!bpf_map_get_next_key(set->map[WD_MAP_OWN], NULL, &key))
+		if (bpf_map_delete_elem(set->map[WD_MAP_OWN], &key))
+			return;
+}
+
+int wd_own_objects(const struct wd_set *set)
+{
+	int err = 0;
+
+	forget_own(set);
+	for (int i = 0; !err && i < WD_MAPS; i++)
+		err = own_map(set, set->map[i]);
+	for (int i = 0; !err && i < WD_HOOKS; i++)
+		err = own_link(set, set->hook[i]);
+	for (int i = 0; !err && i < WD_ITERATORS; i++)
+		err = own_link(set, set->iterator[i]);
+	if (!err)
+		err = own_link(set, set->baseline);
+	if (!err)
+		err = own_prog_fd(set, set->resolve);
+	return err ? err : own_prog_fd(set, set->decide);
+}

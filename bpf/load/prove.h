@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Roles, the labels of tasks that are already there, and the proof that the programs run. */
+#ifndef WARDEN_PROVE_H
+#define WARDEN_PROVE_H
+
+#include "set.h"
+
+#include <sys/types.h>
+
+/* Gives a process its role; its children inherit it. Returns 0 or -errno. */
+int wd_give_role(const struct wd_set *set, pid_t pid, enum wd_role role);
+
+/* Labels the tasks that are there, by the baseline iterator. Returns 0 or -errno. */
+int wd_label_baseline(const struct wd_set *set, enum wd_baseline mode);
+
+/* Makes the canary call; -ENOTRECOVERABLE when the programs did not see it. */
+int wd_canary(const struct wd_set *set);
+
+/* Tells the programs which objects are ours, for the inventory. Returns 0 or -errno. */
+int wd_own_objects(const struct wd_set *set);
+
+#endif /* WARDEN_PROVE_H */

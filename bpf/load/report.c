@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DIR/load.json: what a load did, for the services and for people. */
+#include "cleanup.h"
+#include "json.h"
+#include "load.h"
+#include "say.h"
+#include "sha256.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const RING_NAMES[WD_RINGS] = { "deny", "object", "bulk" };
+
+static void read_boot_id(char ret_text[64])
+{
+	_cleanup_file_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	ret_text[0] = 0;
+	if (file && fgets(ret_text, 64, file))
+		ret_text[strcspn(ret_text, "\n")] = 0;
+}
+
+static void put_rings(struct wd_json *json, const struct wd_set *set)
+{
+	wd_json_open(json, "rings", '{');
+	for (int i = 0; i < WD_RINGS; i++) {
+		struct bpf_map_info info = {};
+		__u32 len = sizeof(info);
+
+		bpf_obj_get_info_by_fd(set->map[i], &info, &len);
+		wd_json_open(json, RING_NAMES[i], '{');
+		wd_json_number(json, "id", info.id);
+		wd_json_number(json, "size", info.max_entries);
+		wd_json_close(json, '}');
+	}
+	wd_json_close(json, '}');
+}
+
+static void put_loaders(struct wd_json *json, const struct wd_policy *policy)
+{
+	wd_json_open(json, "loaders", '[');
+	for (__u32 i = 0; i < policy->loaders_count; i++) {
+		const struct wd_policy_loader *loader = &policy->loaders[i];
+
+		wd_json_open(json, NULL, '{');
+		wd_json_number(json, "index", i + 1);
+		wd_json_text(json, "name", loader->name);
+		wd_json_text(json, "kind", wd_loader_kind_name(loader->kind));
+		wd_json_text(json, "path", loader->path);
+		wd_json_text(json, "status", wd_loader_status_name(loader->status));
+		wd_json_close(json, '}');
+	}
+	wd_json_close(json, ']');
+}
+
+static void put_all(FILE *out, const struct wd_policy *policy, const struct wd_set *set,
+		    const struct wd_config *config, enum wd_how how)
+{
+	struct wd_json json = { .out = out };
+	char text[2 * WD_DIGEST_LEN + 1], boot_id[64];
+
+	read_boot_id(boot_id);
+	wd_json_open(&json, NULL, '{');
+	wd_json_text(&json, "schema", "warden.load/1");
+	wd_json_text(&json, "boot_id", boot_id);
+	wd_json_text(&json, "mode", "audit");
+	wd_json_number(&json, "layout", WD_LAYOUT_VERSION);
+	wd_hex(config->build, WD_DIGEST_LEN, text);
+	wd_json_text(&json, "build", text);
+	wd_hex(policy->scalars.hash, WD_DIGEST_LEN, text);
+	wd_json_text(&json, "policy", text);
+	wd_json_number(&json, "generation", config->generation);
+	wd_json_bool(&json, "adopted", how != WD_HOW_FRESH);
+	wd_json_bool(&json, "upgraded", how == WD_HOW_UPGRADED);
+	wd_json_bool(&json, "canary", true);
+	put_rings(&json, set);
+	put_loaders(&json, policy);
+	wd_json_close(&json, '}');
+	fputc('\n', out);
+}
+
+int wd_report(const struct wd_options *options, gid_t gid, const struct wd_policy *policy,
+	      const struct wd_set *set, enum wd_how how)
+{
+	_cleanup_file_ FILE *file = NULL;
+	char path[PATH_MAX], beside[PATH_MAX];
+	struct wd_config config;
+	int err = wd_config_read(set, &config);
+
+	if (err)
+		return wd_fail(EX_OSERR, "read config", "config", err, NULL);
+	snprintf(path, sizeof(path), "%s/load.json", options->dir);
+	snprintf(beside, sizeof(beside), "%s/load.json.next", options->dir);
+	file = fopen(beside, "we");
+	if (!file)
+		return wd_fail(EX_CANTCREAT, "write", beside, errno, NULL);
+	put_all(file, policy, set, &config, how);
+	if (fflush(file) || fchown(fileno(file), 0, gid) || fchmod(fileno(file), 0640) ||
+	    rename(beside, path))
+		return wd_fail(EX_IOERR, "write", path, errno, NULL);
+	if (options->json) {
+		put_all(stdout, policy, set, &config, how);
+		fflush(stdout);
+	}
+	return EX_OK;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The monitor. It holds the lock, starts the service again when it dies, and stops with it. The
+ * programs stay attached while no service runs: the rings fill, and what they can't hold is counted.
+ */
+#include "run.h"
+
+#include "cleanup.h"
+#include "load.h"
+#include "place.h"
+#include "prove.h"
+#include "say.h"
+#include "service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS 5000
+#define RESTARTS_MAX 10
+#define RESTARTS_WINDOW_MS 60000
+#define STOP_GRACE_MS 10000
+
+struct monitor {
+	const struct wd_options *options;
+	struct wd_service service;
+	struct wd_set set;
+	sigset_t signals;
+	pid_t child;
+	int64_t restarts[RESTARTS_MAX]; /* when, in a ring */
+	unsigned int restarts_count;
+	int64_t backoff_ms;
+};
+
+enum outcome {
+	OUTCOME_DONE,	       /* the service said it is done, or handed a code on */
+	OUTCOME_DIED,
+	OUTCOME_STOPPED,       /* we were told to stop */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
+{
+	struct passwd *user = getpwnam(name);
+
+	if (!user)
+		return wd_fail(EX_NOUSER, "user", name, 0, "no such user: create it first");
+	if (user->pw_uid == 0 || user->pw_gid == 0)
+		return wd_fail(EX_USAGE, "user", name, 0, "a service must not run as root");
+	*ret_uid = user->pw_uid;
+	*ret_gid = user->pw_gid;
+	return EX_OK;
+}
+
+static int make_state(const char *path, uid_t uid, gid_t gid)
+{
+	struct stat info;
+	int err;
+
+	if (stat(path, &info) == 0) {
+		if (!S_ISDIR(info.st_mode))
+			return wd_fail(EX_CANTCREAT, "state directory", path, ENOTDIR, NULL);
+		if (info.st_uid != uid)
+			return wd_fail(EX_CANTCREAT, "state directory", path, 0,
+				       "belongs to another user: choose another --state");
+		return EX_OK;
+	}
+	err = errno == ENOENT ? wd_make_path(path, 0750) : -errno;
+	if (!err && chown(path, uid, gid))
+		err = -errno;
+	return err ? wd_fail(EX_CANTCREAT, "state directory", path, err,
+			     "choose another --state") : EX_OK;
+}
+
+static int make_app_mount_point(const char *dir)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/app", dir);
+	if (mkdir(path, 0755) && errno != EEXIST)
+		return wd_fail(EX_CANTCREAT, "mount point", path, errno, NULL);
+	return EX_OK;
+}
+
+/* Forks; the child waits until it has its role, so that none of its calls is ever audited. */
+static int start(struct monitor *monitor)
+{
+	_cleanup_fd_ int go = -1;
+	int pipe_fds[2], err;
+
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		return wd_fail(EX_OSERR, "pipe", "service", errno, NULL);
+	monitor->service.monitor = getpid();
+	monitor->service.go = pipe_fds[0];
+	go = pipe_fds[1];
+	monitor->child = fork();
+	if (monitor->child == 0) {
+		wd_close_fd(&go);
+		wd_service_exec(&monitor->service);
+	}
+	close(pipe_fds[0]);
+	if (monitor->child < 0)
+		return wd_fail(EX_OSERR, "fork", "service", errno, NULL);
+	err = wd_give_role(&monitor->set, monitor->child, WD_ROLE_SERVICE);
+	if (err)
+		return wd_fail(EX_OSERR, "give role", "service", err, NULL);
+	if (write(go, "", 1) != 1)
+		return wd_fail(EX_OSERR, "start", "service", errno, NULL);
+	return EX_OK;
+}
+
+/* Waits for a signal, at most `ms` (below 0: for ever). Returns its number, 0 for time out. */
+static int wait_signal(const struct monitor *monitor, int64_t ms)
+{
+	struct timespec limit = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+	int number;
+
+	do {
+		number = ms < 0 ? sigwaitinfo(&monitor->signals, NULL) :
+				  sigtimedwait(&monitor->signals, NULL, &limit);
+	} while (number < 0 && errno == EINTR);
+	return number < 0 ? 0 : number;
+}
+
+/* True when the child is gone, with its status. */
+static bool reap(struct monitor *monitor, int *ret_status)
+{
+	pid_t pid;
+
+	do {
+		pid = waitpid(monitor->child, ret_status, WNOHANG);
+	} while (pid < 0 && errno == EINTR);
+	if (pid == 0)
+		return false;
+	monitor->child = -1;
+	return true;
+}
+
+/* Ends the child: SIGTERM, ten seconds, SIGKILL. Returns an exit code. */
+static int stop(struct monitor *monitor)
+{
+	int64_t deadline = now_ms() + STOP_GRACE_MS;
+	int status = 0;
+
+	kill(monitor->child, SIGTERM);
+	while (!reap(monitor, &status)) {
+		int64_t left = deadline - now_ms();
+
+		if (left > 0) {
+			wait_signal(monitor, left);
+			continue;
+		}
+		wd_note("service: pid %d: did not stop in 10 s: killed", monitor->child);
+		kill(monitor->child, SIGKILL);
+		waitpid(monitor->child, &status, 0);
+		return EX_SOFTWARE;
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) >= EX__BASE && WEXITSTATUS(status) <= EX__MAX)
+		return WEXITSTATUS(status);
+	return EX_OK;
+}
+
+static bool is_final(int status, int *ret_code)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (code != 0 && (code < EX__BASE || code > EX__MAX || code == EX_TEMPFAIL))
+		return false;
+	*ret_code = code;
+	return true;
+}
+
+static void say_death(const struct monitor *monitor, int status)
+{
+	long long ms = monitor->backoff_ms;
+
+	if (WIFSIGNALED(status))
+		wd_note("service: killed by signal %d: restart in %lld ms", WTERMSIG(status), ms);
+	else
+		wd_note("service: exit code %d: restart in %lld ms", WEXITSTATUS(status), ms);
+}
+
+static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_code)
+{
+	for (;;) {
+		int number = wait_signal(monitor, -1);
+
+		if (number != SIGCHLD && number != 0) {
+			*ret_code = stop(monitor);
+			return OUTCOME_STOPPED;
+		}
+		if (reap(monitor, ret_status))
+			return is_final(*ret_status, ret_code) ? OUTCOME_DONE : OUTCOME_DIED;
+	}
+}
+
+/* False when it died ten times within a minute. Doubles the pause until a minute went well. */
+static bool may_restart(struct monitor *monitor, int64_t started)
+{
+	int64_t now = now_ms();
+	int64_t *oldest = &monitor->restarts[monitor->restarts_count % RESTARTS_MAX];
+
+	if (monitor->restarts_count >= RESTARTS_MAX && now - *oldest < RESTARTS_WINDOW_MS)
+		return false;
+	*oldest = now;
+	monitor->restarts_count++;
+	if (monitor->backoff_ms == 0 || now - started > RESTARTS_WINDOW_MS)
+		monitor->backoff_ms = BACKOFF_FIRST_MS;
+	else if (monitor->backoff_ms * 2 <= BACKOFF_MAX_MS)
+		monitor->backoff_ms *= 2;
+	else
+		monitor->backoff_ms = BACKOFF_MAX_MS;
+	return true;
+}
+
+/* The pause before a restart; true when we were told to stop in it. */
+static bool pause_is_interrupted(const struct monitor *monitor)
+{
+	int64_t deadline = now_ms() + monitor->backoff_ms;
+
+	for (;;) {
+		int64_t left = deadline - now_ms();
+		int number;
+
+		if (left <= 0)
+			return false;
+		number = wait_signal(monitor, left);
+		if (number != 0 && number != SIGCHLD)
+			return true;
+	}
+}
+
+static int keep_running(struct monitor *monitor)
+{
+	for (;;) {
+		int64_t started = now_ms();
+		int status = 0, code = start(monitor);
+		enum outcome outcome;
+
+		if (code) {
+			if (monitor->child > 0)
+				kill(monitor->child, SIGKILL);
+			return code;
+		}
+		outcome = watch(monitor, &status, &code);
+		if (outcome != OUTCOME_DIED)
+			return code;
+		if (!may_restart(monitor, started))
+			return wd_fail(EX_SOFTWARE, "service", monitor->service.command[0], 0,
+				       "died more than 10 times in 60 s: gave up");
+		say_death(monitor, status);
+		if (pause_is_interrupted(monitor))
+			return EX_OK;
+	}
+}
+
+static int prepare(struct monitor *monitor, struct wd_policy *policy, int *ret_lock)
+{
+	const struct wd_options *options = monitor->options;
+	struct wd_service *service = &monitor->service;
+	int code = find_user(options->user, &service->uid, &service->gid);
+
+	if (!code)
+		code = wd_policy_read(options->policy, policy);
+	if (!code)
+		code = wd_place_make(options->dir);
+	if (!code)
+		code = wd_place_lock(options->dir, ret_lock);
+	if (!code)
+		code = make_state(options->state, service->uid, service->gid);
+	if (!code)
+		code = make_app_mount_point(options->dir);
+	service->dir = options->dir;
+	service->app = options->app;
+	service->command = options->command;
+	return code;
+}
+
+static void block_signals(sigset_t *ret_signals)
+{
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGTERM);
+	sigaddset(ret_signals, SIGHUP);
+	sigaddset(ret_signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, ret_signals, NULL);
+}
+
+int wd_run(const struct wd_options *options)
+{
+	struct monitor monitor = { .options = options, .child = -1 };
+	static struct wd_policy policy;
+	_cleanup_fd_ int lock = -1;
+	int code, end;
+
+	wd_set_init(&monitor.set);
+	block_signals(&monitor.signals);
+	code = prepare(&monitor, &policy, &lock);
+	if (code)
+		return code;
+	/* All or nothing: a load that failed has left things as they were. */
+	code = wd_load(options, monitor.service.gid, &policy, &monitor.set);
+	if (code) {
+		wd_set_close(&monitor.set);
+		return code;
+	}
+	code = keep_running(&monitor);
+	wd_set_close(&monitor.set);
+	end = options->keep ? EX_OK : wd_unload(options->dir);
+	return code ? code : end;
+}

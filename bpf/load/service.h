@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service's side of `run`: from a fork of the monitor to COMMAND without any privilege. */
+#ifndef WARDEN_SERVICE_H
+#define WARDEN_SERVICE_H
+
+#include <sys/types.h>
+
+struct wd_service {
+	const char *dir;
+	const char *app;
+	char **command;
+	uid_t uid;
+	gid_t gid;
+	pid_t monitor;
+	int go;		       /* read end: one byte comes when the role is registered */
+};
+
+/* Never returns; exits with a code of sysexits.h when it can't execute. */
+_Noreturn void wd_service_exec(const struct wd_service *service);
+
+#endif /* WARDEN_SERVICE_H */

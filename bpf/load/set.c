@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pins: names, modes, opening and closing. */
+#include "set.h"
+
+#include "cleanup.h"
+#include "place.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Who may open what: the group are the services. A ring's reader must write its consumer position. */
+const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
+	[WD_MAP_RING_DENY] = { "ring_deny", 0660 },
+	[WD_MAP_RING_OBJECT] = { "ring_object", 0660 },
+	[WD_MAP_RING_BULK] = { "ring_bulk", 0660 },
+	[WD_MAP_STATS] = { "stats", 0440 },
+	[WD_MAP_COUNTERS] = { "counters", 0440 },
+	[WD_MAP_SUBJECTS] = { "subjects", 0660 },
+	[WD_MAP_STATE] = { "state", 0600 },
+	[WD_MAP_GRANTS] = { "grants", 0600 },
+	[WD_MAP_CONFIG] = { "config", 0600 },
+	[WD_MAP_LOADERS] = { "loaders", 0600 },
+	[WD_MAP_TASKS] = { "tasks", 0600 },
+	[WD_MAP_CALLS] = { "calls", 0600 },
+	[WD_MAP_OWN] = { "own", 0600 },
+};
+
+const struct wd_pin WD_HOOK_PINS[WD_HOOKS] = {
+	[WD_HOOK_ENTER] = { "sys_enter", 0600 },
+	[WD_HOOK_EXIT] = { "sys_exit", 0600 },
+	[WD_HOOK_FORK] = { "on_fork", 0600 },
+	[WD_HOOK_EXEC] = { "on_exec", 0600 },
+	[WD_HOOK_TASK_EXIT] = { "on_exit", 0600 },
+};
+
+const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS] = {
+	[WD_ITERATOR_PROGS] = { "inventory_progs", 0440 },
+	[WD_ITERATOR_MAPS] = { "inventory_maps", 0440 },
+	[WD_ITERATOR_LINKS] = { "inventory_links", 0440 },
+};
+
+#define GENERATION_PREFIX "generation-"
+
+static void fill(int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		fds[i] = -1;
+}
+
+static void close_all(int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		wd_close_fd(&fds[i]);
+}
+
+void wd_set_init(struct wd_set *set)
+{
+	fill(set->map, WD_MAPS);
+	fill(set->hook, WD_HOOKS);
+	fill(set->iterator, WD_ITERATORS);
+	set->baseline = set->resolve = set->decide = -1;
+}
+
+static void close_programs(struct wd_set *set)
+{
+	close_all(set->hook, WD_HOOKS);
+	close_all(set->iterator, WD_ITERATORS);
+	wd_close_fd(&set->baseline);
+	wd_close_fd(&set->resolve);
+	wd_close_fd(&set->decide);
+}
+
+void wd_set_close(struct wd_set *set)
+{
+	close_all(set->map, WD_MAPS);
+	close_programs(set);
+}
+
+static void shared_path(char path[PATH_MAX], const char *dir, const char *name)
+{
+	snprintf(path, PATH_MAX, "%s/bpf/%s", dir, name);
+}
+
+static void generation_path(char path[PATH_MAX], const char *dir, __u32 generation,
+			    const char *name)
+{
+	snprintf(path, PATH_MAX, "%s/bpf/" GENERATION_PREFIX "%u/%s", dir, generation, name);
+}
+
+static int open_shared(const char *dir, const char *name, int *ret_fd)
+{
+	char path[PATH_MAX];
+
+	shared_path(path, dir, name);
+	*ret_fd = bpf_obj_get(path);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+int wd_set_open_maps(const char *dir, struct wd_set *set)
+{
+	int err = 0;
+
+	for (int i = 0; !err && i < WD_MAPS; i++)
+		err = open_shared(dir, WD_MAP_PINS[i].name, &set->map[i]);
+	if (err)
+		close_all(set->map, WD_MAPS);
+	return err;
+}
+
+static int open_one(const char *dir, __u32 generation, const char *name, int *ret_fd)
+{
+	char path[PATH_MAX];
+
+	generation_path(path, dir, generation, name);
+	*ret_fd = bpf_obj_get(path);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+int wd_set_open_generation(const char *dir, __u32 generation, struct wd_set *set)
+{
+	int err = open_one(dir, generation, "resolve", &set->resolve);
+
+	if (!err)
+		err = open_one(dir, generation, "baseline", &set->baseline);
+	for (int i = 0; !err && i < WD_HOOKS; i++)
+		err = open_one(dir, generation, WD_HOOK_PINS[i].name, &set->hook[i]);
+	for (int i = 0; !err && i < WD_ITERATORS; i++)
+		err = open_shared(dir, WD_ITERATOR_PINS[i].name, &set->iterator[i]);
+	if (!err)
+		err = open_shared(dir, "decide", &set->decide);
+	if (err)
+		close_programs(set);
+	return err;
+}
+
+static int pin(int fd, const char *path, mode_t mode, gid_t gid)
+{
+	if (bpf_obj_pin(fd, path))
+		return -errno;
+	return chown(path, 0, gid) || chmod(path, mode) ? -errno : 0;
+}
+
+int wd_set_pin_maps(const char *dir, const struct wd_set *set, gid_t gid, char *ret_path)
+{
+	for (int i = 0; i < WD_MAPS; i++) {
+		int err;
+
+		shared_path(ret_path, dir, WD_MAP_PINS[i].name);
+		err = pin(set->map[i], ret_path, WD_MAP_PINS[i].mode, gid);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int pin_in_generation(const char *dir, __u32 generation, const char *name, int fd,
+			     char *ret_path)
+{
+	generation_path(ret_path, dir, generation, name);
+	return pin(fd, ret_path, 0600, 0);
+}
+
+int wd_set_pin_generation(const char *dir, __u32 generation, const struct wd_set *set,
+			  char *ret_path)
+{
+	int err;
+
+	generation_path(ret_path, dir, generation, "");
+	if (mkdir(ret_path, 0700))
+		return -errno;
+	err = pin_in_generation(dir, generation, "resolve", set->resolve, ret_path);
+	if (!err)
+		err = pin_in_generation(dir, generation, "baseline", set->baseline, ret_path);
+	for (int i = 0; !err && i < WD_HOOKS; i++)
+		err = pin_in_generation(dir, generation, WD_HOOK_PINS[i].name, set->hook[i],
+					ret_path);
+	return err;
+}
+
+/* Pins beside and renames over, so that a reader always finds one. */
+static int pin_over(int fd, const char *dir, const struct wd_pin *as, gid_t gid, char *ret_path)
+{
+	char beside[PATH_MAX];
+	int err;
+
+	shared_path(ret_path, dir, as->name);
+	shared_path(beside, dir, "next");
+	unlink(beside);
+	err = pin(fd, beside, as->mode, gid);
+	if (err)
+		return err;
+	return rename(beside, ret_path) ? -errno : 0;
+}
+
+int wd_set_pin_shared(const char *dir, const struct wd_set *set, gid_t gid, char *ret_path)
+{
+	static const struct wd_pin decide = { "decide", 0600 };
+	int err = pin_over(set->decide, dir, &decide, gid, ret_path);
+
+	for (int i = 0; !err && i < WD_ITERATORS; i++)
+		err = pin_over(set->iterator[i], dir, &WD_ITERATOR_PINS[i], gid, ret_path);
+	return err;
+}
+
+static int drop(int dir_fd, const char *name)
+{
+	_cleanup_fd_ int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 ? -errno : wd_empty_directory(fd);
+
+	if (err)
+		return err;
+	return unlinkat(dir_fd, name, AT_REMOVEDIR) ? -errno : 0;
+}
+
+int wd_set_drop_generations(const char *dir, __u32 keep)
+{
+	_cleanup_dir_ DIR *pins = NULL;
+	char path[PATH_MAX], kept[64];
+	struct dirent *entry;
+	int err = 0;
+
+	shared_path(path, dir, "");
+	snprintf(kept, sizeof(kept), GENERATION_PREFIX "%u", keep);
+	pins = opendir(path);
+	if (!pins)
+		return -errno;
+	while (!err && (entry = readdir(pins))) {
+		if (strncmp(entry->d_name, GENERATION_PREFIX, strlen(GENERATION_PREFIX)))
+			continue;
+		if (strcmp(entry->d_name, kept))
+			err = drop(dirfd(pins), entry->d_name);
+	}
+	return err;
+}
+
+int wd_config_read(const struct wd_set *set, struct wd_config *ret_config)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(set->map[WD_MAP_CONFIG], &zero, ret_config) ? -errno : 0;
+}
+
+int wd_config_write(const struct wd_set *set, const struct wd_config *config)
+{
+	__u32 zero = 0;
+
+	return bpf_map_update_elem(set->map[WD_MAP_CONFIG], &zero, config, BPF_ANY) ? -errno : 0;
+}
+
+int wd_stats_read(const struct wd_set *set, struct wd_stats *ret_stats)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(set->map[WD_MAP_STATS], &zero, ret_stats) ? -errno : 0;
+}

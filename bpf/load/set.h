@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The set of maps, programs and links that make up one load, and where they are pinned:
+ *
+ *	DIR/bpf/NAME			every map; `decide`; the three inventory iterators
+ *	DIR/bpf/generation-N/NAME	what belongs to one build of the programs: their links, the
+ *					baseline iterator, `resolve`
+ *
+ * Two generations can be there at once; the one that config names is the one that acts.
+ */
+#ifndef WARDEN_SET_H
+#define WARDEN_SET_H
+
+#include "warden.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum wd_map {
+	WD_MAP_RING_DENY,
+	WD_MAP_RING_OBJECT,
+	WD_MAP_RING_BULK,
+	WD_MAP_STATS,
+	WD_MAP_COUNTERS,
+	WD_MAP_SUBJECTS,
+	WD_MAP_STATE,
+	WD_MAP_GRANTS,
+	WD_MAP_CONFIG,
+	WD_MAP_LOADERS,
+	WD_MAP_TASKS,
+	WD_MAP_CALLS,
+	WD_MAP_OWN,
+	WD_MAPS,
+};
+
+/* Programs whose links make the audit; each is attached, pinned and required. */
+enum wd_hook {
+	WD_HOOK_ENTER,
+	WD_HOOK_EXIT,
+	WD_HOOK_FORK,
+	WD_HOOK_EXEC,
+	WD_HOOK_TASK_EXIT,
+	WD_HOOKS,
+};
+
+enum wd_iterator {
+	WD_ITERATOR_PROGS,
+	WD_ITERATOR_MAPS,
+	WD_ITERATOR_LINKS,
+	WD_ITERATORS,
+};
+
+struct wd_pin {
+	const char *name;
+	mode_t mode;
+};
+
+extern const struct wd_pin WD_MAP_PINS[WD_MAPS];
+extern const struct wd_pin WD_HOOK_PINS[WD_HOOKS];
+extern const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS];
+
+struct wd_set {
+	int map[WD_MAPS];
+	int hook[WD_HOOKS];	       /* links */
+	int iterator[WD_ITERATORS];    /* links */
+	int baseline;		       /* link of iter/task */
+	int resolve;		       /* program */
+	int decide;		       /* program */
+};
+
+void wd_set_init(struct wd_set *set);
+void wd_set_close(struct wd_set *set);
+#define _cleanup_set_ __attribute__((cleanup(wd_set_close)))
+
+/* Opens the pinned maps, all or none. Returns 0 or -errno. */
+int wd_set_open_maps(const char *dir, struct wd_set *set);
+
+/* Opens what is pinned of one generation, all or none. Returns 0 or -errno. */
+int wd_set_open_generation(const char *dir, __u32 generation, struct wd_set *set);
+
+/* Each returns 0 or -errno, with the path that failed in `ret_path` of PATH_MAX bytes. */
+int wd_set_pin_maps(const char *dir, const struct wd_set *set, gid_t gid, char *ret_path);
+int wd_set_pin_generation(const char *dir, __u32 generation, const struct wd_set *set,
+			  char *ret_path);
+int wd_set_pin_shared(const char *dir, const struct wd_set *set, gid_t gid, char *ret_path);
+
+/* Removes every generation but one (0: all). Returns 0 or -errno. */
+int wd_set_drop_generations(const char *dir, __u32 keep);
+
+int wd_config_read(const struct wd_set *set, struct wd_config *ret_config);
+int wd_config_write(const struct wd_set *set, const struct wd_config *config);
+int wd_stats_read(const struct wd_set *set, struct wd_stats *ret_stats);
+
+#endif /* WARDEN_SET_H */

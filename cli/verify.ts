@@ -1,0 +1,134 @@
+import type { Command } from 'commander';
+import { chainKey, type Finding, type Head, Verifier } from '#chain';
+import { hostIdentity, openKeys } from '#config';
+import { safeText } from '#event';
+import { compareStates, FOLD_POSITION, type OpenKeys, parseMark, replay } from '#fold';
+import { DEFAULT_LIMIT } from '#log';
+import type { Snapshot, Store } from '#state';
+import { EXIT } from './shared/exit.ts';
+import { configOf, openLog } from './shared/open.ts';
+
+const PARTITION = { topic: 'bpf.events', partition: 0 } as const;
+const FINDINGS_MAX = 20;
+
+/** Says how far it is, on a terminal only. */
+function progress(what: string): (done: number, of: number) => void {
+  let lastMs = 0;
+  return (done, of) => {
+    if (process.stderr.isTTY !== true || Date.now() - lastMs < 200) return;
+    lastMs = Date.now();
+    process.stderr.write(`\r${what}: ${done} of ${of}\x1b[K`);
+    if (done >= of) process.stderr.write('\r\x1b[K');
+  };
+}
+
+/** Where the fold stood: a log that ends before it was cut off. */
+async function foldedHeads(store: Store): Promise<Map<string, Head>> {
+  const heads = new Map<string, Head>();
+  let after: { lane: number; key: string } | undefined;
+  for (;;) {
+    const page = await store.scan('mark', { limit: 1000, ...(after && { after }) });
+    for (const { lane, key, value } of page) heads.set(`${key}/${lane}`, parseMark(value));
+    after = page.at(-1);
+    if (after === undefined) return heads;
+  }
+}
+
+/** Every link of every chain, each record's MAC. */
+async function verifyChains(store: Store, keys: OpenKeys) {
+  const start = await store.log.start(PARTITION);
+  const verifier = new Verifier({
+    keyOf: keys.hostKeyOf,
+    unanchored: start > 0 ? 'accept' : 'refuse',
+  });
+  const findings: Finding[] = [];
+  const end = await store.log.end(PARTITION);
+  const tell = progress('records verified');
+  for (let next = start; next < end; ) {
+    const records = await store.log.read(PARTITION, next, DEFAULT_LIMIT);
+    for (const record of records) {
+      const finding = verifier.add(record);
+      if (finding !== null) findings.push(finding);
+    }
+    next = (records.at(-1)?.offset ?? end - 1) + 1;
+    tell(next, end);
+  }
+  findings.push(...verifier.finish(await foldedHeads(store), end));
+  const real = findings.filter(({ code }) => code !== 'DUPLICATE');
+  return { report: verifier.report(), findings: real.slice(0, FINDINGS_MAX) };
+}
+
+/** Folds again from the oldest snapshot, and compares every byte of state. */
+async function verifyState(store: Store, keys: OpenKeys) {
+  const snapshot: Snapshot | null = (await store.snapshots()).at(0) ?? null;
+  const end = Number((await store.position(FOLD_POSITION)) ?? 0n);
+  const tell = progress('records folded again');
+  const memory = await replay(store, { snapshot, keys, onProgress: (next) => tell(next, end) });
+  return { from: snapshot?.next ?? 0, differences: await compareStates(store, memory) };
+}
+
+interface VerifyOptions {
+  readonly json?: boolean;
+  readonly state?: string;
+  readonly replay: boolean;
+}
+
+async function verify(options: VerifyOptions): Promise<void> {
+  const config = configOf(options);
+  const store = await openLog(config);
+  const { host: hostKey, control } = openKeys(config.stateDir, { create: false });
+  const host = hostIdentity(process.env);
+  const keys = { hostKeyOf: (name: string) => (name === host ? hostKey : null), control };
+  try {
+    const { report, findings } = await verifyChains(store, keys);
+    const state = options.replay ? await verifyState(store, keys) : null;
+    const good = report.bad === 0 && (state?.differences.length ?? 0) === 0;
+    if (config.json) {
+      const differences = state?.differences ?? null;
+      console.log(
+        JSON.stringify({ schema: 'warden.verify/1', ok: good, report, findings, differences }),
+      );
+    } else {
+      print(report, findings);
+      if (state !== null) printState(state);
+    }
+    process.exitCode = good ? EXIT.ok : EXIT.findings;
+  } finally {
+    await store.close();
+  }
+}
+
+type Report = ReturnType<Verifier['report']>;
+
+function print(report: Report, findings: readonly Finding[]): void {
+  const { frames, events, controls, chains, duplicates, bad } = report;
+  const what = `${events} events in ${frames} frames of ${chains} chains, ${controls} control records`;
+  console.log(bad === 0 ? `${what}: every link and MAC is right` : `${what}: ${bad} found bad`);
+  if (duplicates > 0) console.log(`${duplicates} events stand twice, equal both times`);
+  for (const { offset, code, lane, sequence, detail, ...at } of findings) {
+    const chain = at.host === null ? `lane ${lane}` : chainKey({ ...at, lane } as never);
+    const where = `record ${offset}, ${chain}${sequence === null ? '' : `/${sequence}`}`;
+    console.log(safeText(`${where}: ${code}: ${detail}`));
+  }
+}
+
+function printState(state: Awaited<ReturnType<typeof verifyState>>): void {
+  if (state.differences.length === 0) {
+    console.log(`folded again from record ${state.from}: every byte of the state is the same`);
+    return;
+  }
+  for (const { space, lane, key } of state.differences) {
+    console.log(safeText(`state differs: ${space}, lane ${lane}, ${key}`));
+  }
+}
+
+export function verifyVerb(program: Command): void {
+  program
+    .command('verify')
+    .description('recompute every link and MAC of the log, and fold it again: is anything changed?')
+    .option('--no-replay', 'only the chains, not the fold')
+    .option('--json', 'one object, as JSON (schema warden.verify/1)')
+    .option('--state <dir>', 'directory of the log (WARDEN_STATE)')
+    .addHelpText('after', '\nExample:\n  $ sudo ./warden verify\nExit code 1: something is wrong.')
+    .action(verify);
+}

@@ -1,0 +1,76 @@
+import { hash } from 'node:crypto';
+import type { HostName, Incarnation, Lane } from '#event';
+
+export const HASH_BYTES = 32;
+
+/** One chain: the events that a host wrote to one lane in one incarnation. */
+export interface Chain {
+  readonly host: HostName;
+  readonly incarnation: Incarnation;
+  readonly lane: Lane;
+}
+
+const LINK_TAG = 'bpf-warden/chain/1';
+const GENESIS_TAG = 'bpf-warden/genesis/1';
+
+/** tag || u16 length of host || host || incarnation (8 bytes) || u8 lane */
+function prefix(tag: string, { host, incarnation, lane }: Chain): Buffer {
+  const name = Buffer.from(host, 'utf8');
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(name.length);
+  const life = Buffer.from(incarnation, 'hex');
+  return Buffer.concat([Buffer.from(tag, 'ascii'), length, name, life, Buffer.of(lane)]);
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return hash('sha256', bytes, 'buffer');
+}
+
+/**
+ * Chain hash "before sequence 0": SHA-256 of the ASCII tag `bpf-warden/genesis/1`, length of the host
+ * name as u16, host name in UTF-8, incarnation as 8 bytes, lane as u8. Numbers are big-endian.
+ */
+export function genesis(chain: Chain): Buffer {
+  return sha256(prefix(GENESIS_TAG, chain));
+}
+
+export type Link = (sequence: number, previous: Uint8Array, event: Uint8Array) => Buffer;
+
+/** `chainHash` of one chain, its constant part laid out once. */
+export function linksOf(chain: Chain): Link {
+  const head = prefix(LINK_TAG, chain);
+  const input = Buffer.alloc(head.length + 8 + 2 * HASH_BYTES);
+  input.set(head);
+  return (sequence, previous, event) => {
+    input.writeBigUInt64BE(BigInt(sequence), head.length);
+    input.set(previous, head.length + 8);
+    input.set(sha256(event), head.length + 8 + HASH_BYTES);
+    return sha256(input);
+  };
+}
+
+/**
+ * Chain hash of the event at `sequence`: SHA-256 of
+ *
+ * | bytes | what |
+ * |---|---|
+ * | 18 | ASCII `bpf-warden/chain/1` |
+ * | 2 | length of the host name, u16 |
+ * | 1 to 253 | host name, UTF-8 |
+ * | 8 | incarnation |
+ * | 1 | lane |
+ * | 8 | sequence, u64 |
+ * | 32 | `previous`: chain hash at `sequence` - 1, or `genesis` |
+ * | 32 | SHA-256 of the event's bytes |
+ *
+ * Numbers are big-endian. `previous` must have 32 bytes.
+ */
+export function chainHash(
+  options: Chain & {
+    readonly sequence: number;
+    readonly previous: Uint8Array;
+    readonly event: Uint8Array;
+  },
+): Buffer {
+  return linksOf(options)(options.sequence, options.previous, options.event);
+}

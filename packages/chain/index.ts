@@ -1,0 +1,15 @@
+export { ChainError, type ChainErrorCode, type ChainErrorKind } from './errors.ts';
+export { type Followed, type FollowedEvent, follow } from './follow.ts';
+export { type Chain, chainHash, genesis, HASH_BYTES } from './hash.ts';
+export { deriveHostKey, KEY_BYTES, newHostKey } from './key.ts';
+export { MAX_EVENT_BYTES, MAX_FRAME_BYTES, MAX_FRAME_EVENTS } from './limits.ts';
+export { type ChainedEvent, type KeyOf, type OpenedFrame, openFrame } from './open.ts';
+export { frameMac, type Head, MAC_BYTES, sealFrames } from './seal.ts';
+export {
+  chainKey,
+  type Finding,
+  type Report,
+  type StoredFrame,
+  Verifier,
+  type VerifierOptions,
+} from './verify.ts';

@@ -1,0 +1,14 @@
+export { setAside } from '#log';
+export { MAX_CHANGES, MAX_ENTRIES, MAX_POSITIONS } from './limits.ts';
+export { openMemoryStore } from './memory.ts';
+export type {
+  Commit,
+  Committed,
+  Entry,
+  Position,
+  Snapshot,
+  Space,
+  StateChange,
+  Store,
+} from './port.ts';
+export { openSqliteStore, type SqliteStoreOptions } from './sqlite.ts';
