@@ -63,20 +63,24 @@ static __always_inline void wd_take_who(struct wd_act *act, const struct wd_who 
 	act->exe_flags |= who->exe_flags;
 }
 
-/* Opens a record; false when there is no room for one, which the call's end tries again. */
-static __noinline bool wd_begin(struct wd_config *cfg, struct wd_stats *all,
-				const struct wd_call *call, __u32 flags)
+static __always_inline struct wd_open *wd_open_call(struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct wd_open *open;
-	struct wd_who who = {};
-	__u64 id = bpf_get_current_pid_tgid();
 
 	open = bpf_task_storage_get(&calls, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!open) {
+	if (!open)
 		wd_count_error(WD_ERR_TASK_STORAGE);
-		return false;
-	}
+	return open;
+}
+
+/* The begin of a call: who, what by their own account, and the decision. */
+static __noinline void wd_begin(struct wd_config *cfg, struct wd_stats *all,
+				struct wd_open *open, const struct wd_call *call, __u32 flags)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 id = bpf_get_current_pid_tgid();
+	struct wd_who who = {};
+
 	__builtin_memset(&open->act, 0, sizeof(open->act));
 	open->active = 1;
 	open->attr_address = call->attr;
@@ -85,7 +89,7 @@ static __noinline bool wd_begin(struct wd_config *cfg, struct wd_stats *all,
 	open->act.attr_size = call->attr_size;
 	open->act.pid = id >> 32;
 	open->act.tid = (__u32)id;
-	open->act.uid = BPF_CORE_READ(task, cred, uid.val);
+	open->act.uid = (__u32)bpf_get_current_uid_gid();
 	open->act.flags = flags | (call->compat ? WD_ACT_COMPAT : 0);
 	wd_read_attr(open);
 	wd_fill_claim(open);
@@ -95,7 +99,6 @@ static __noinline bool wd_begin(struct wd_config *cfg, struct wd_stats *all,
 	wd_judge(open, cfg, &who);
 	wd_add(&all->acts, 1);
 	wd_add(&all->open, 1);
-	return true;
 }
 
 static __always_inline void wd_fill_credentials(struct task_struct *task, struct wd_act *act)
@@ -162,29 +165,50 @@ static __noinline void wd_record(struct wd_config *cfg, struct wd_open *open, __
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 size;
 
+	if (!wd_admits(ring, &open->act.subject, wd_policy(cfg)->bulk_rate))
+		return;
 	wd_fill_process(task, &open->act);
 	size = wd_fill_tail(task, open);
 	if (size > sizeof(open->act) + sizeof(open->tail))
 		return wd_count_lost(ring);
-	wd_send(ring, &open->act, size, wd_policy(cfg)->bulk_rate);
+	wd_send(ring, &open->act, size);
 }
 
-static __always_inline void wd_find_object(struct task_struct *task, struct wd_open *open)
+/* The file of the object that the call returned, or else works on; NULL when there is none. */
+static __always_inline struct file *wd_object_file(struct wd_open *open)
 {
-	__u32 fd, offset = WD_NO_OFFSET;
-	struct file *file;
+	__u32 fd, offset;
 
 	if (open->act.result >= 0 && wd_returns_object(open->act.command)) {
 		fd = open->act.result;
 	} else {
 		offset = wd_fd_offset(open->act.command);
 		if (offset > sizeof(open->attr) - sizeof(__u32))
-			return;
+			return NULL;
 		fd = wd_attr_u32(open, offset);
 	}
-	file = wd_file_of(task, fd);
+	return wd_file_of(bpf_get_current_task_btf(), fd);
+}
+
+/* Counts the call; true when that was all there is to do. */
+static __always_inline bool wd_end_counted(struct wd_stats *all, struct wd_open *open,
+					   struct file *file)
+{
+	struct wd_act *act = &open->act;
+
 	if (file)
-		wd_fill_object(file, &open->act.object);
+		wd_fill_map_id(file, &act->object);
+	switch (wd_count(act)) {
+	case WD_COUNTED:
+		wd_add(&all->counted, 1);
+		return true;
+	case WD_COUNTED_FIRST:
+		act->flags |= WD_ACT_COUNTER_FIRST;
+		return false;
+	default:
+		wd_count_lost(wd_ring_of(act->command, act->decision));
+		return true;
+	}
 }
 
 /* Sends what is known of a call whose end nobody saw. */
@@ -202,28 +226,21 @@ static __noinline void wd_end(struct wd_config *cfg, struct wd_stats *all, struc
 			      long result)
 {
 	struct wd_act *act = &open->act;
+	struct file *file;
 
 	open->active = 0;
 	act->result = result;
-	act->duration_ns = bpf_ktime_get_boot_ns() - act->head.boot_ns;
 	if (act->flags & WD_ACT_ATTR_UNREADABLE) {
 		wd_read_attr(open);
 		wd_fill_claim(open);
 	}
-	wd_find_object(bpf_get_current_task_btf(), open);
+	file = wd_object_file(open);
 	wd_add(&all->open, -1ULL);
-	if (wd_is_data_plane(act->command)) {
-		switch (wd_count(act)) {
-		case WD_COUNTED:
-			wd_add(&all->counted, 1);
-			return;
-		case WD_COUNTED_FIRST:
-			act->flags |= WD_ACT_COUNTER_FIRST;
-			break;
-		case WD_COUNTED_NOT:
-			return wd_count_lost(wd_ring_of(act->command, act->decision));
-		}
-	}
+	if (wd_is_data_plane(act->command) && wd_end_counted(all, open, file))
+		return;
+	if (file)
+		wd_fill_object(file, &act->object);
+	act->duration_ns = bpf_ktime_get_boot_ns() - act->head.boot_ns;
 	wd_record(cfg, open, wd_ring_of(act->command, act->decision));
 }
 

@@ -47,7 +47,7 @@ static __always_inline __u32 wd_auid(struct task_struct *task)
 
 static __always_inline struct file *wd_exe_file(struct task_struct *task)
 {
-	return BPF_CORE_READ(task, mm, exe_file);
+	return task->mm->exe_file;
 }
 
 /* Lets the task's auid count from now on, if a login loader has written it. */
@@ -92,7 +92,7 @@ static __always_inline void wd_identify_auid(struct task_struct *task, struct wd
 		who->flags |= WD_ACT_AUID_CLAIMED;
 }
 
-static __always_inline void wd_choose_subject(struct task_struct *task, struct wd_who *who)
+static __always_inline void wd_choose_subject(struct wd_who *who)
 {
 	if (who->flags & WD_ACT_AUID_COUNTS) {
 		who->subject.kind = WD_SUBJECT_AUID;
@@ -105,10 +105,10 @@ static __always_inline void wd_choose_subject(struct task_struct *task, struct w
 		return;
 	}
 	who->subject.kind = WD_SUBJECT_UID;
-	who->subject.id = BPF_CORE_READ(task, cred, uid.val);
+	who->subject.id = (__u32)bpf_get_current_uid_gid();
 }
 
-/* Fills a zeroed `who`. */
+/* Fills a zeroed `who`; `task` is the current one. */
 static __always_inline void wd_identify(struct task_struct *task, struct wd_task *store,
 					const struct wd_policy_half *policy, __u32 half,
 					struct wd_who *who)
@@ -123,7 +123,7 @@ static __always_inline void wd_identify(struct task_struct *task, struct wd_task
 	who->kind = loader ? loader->kind : 0;
 	who->grant = loader ? loader->grant : policy->unknown_grant;
 	wd_identify_auid(task, store, half, who);
-	wd_choose_subject(task, who);
+	wd_choose_subject(who);
 	lowered = bpf_map_lookup_elem(&subjects, &who->subject);
 	who->tier = lowered ? lowered->tier : policy->default_tier;
 	if (who->tier > WD_TIER_TRUSTED)

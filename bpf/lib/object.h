@@ -20,10 +20,10 @@ __u64 file_operations[WD_KINDS];
 
 static __always_inline struct file *wd_file_of(struct task_struct *task, __u32 fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
+	struct fdtable *table = task->files->fdt;
+	struct file **files = table->fd, *file = NULL;
 
-	if (fd >= BPF_CORE_READ(table, max_fds))
+	if (fd >= table->max_fds)
 		return NULL;
 	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
 	return file;
@@ -94,6 +94,18 @@ static __always_inline void wd_fill_btf(struct btf *btf, struct wd_object *objec
 {
 	object->id = BPF_CORE_READ(btf, id);
 	bpf_probe_read_kernel_str(object->name, sizeof(object->name), &btf->name);
+}
+
+/* Kind and id only, for a call that is counted: most of them are. */
+static __always_inline void wd_fill_map_id(struct file *file, struct wd_object *object)
+{
+	struct bpf_map *map;
+
+	object->kind = wd_kind_of(file);
+	if (object->kind != WD_OBJECT_MAP)
+		return;
+	map = BPF_CORE_READ(file, private_data);
+	object->id = BPF_CORE_READ(map, id);
 }
 
 /* Fills a zeroed `object`; leaves it so when the fd is no object of BPF. */

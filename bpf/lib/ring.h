@@ -76,19 +76,28 @@ static __always_inline void wd_count_lost(__u32 ring)
 	wd_add(&counts->lost, 1);
 }
 
+/* Asked before a record is built, which costs more than to refuse it. */
+static __always_inline bool wd_admits(__u32 ring, const struct wd_subject *subject,
+				      __u64 bulk_rate)
+{
+	struct wd_ring_stats *counts = wd_ring_stats(ring);
+
+	if (ring != WD_RING_BULK || !counts || !wd_throttled(subject, bulk_rate))
+		return true;
+	wd_add(&counts->attempted, 1);
+	wd_add(&counts->throttled, 1);
+	wd_add(&counts->lost, 1);
+	return false;
+}
+
 /* Sends `act` and its tail, `size` bytes in all, on `ring`. */
-static __always_inline void wd_send(__u32 ring, struct wd_act *act, __u32 size, __u64 bulk_rate)
+static __always_inline void wd_send(__u32 ring, struct wd_act *act, __u32 size)
 {
 	struct wd_ring_stats *counts = wd_ring_stats(ring);
 
 	if (!counts)
 		return;
 	wd_add(&counts->attempted, 1);
-	if (ring == WD_RING_BULK && wd_throttled(&act->subject, bulk_rate)) {
-		wd_add(&counts->throttled, 1);
-		wd_add(&counts->lost, 1);
-		return;
-	}
 	act->head.size = size;
 	act->head.kind = WD_RECORD_ACT;
 	act->head.layout = WD_LAYOUT_VERSION;

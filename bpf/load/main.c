@@ -49,11 +49,11 @@ int main(int argc, char **argv)
 
 	if (code)
 		return code < 0 ? EX_OK : code;
-	if (options.verb == WD_VERB_PROBE)
-		return wd_probe(&options);
 	code = need_root();
 	if (code)
 		return code;
+	if (options.verb == WD_VERB_PROBE)
+		return wd_probe(&options);
 	if (options.verb == WD_VERB_LOAD)
 		return load(&options);
 	if (options.verb == WD_VERB_UNLOAD)

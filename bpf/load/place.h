@@ -23,7 +23,7 @@ int wd_bpffs_mount(const char *dir, gid_t gid);
 /* Removes every pin and the mount. Success when there is none. Returns an exit code. */
 int wd_bpffs_unmount(const char *dir);
 
-/* Removes what is in the directory that `fd` is, but not itself. Returns 0 or -errno. */
+/* Removes the pins in the directory that `fd` is, but not itself. Returns 0 or -errno. */
 int wd_empty_directory(int fd);
 
 /* mkdir -p. Returns 0 or -errno. */

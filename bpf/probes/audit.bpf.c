@@ -48,7 +48,7 @@ static __noinline int enter(struct pt_regs *regs, long nr)
 	struct wd_config *cfg = active_config();
 	struct wd_stats *all = wd_stats();
 	struct wd_call call = {};
-	struct wd_open *stale;
+	struct wd_open *open;
 
 	if (!cfg || !all || !wd_call_of(regs, nr, &call))
 		return 0;
@@ -57,12 +57,15 @@ static __noinline int enter(struct pt_regs *regs, long nr)
 		wd_add(&all->own_acts, 1);
 		return 0;
 	}
-	stale = bpf_task_storage_get(&calls, task, 0, 0);
-	if (stale && stale->active) {
+	/* Without room for a record there is none: the call's end tries again, and counts. */
+	open = wd_open_call(task);
+	if (!open)
+		return 0;
+	if (open->active) {
 		wd_count_error(WD_ERR_STALE_OPEN);
-		wd_abandon(cfg, all, stale);
+		wd_abandon(cfg, all, open);
 	}
-	wd_begin(cfg, all, &call, 0);
+	wd_begin(cfg, all, open, &call, 0);
 	return 0;
 }
 
@@ -77,14 +80,18 @@ static __always_inline struct wd_open *late(struct task_struct *task, struct wd_
 					    struct wd_stats *all, struct wd_call *call)
 {
 	__u32 role = role_of(task);
+	struct wd_open *open;
 
 	if (role == WD_ROLE_LOAD && call->command == WD_CANARY_COMMAND)
 		wd_add(&all->canaries, 1);
 	if (role != WD_ROLE_NONE)
 		return NULL;
 	wd_count_error(WD_ERR_LATE);
-	if (wd_begin(cfg, all, call, WD_ACT_LATE))
-		return bpf_task_storage_get(&calls, task, 0, 0);
+	open = wd_open_call(task);
+	if (open) {
+		wd_begin(cfg, all, open, call, WD_ACT_LATE);
+		return open;
+	}
 	wd_add(&all->acts, 1);
 	wd_count_lost(wd_ring_of(call->command, WD_ALLOW));
 	return NULL;
@@ -196,6 +203,7 @@ SEC("syscall")
 int resolve(struct wd_resolve *ctx)
 {
 	struct file *file = wd_file_of(bpf_get_current_task_btf(), ctx->fd);
+	struct wd_exe_key key = {};
 	__u32 kind = ctx->learn;
 
 	ctx->error = file ? 0 : -EBADF;
@@ -203,7 +211,8 @@ int resolve(struct wd_resolve *ctx)
 		return 0;
 	if (kind > WD_OBJECT_NONE && kind < WD_KINDS)
 		file_operations[kind] = (__u64)BPF_CORE_READ(file, f_op);
-	wd_exe_key(file, &ctx->exe);
+	wd_exe_key_probed(file, &key);
+	ctx->exe = key;
 	return 0;
 }
 

@@ -23,6 +23,8 @@ export const ACT_FLAGS = {
   counterFirst: 256,
   canary: 512,
   counterFull: 1024,
+  late: 2048,
+  refused: 4096,
 } as const;
 
 /** `enum wd_exe_flag`, by bit. */

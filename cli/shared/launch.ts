@@ -59,6 +59,7 @@ export function launch(config: Config, options: { keep: boolean }): never {
     ...['--dir', runDir, '--policy', compiled, '--user', SERVICE_USER],
     ...['--app', APP, '--state', stateDir],
     ...(options.keep ? ['--keep'] : []),
+    ...Object.entries(config.ringBytes).flatMap(([ring, size]) => [`--ring-${ring}`, `${size}`]),
     '--',
     nodePath(runDir),
     '--disable-warning=ExperimentalWarning',

@@ -11,9 +11,7 @@ export function loadPolicy({ policyFile }: Pick<Config, 'policyFile'>): {
   const text = policyFile === null ? defaultPolicyText : readText(policyFile);
   const parsed = parsePolicy(text, policyFile ?? 'built-in policy');
   if (parsed.ok) return { policy: parsed.policy, text };
-  const problems = parsed.problems.map((problem) =>
-    formatProblem(problem, policyFile ?? 'built-in'),
-  );
+  const problems = parsed.problems.map((problem) => formatProblem(problem));
   throw new CliError(EXIT.config, `the policy cannot be used\n${problems.join('\n')}`);
 }
 

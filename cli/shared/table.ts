@@ -69,7 +69,8 @@ function targetCell(row: Row): string {
 function systemTarget({ path, details }: Row): string {
   if (path !== null) return path;
   if (details === undefined) return '-';
-  const { subject, after, ring, count, kind, id, found } = details;
+  const { subject, after, ring, count, kind, id, found, incarnation } = details;
+  if (incarnation !== undefined) return `incarnation ${incarnation}`;
   if (subject !== undefined) return `${subject} → ${after}`;
   if (ring !== undefined) return `ring ${ring}: ${found ?? `${count} lost`}`;
   if (kind !== undefined) return `${kind} ${id}`;

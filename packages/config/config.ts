@@ -31,6 +31,29 @@ export interface Config {
   readonly policyFile: string | null;
   readonly json: boolean;
   readonly logLevel: string;
+  /** Bytes of the rings that are not to have their default size. */
+  readonly ringBytes: Readonly<Record<string, number>>;
+}
+
+const RINGS = ['deny', 'object', 'bulk'];
+const RING_MIN = 4096;
+const RING_MAX = 1 << 30;
+
+/** WARDEN_RING_DENY, WARDEN_RING_OBJECT, WARDEN_RING_BULK: powers of two. */
+function ringBytes(env: Environment): Record<string, number> {
+  const sizes: Record<string, number> = Object.create(null);
+  for (const ring of RINGS) {
+    const name = `WARDEN_RING_${ring.toUpperCase()}`;
+    const text = env[name];
+    if (text === undefined || text === '') continue;
+    const bytes = Number(text);
+    if (!Number.isInteger(Math.log2(bytes)) || bytes < RING_MIN || bytes > RING_MAX) {
+      const wanted = `expected a power of two from ${RING_MIN} to ${RING_MAX} bytes`;
+      throw new ConfigError(`${name} ${JSON.stringify(text)}: ${wanted}`);
+    }
+    sizes[ring] = bytes;
+  }
+  return sizes;
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -57,6 +80,7 @@ export function readConfig(options: RawOptions, env: Environment): Config {
     runDir,
     policyFile: policy === undefined || policy === '' ? null : resolve(policy),
     json: options.json ?? env.WARDEN_JSON === '1',
+    ringBytes: ringBytes(env),
     logLevel: logLevel(options.logLevel ?? env.WARDEN_LOG_LEVEL ?? 'info'),
   };
 }

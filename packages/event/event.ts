@@ -22,17 +22,17 @@ export interface Loader {
 
 export interface Process {
   readonly pid: number;
-  readonly tid: number;
-  readonly ppid: number;
+  readonly tid: number | null;
+  readonly ppid: number | null;
   readonly uid: number;
-  readonly euid: number;
+  readonly euid: number | null;
   readonly auid: number | null;
   readonly auidStatus: string;
   readonly session: number | null;
   readonly comm: string;
   readonly cgroup: string;
   readonly exeLabel: string;
-  readonly userns: number;
+  readonly userns: number | null;
   readonly initUserns: boolean;
   readonly capabilities: readonly string[];
 }

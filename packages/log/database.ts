@@ -19,7 +19,7 @@ export interface DatabaseOptions {
 const BUSY_MS = 5000;
 const PAGE_BYTES = 4096;
 /** Pages in the write-ahead log before they are moved into the file. */
-const CHECKPOINT_PAGES = 2000;
+const CHECKPOINT_PAGES = 1000;
 /** The write-ahead log is cut back to this once all of it has been moved. */
 const WAL_KEPT_BYTES = 16 * 1024 * 1024;
 /** The owner writes; its group may read: events say who did what. */

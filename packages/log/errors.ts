@@ -91,7 +91,7 @@ const EXTENDED: Readonly<Record<number, LogErrorCode>> = {
 };
 
 function codeOf(error: unknown): LogErrorCode {
-  const { code, errcode } = error as { code?: unknown; errcode?: unknown };
+  const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown };
   // Only `close` puts a handle into this state.
   if (code === 'ERR_INVALID_STATE') return 'CLOSED';
   // An integer column beyond 2^53: never written by us.
@@ -104,8 +104,9 @@ function codeOf(error: unknown): LogErrorCode {
 export function toLogError(error: unknown, file: string): LogError {
   if (error instanceof LogError) return error;
   const code = codeOf(error);
-  const { message, errcode } = error as { message?: string; errcode?: number };
-  const text = errcode === undefined ? `${message}` : `${message}, SQLite result ${errcode}`;
+  const { message, errcode } = (error ?? {}) as { message?: string; errcode?: number };
+  const text =
+    errcode === undefined ? (message ?? String(error)) : `${message}, SQLite result ${errcode}`;
   if (code === 'CORRUPT') return corrupt(file, text, { cause: error });
   return new LogError(code, `${file}: ${text}`, { cause: error });
 }

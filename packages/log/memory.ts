@@ -1,3 +1,4 @@
+import { LogError } from './errors.ts';
 import { checkInteger, checkRange, checkSource } from './limits.ts';
 import {
   type Log,
@@ -19,6 +20,7 @@ interface Records {
 export class MemoryLog implements Log {
   private readonly topics = new Map<Topic, Records>();
   private appendedMs = 0;
+  private closed = false;
 
   constructor() {
     for (const topic of TOPICS) this.topics.set(topic, { start: 0, bytes: 0, records: [] });
@@ -88,7 +90,12 @@ export class MemoryLog implements Log {
     return [...this.topics.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  close(): void {
+    this.closed = true;
+  }
+
   private of(source: TopicPartition): Records {
+    if (this.closed) throw new LogError('CLOSED', 'the log is closed');
     checkSource(source);
     return this.topics.get(source.topic) as Records;
   }

@@ -136,6 +136,7 @@ class MemoryStore implements Store {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.records.close();
     this.listeners.clear();
   }
 

@@ -22,6 +22,8 @@ export class Warden {
   private readonly child: ChildProcess;
   private readonly chunks: string[] = [];
   private stdoutText = '';
+  /** Arrival of each line, ms since 1970. */
+  readonly arrivals: number[] = [];
   private ended: { code: number | null; signal: NodeJS.Signals | null } | null = null;
   private readonly end: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 
@@ -36,9 +38,7 @@ export class Warden {
         env: { ...process.env, WARDEN_RUN: place.run, WARDEN_LOG_LEVEL: 'warn', ...env },
       },
     );
-    this.child.stdout?.on('data', (chunk: Buffer) => {
-      this.stdoutText += chunk.toString();
-    });
+    this.child.stdout?.on('data', (chunk: Buffer) => this.take(chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => this.chunks.push(chunk.toString()));
     this.end = new Promise((done) => {
       this.child.on('close', (code, signal) => {
@@ -46,6 +46,13 @@ export class Warden {
         done(this.ended);
       });
     });
+  }
+
+  /** Notes when each line was complete: what a person would have seen when. */
+  private take(text: string): void {
+    this.stdoutText += text;
+    const atMs = Date.now();
+    while (this.arrivals.length < this.stdoutText.split('\n').length - 1) this.arrivals.push(atMs);
   }
 
   /** Starts, and waits for the START event. */
@@ -64,8 +71,12 @@ export class Warden {
   /** Starts without waiting, for starts that must fail. */
   static async fails(options: WardenOptions): Promise<{ code: number | null; stderr: string }> {
     const warden = new Warden(options);
-    const { code } = await warden.end;
-    return { code, stderr: warden.stderr };
+    await waitFor(
+      'the end of a start that must fail',
+      () => warden.ended,
+      options.readyMs ?? 20_000,
+    );
+    return { code: warden.ended?.code ?? null, stderr: warden.stderr };
   }
 
   get stderr(): string {

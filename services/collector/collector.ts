@@ -84,8 +84,9 @@ export class Collector {
     this.objects = await Objects.open(store);
     if (resumed.fresh) this.objects.forgetAll();
     this.firstPass = resumed.fresh;
-    this.queue.push(this.startEvent(resumed));
     for (const { ring, found } of await this.rings.resume(store)) this.tamper(ring, found);
+    // Before anything else of this run, so that whoever reads the log meets it first.
+    await this.store([this.startEvent(resumed), ...this.queue.splice(0)], 0);
   }
 
   private startEvent({ life, fresh, previousClean }: Resumed): Event {

@@ -1,12 +1,11 @@
-import { ACT_FLAGS, type KernelAct, type KernelCounter } from '#bpf';
-import { commandName, decodeTrusted, type Event, encode, errnoName } from '#event';
+import { ACT_FLAGS, type KernelAct, type KernelCounter, NO_ID } from '#bpf';
+import { commandName, decodeTrusted, type Event, encode, errnoName, type Process } from '#event';
 import { principalOf } from '#policy';
 import type { StateChange, Store } from '#state';
 import { type Context, loaderName, subjectOf, wallUs } from './translate.ts';
 
 const KEY_FLAGS =
   ACT_FLAGS.auidCounts | ACT_FLAGS.auidClaimed | ACT_FLAGS.compat | ACT_FLAGS.counterFull;
-const DATA_PLANE_ERRNO_MAX = 4095;
 
 interface Known {
   total: number;
@@ -115,13 +114,31 @@ export function counterKey(act: KernelAct): string {
     bytes.writeUInt32LE(act.object?.kind === 2 ? act.object.id : 0, 24);
   }
   bytes.writeUInt32LE(act.command, 28);
-  bytes.writeInt32LE(resultClass(act.result), 32);
-  bytes.writeUInt32LE(act.flags & KEY_FLAGS, 36);
+  bytes.writeInt32LE(Math.min(0, act.result), 32);
+  const refused = act.decision === 0 ? 0 : ACT_FLAGS.refused;
+  bytes.writeUInt32LE((act.flags & KEY_FLAGS) | refused, 36);
   return bytes.toString('hex');
 }
 
-function resultClass(result: number): number {
-  return result < 0 && result >= -DATA_PLANE_ERRNO_MAX ? result : 0;
+/** Of the process that made a counter's first call, only what the counter keeps. */
+function firstCaller({ pid, uid, auid, comm, flags }: KernelCounter): Process {
+  const claimed = flags & ACT_FLAGS.auidClaimed ? 'claimed' : 'unset';
+  return {
+    pid,
+    tid: null,
+    ppid: null,
+    uid,
+    euid: null,
+    auid: auid === NO_ID ? null : auid,
+    auidStatus: flags & ACT_FLAGS.auidCounts ? 'counts' : claimed,
+    session: null,
+    comm,
+    cgroup: '',
+    exeLabel: 'call',
+    userns: null,
+    initUserns: true,
+    capabilities: [],
+  };
 }
 
 /** For a counter whose first record was lost: what the counter itself knows. */
@@ -143,7 +160,7 @@ function bareEvent(counter: KernelCounter, context: Context): Event {
       ownerUid: 0,
       places: [],
     },
-    process: null,
+    process: firstCaller(counter),
     act: {
       command: commandName(counter.command),
       via: counter.flags & ACT_FLAGS.compat ? 'bpf_compat' : 'bpf',
@@ -164,7 +181,12 @@ function bareEvent(counter: KernelCounter, context: Context): Event {
           },
     link: null,
     path: null,
-    verdict: { decision: 'allow', rule: null, enforced: false, mode },
+    verdict: {
+      decision: counter.flags & ACT_FLAGS.refused ? 'would_deny' : 'allow',
+      rule: null,
+      enforced: false,
+      mode,
+    },
     details: [],
   };
 }

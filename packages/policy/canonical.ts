@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { TIER_NAMES } from '#trust';
+import { type Policy, WEEKDAYS } from './policy.ts';
+import { formatDuration, formatOffset, formatTimeOfDay } from './values.ts';
+
+/**
+ * A policy as one line of JSON with sorted keys: complete, so that its hash covers what was left to
+ * the built-in values. It is a policy file itself: `parsePolicy` reads it back as an equal policy.
+ */
+export function canonical(policy: Policy): string {
+  return stable({
+    version: policy.version,
+    mode: policy.mode,
+    realms: policy.realms.map(({ name, first, last }) => ({ name, uids: `${first}-${last}` })),
+    loaders: policy.loaders.map(({ name, kind, path, sha256, grant }) => ({
+      name,
+      kind,
+      match: sha256 === null ? { path } : { path, sha256 },
+      grant,
+    })),
+    grants: Object.fromEntries(
+      policy.grants.map(({ name, commands, programTypes, mapTypes }) => [
+        name,
+        { commands, program_types: programTypes, map_types: mapTypes },
+      ]),
+    ),
+    tiers: Object.fromEntries(policy.tiers.map((grant, tier) => [TIER_NAMES[tier], { grant }])),
+    trusted: policy.trusted,
+    bases: basesFile(policy),
+    signals: Object.fromEntries(
+      policy.signals.map(({ id, points, halfLifeMs, limit }) => [
+        id,
+        {
+          weight: points,
+          half_life: formatDuration(halfLifeMs),
+          ...(limit !== null && { limit }),
+        },
+      ]),
+    ),
+    ...(policy.allow !== null && { programs: { allow: policy.allow } }),
+    ...hoursFile(policy),
+  });
+}
+
+function basesFile({ bases }: Policy) {
+  const { principals, loaderPath, ...kinds } = bases;
+  return {
+    ...kinds,
+    loader_path: loaderPath,
+    principals: Object.fromEntries(principals.map(({ principal, points }) => [principal, points])),
+  };
+}
+
+function hoursFile({ hours }: Policy) {
+  if (hours === null) return {};
+  return {
+    hours: {
+      days: hours.weekdays.map((day) => WEEKDAYS[day]),
+      from: formatTimeOfDay(hours.fromMinute),
+      to: formatTimeOfDay(hours.toMinute),
+      utc_offset: formatOffset(hours.offsetMinutes),
+    },
+  };
+}
+
+/** JSON with the keys of every object in code-unit order. */
+function stable(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(stable).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const table = value as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(table).sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${stable(table[key])}`).join(',')}}`;
+}
+
+/** SHA-256 of the canonical form, 64 hex digits. */
+export function hashPolicy(policy: Policy): string {
+  return createHash('sha256').update(canonical(policy)).digest('hex');
+}

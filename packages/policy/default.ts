@@ -1,0 +1,156 @@
+/** The built-in policy: what `warden policy show` prints, and what a policy file is compared with. */
+export const defaultPolicyText = `# The built-in policy of bpf-warden. It observes: nothing is refused, what would be is recorded.
+#
+# A policy file of your own needs only the first two keys. What it leaves out is as below, except
+# that a list it has (loaders, trusted, ...) takes the place of the whole list here. To begin:
+#
+#   warden policy show > policy.yaml      then edit, then
+#   warden policy check policy.yaml
+
+version: 1
+mode: observe
+
+# Where a uid means the same person on every host, name it a realm: then trust is counted for
+# uid:10001@corp, on all hosts together. Outside a realm each host counts for itself: uid:1000@web-1.
+#
+# realms:
+#   - { name: corp, uids: 10000-59999 }
+
+# Programs that use BPF, or that say who a user is. A name counts from the file that was executed,
+# never from what a process calls itself. The first of these that exist on a host are used.
+#
+#   agent    acts for itself: cilium@web-1 is a principal with trust of its own
+#   tool     acts for whoever runs it, and is never a principal
+#   login    the login uid that it writes is believed; anybody else's raises signal S21
+#   runtime  starts others: containers, virtual machines
+#
+# With sha256 only that very file counts. grant limits what the loader may do, whatever the tier.
+loaders:
+  # Who writes /proc/self/loginuid, on Debian, Ubuntu, RHEL and their like.
+  - { name: systemd, kind: login, match: { path: /usr/lib/systemd/systemd } }
+  - { name: systemd-executor, kind: login, match: { path: /usr/lib/systemd/systemd-executor } }
+  - { name: sshd, kind: login, match: { path: /usr/sbin/sshd } }
+  - { name: sshd-session, kind: login, match: { path: /usr/lib/openssh/sshd-session } }
+  - { name: sshd-session, kind: login, match: { path: /usr/libexec/openssh/sshd-session } }
+  - { name: login, kind: login, match: { path: /usr/bin/login } }
+  - { name: cron, kind: login, match: { path: /usr/sbin/cron } }
+  - { name: crond, kind: login, match: { path: /usr/sbin/crond } }
+  - { name: atd, kind: login, match: { path: /usr/sbin/atd } }
+  - { name: gdm, kind: login, match: { path: /usr/lib/gdm3/gdm-session-worker } }
+  - { name: gdm, kind: login, match: { path: /usr/libexec/gdm-session-worker } }
+  - { name: sddm, kind: login, match: { path: /usr/lib/x86_64-linux-gnu/sddm/sddm-helper } }
+  - { name: sddm, kind: login, match: { path: /usr/libexec/sddm-helper } }
+  - { name: lightdm, kind: login, match: { path: /usr/sbin/lightdm } }
+  - { name: cockpit, kind: login, match: { path: /usr/lib/cockpit/cockpit-session } }
+  - { name: cockpit, kind: login, match: { path: /usr/libexec/cockpit-session } }
+  # su and sudo are not here: they keep the login uid, so that root is still alice.
+
+  # Run by people and by scripts. Interpreters too: what they load is their user's doing.
+  - { name: bpftool, kind: tool, match: { path: /usr/sbin/bpftool } }
+  - { name: bpftrace, kind: tool, match: { path: /usr/bin/bpftrace } }
+  - { name: ip, kind: tool, match: { path: /usr/sbin/ip } }
+  - { name: tc, kind: tool, match: { path: /usr/sbin/tc } }
+  - { name: perf, kind: tool, match: { path: /usr/bin/perf } }
+  - { name: python3, kind: tool, match: { path: /usr/bin/python3 } }
+  - { name: perl, kind: tool, match: { path: /usr/bin/perl } }
+
+  # Containers: they load a program for each container's devices.
+  - { name: dockerd, kind: runtime, match: { path: /usr/bin/dockerd } }
+  - { name: dockerd, kind: runtime, match: { path: /usr/sbin/dockerd } }
+  - { name: containerd, kind: runtime, match: { path: /usr/bin/containerd } }
+  - { name: runc, kind: runtime, match: { path: /usr/bin/runc } }
+  - { name: runc, kind: runtime, match: { path: /usr/sbin/runc } }
+  - { name: crun, kind: runtime, match: { path: /usr/bin/crun } }
+  - { name: podman, kind: runtime, match: { path: /usr/bin/podman } }
+  - { name: crio, kind: runtime, match: { path: /usr/bin/crio } }
+
+# What may be done. Names are the kernel's without BPF_, BPF_PROG_TYPE_ and BPF_MAP_TYPE_; * stands
+# for any characters, and ! leaves out. all and none exist already.
+#
+# A grant called "unknown" limits loaders that are not in the list above; without it they get all.
+grants:
+  standard:
+    commands: ["*", "!TOKEN_CREATE"]
+    program_types:
+      - TRACEPOINT
+      - KPROBE
+      - PERF_EVENT
+      - RAW_TRACEPOINT
+      - TRACING
+      - CGROUP_*
+      - SOCKET_FILTER
+      - SCHED_CLS
+      - XDP
+    map_types: ["*", "!STRUCT_OPS"]
+  # Own maps, reading, and programs that only watch.
+  restricted:
+    commands:
+      - MAP_*
+      - "!MAP_GET_NEXT_ID"
+      - "!MAP_GET_FD_BY_ID"
+      - OBJ_GET
+      - PROG_LOAD
+      - LINK_CREATE
+      - BTF_LOAD
+      - OBJ_GET_INFO_BY_FD
+    program_types: [TRACEPOINT, PERF_EVENT, SOCKET_FILTER]
+    map_types:
+      - "*"
+      - "!STRUCT_OPS"
+      - "!PROG_ARRAY"
+      - "!SOCKMAP"
+      - "!SOCKHASH"
+      - "!DEVMAP*"
+      - "!XSKMAP"
+      - "!USER_RINGBUF"
+      - "!ARENA"
+  # What runs already may read its maps.
+  quarantined:
+    commands: [MAP_LOOKUP_ELEM, MAP_GET_NEXT_KEY, OBJ_GET_INFO_BY_FD]
+    program_types: []
+    map_types: []
+
+# What each tier may do. Everybody is standard until signals lower them; trusted are those below.
+tiers:
+  trusted: { grant: all }
+  standard: { grant: standard }
+  restricted: { grant: restricted }
+  quarantined: { grant: quarantined }
+  denied: { grant: none }
+
+# Principals that are trusted unless signals lower them. They need a base of 85 or more.
+#
+# trusted: [uid:10001@corp, cilium@web-1]
+
+# Trust of those of whom there is no evidence, from 0 to 100.
+bases:
+  realm: 90        # a uid in a realm
+  loader: 90       # a loader known by sha256
+  loader_path: 65  # a loader known by path only
+  uid: 65          # a uid of one host
+  host: 90         # what a host says about itself
+  # principals: { "uid:33@web-1": 75 }
+
+# Weight (0 to 100; 0 switches off) and half-life of what lowers trust. limit: acts in a window.
+signals:
+  S01: { weight: 80, half_life: 30d }              # tampering with the guard or its log
+  S07: { weight: 30, half_life: 7d }               # executable in /tmp, /dev/shm, memfd, deleted, ...
+  S09: { weight: 12, half_life: 3d }               # fd by id of somebody else's object
+  S12: { weight: 6, half_life: 1d, limit: 200 }    # sweep over object ids, in a minute
+  S13: { weight: 5, half_life: 1d, limit: 5 }      # EPERM from the kernel, in 10 minutes
+  S14: { weight: 3, half_life: 1d, limit: 20 }     # verifier rejections, in 10 minutes
+  S15: { weight: 5, half_life: 3d }                # program that programs.allow does not list
+  S16: { weight: 4, half_life: 3d }                # first act on a host, after others
+  S16H: { weight: 2, half_life: 1d }               # outside the hours below
+  S17: { weight: 20, half_life: 7d }               # events missing that no LOSS declares
+  S21: { weight: 15, half_life: 7d }               # login uid not written by a login program
+
+# Digests of programs that are known. Without this key S15 is never raised.
+#
+# programs:
+#   allow: ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]
+
+# Working hours of people, with a fixed offset from UTC. Without this key S16H is never raised.
+#
+# hours: { days: [mon, tue, wed, thu, fri], from: "07:00", to: "19:00", utc_offset: "+01:00" }
+`;

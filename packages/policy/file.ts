@@ -1,0 +1,50 @@
+import type { TierName } from '#trust';
+import type { LoaderKind } from './policy.ts';
+
+/** A policy file whose shape `schemas/policy.schema.json` has accepted. */
+export interface PolicyFile {
+  readonly version: 1;
+  readonly mode: 'observe';
+  readonly realms?: readonly { readonly name: string; readonly uids: string }[];
+  readonly loaders?: readonly LoaderFile[];
+  readonly grants?: Readonly<Record<string, GrantFile>>;
+  readonly tiers?: Readonly<Partial<Record<TierName, { readonly grant: string }>>>;
+  readonly trusted?: readonly string[];
+  readonly bases?: BasesFile;
+  readonly signals?: Readonly<Record<string, SignalFile>>;
+  readonly programs?: { readonly allow: readonly string[] };
+  readonly hours?: HoursFile;
+}
+
+export interface LoaderFile {
+  readonly name: string;
+  readonly kind?: LoaderKind;
+  readonly match: { readonly path: string; readonly sha256?: string };
+  readonly grant?: string;
+}
+
+export interface GrantFile {
+  readonly commands: readonly string[];
+  readonly program_types: readonly string[];
+  readonly map_types: readonly string[];
+}
+
+export const BASE_KINDS = ['realm', 'loader', 'loader_path', 'uid', 'host'] as const;
+export type BaseKind = (typeof BASE_KINDS)[number];
+
+export type BasesFile = Readonly<Partial<Record<BaseKind, number>>> & {
+  readonly principals?: Readonly<Record<string, number>>;
+};
+
+export interface SignalFile {
+  readonly weight?: number;
+  readonly half_life?: string;
+  readonly limit?: number;
+}
+
+export interface HoursFile {
+  readonly days: readonly string[];
+  readonly from: string;
+  readonly to: string;
+  readonly utc_offset: string;
+}

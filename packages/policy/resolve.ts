@@ -1,0 +1,91 @@
+import type { PrincipalKey } from '#event';
+import { RAISED_SIGNALS, TIER_NAMES } from '#trust';
+import { DEFAULT_TIERS } from './check.ts';
+import type { GrantFile, LoaderFile, PolicyFile } from './file.ts';
+import {
+  type Bases,
+  BUILT_IN_GRANTS,
+  type Grant,
+  type Hours,
+  type Policy,
+  type PolicyLoader,
+  type PolicySignal,
+  WEEKDAYS,
+} from './policy.ts';
+import { byText, parseDuration, parseOffset, parseRange, parseTime } from './values.ts';
+
+/** What a policy gets where it says nothing of its own. */
+export type BuiltIn = () => Pick<Policy, 'loaders' | 'grants'>;
+
+/** A checked file as a complete policy. `builtIn` is asked only where the file leaves something out. */
+export function resolve(file: PolicyFile, builtIn: BuiltIn): Policy {
+  const loaders = file.loaders === undefined ? builtIn().loaders : file.loaders.map(loaderOf);
+  const tiers = TIER_NAMES.map(
+    (name, tier) => file.tiers?.[name]?.grant ?? (DEFAULT_TIERS[tier] as string),
+  ) as unknown as Policy['tiers'];
+  return {
+    version: file.version,
+    mode: file.mode,
+    realms: (file.realms ?? [])
+      .map(({ name, uids }) => ({ name, ...parseRange(uids) }))
+      .toSorted((a, b) => a.first - b.first),
+    loaders,
+    grants: grantsOf(file, [...tiers, ...loaders.map(({ grant }) => grant)], builtIn),
+    tiers,
+    trusted: ((file.trusted ?? []) as readonly PrincipalKey[]).toSorted(byText),
+    bases: basesOf(file),
+    signals: RAISED_SIGNALS.map(({ id }) => signalOf(id, file)),
+    allow: file.programs === undefined ? null : [...new Set(file.programs.allow)].toSorted(byText),
+    hours: hoursOf(file),
+  };
+}
+
+function loaderOf({ name, kind = 'agent', match, grant = 'all' }: LoaderFile): PolicyLoader {
+  return { name, kind, path: match.path, sha256: match.sha256 ?? null, grant };
+}
+
+function grantOf(name: string, grant: GrantFile): Grant {
+  const { commands, program_types: programTypes, map_types: mapTypes } = grant;
+  return { name, commands, programTypes, mapTypes };
+}
+
+/** The file's own grants, and the built-in ones that tiers and loaders name besides. */
+function grantsOf(file: PolicyFile, names: readonly string[], builtIn: BuiltIn): readonly Grant[] {
+  const own = Object.entries(file.grants ?? {}).map(([name, grant]) => grantOf(name, grant));
+  const known = new Set([...own.map(({ name }) => name), ...BUILT_IN_GRANTS]);
+  const missing = new Set(names.filter((name) => !known.has(name)));
+  const supplied =
+    missing.size === 0 ? [] : builtIn().grants.filter(({ name }) => missing.has(name));
+  return [...own, ...supplied].toSorted((a, b) => byText(a.name, b.name));
+}
+
+function basesOf({ bases = {} }: PolicyFile): Bases {
+  const { realm = 90, loader = 90, loader_path = 65, uid = 65, host = 90 } = bases;
+  const principals = Object.entries(bases.principals ?? {})
+    .map(([principal, points]) => ({ principal: principal as PrincipalKey, points }))
+    .toSorted((a, b) => byText(a.principal, b.principal));
+  return { realm, loader, loaderPath: loader_path, uid, host, principals };
+}
+
+function signalOf(id: string, { signals = {} }: PolicyFile): PolicySignal {
+  const signal = RAISED_SIGNALS.find((one) => one.id === id) as (typeof RAISED_SIGNALS)[number];
+  const {
+    weight = signal.points,
+    half_life,
+    limit = signal.burst?.limit ?? null,
+  } = signals[id] ?? {};
+  const halfLifeMs = half_life === undefined ? signal.halfLifeMs : parseDuration(half_life);
+  return { id, points: weight, halfLifeMs, limit };
+}
+
+function hoursOf({ hours }: PolicyFile): Hours | null {
+  if (hours === undefined) return null;
+  return {
+    weekdays: hours.days
+      .map((day) => (WEEKDAYS as readonly string[]).indexOf(day))
+      .toSorted((a, b) => a - b),
+    fromMinute: parseTime(hours.from),
+    toMinute: parseTime(hours.to),
+    offsetMinutes: parseOffset(hours.utc_offset),
+  };
+}

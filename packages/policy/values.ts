@@ -1,0 +1,48 @@
+/** Texts of a policy file as values, and back. Shapes are checked before. */
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** Largest uid that is one: 2^32 - 1 means none. */
+export const UID_MAX = 4_294_967_294;
+export const HALF_LIFE_LIMIT_MS = 365 * DAY_MS;
+
+/** `10000-59999` */
+export function parseRange(text: string): { readonly first: number; readonly last: number } {
+  const [first, last] = text.split('-');
+  return { first: Number(first), last: Number(last) };
+}
+
+/** `14d` or `12h` to ms. */
+export function parseDuration(text: string): number {
+  return Number(text.slice(0, -1)) * (text.endsWith('d') ? DAY_MS : HOUR_MS);
+}
+
+export function formatDuration(ms: number): string {
+  return ms % DAY_MS === 0 ? `${ms / DAY_MS}d` : `${ms / HOUR_MS}h`;
+}
+
+/** `07:30` to minutes. */
+export function parseTime(text: string): number {
+  return Number(text.slice(0, 2)) * 60 + Number(text.slice(3, 5));
+}
+
+export function formatTimeOfDay(minutes: number): string {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+/** `+01:00` to minutes. */
+export function parseOffset(text: string): number {
+  const minutes = parseTime(text.slice(1));
+  return text.startsWith('-') && minutes > 0 ? -minutes : minutes;
+}
+
+export function formatOffset(minutes: number): string {
+  return `${minutes < 0 ? '-' : '+'}${formatTimeOfDay(Math.abs(minutes))}`;
+}
+
+/** Order by code unit, the same in every locale. */
+export function byText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

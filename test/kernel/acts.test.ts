@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { place, readEvents, type SeenEvent, type Truth, Warden, waitFor, workload } from '#testkit';
+
+/** The workload prints a command without a name by its number. */
+const commandOf = ({ command }: Truth) => (/^\d+$/.test(command) ? `CMD_${command}` : command);
+const errnoOf = ({ errno }: Truth) => (/^\d+$/.test(String(errno)) ? 'ENOTSUPP' : errno);
+
+/** What makes two acts the same kind of act, as far as both sides know it for sure. */
+function kindOfTruth(truth: Truth): string {
+  const via = truth.compat === true ? 'bpf_compat' : 'bpf';
+  return [truth.pid, commandOf(truth), errnoOf(truth), via].join(' ');
+}
+
+function kindOfEvent({ event }: SeenEvent): string {
+  const { act, process } = event;
+  return [process?.pid, act.command, act.errno, act.via].join(' ');
+}
+
+function sums<T>(items: readonly T[], kind: (item: T) => string, count: (item: T) => number) {
+  const totals = new Map<string, number>();
+  for (const item of items) {
+    totals.set(kind(item), (totals.get(kind(item)) ?? 0) + count(item));
+  }
+  return new Map([...totals].sort());
+}
+
+/** Each act as often as the workload made it: none missing, none twice. */
+function compareCounts(acts: readonly Truth[], seen: readonly SeenEvent[]): void {
+  const pids = new Set(acts.map(({ pid }) => pid));
+  const theirs = seen.filter(({ event }) => pids.has(event.process?.pid ?? -1));
+  assert.deepEqual(
+    sums(theirs, kindOfEvent, ({ event }) => event.act.count),
+    sums(acts, kindOfTruth, ({ count }) => Number(count)),
+  );
+}
+
+const OBJECT_IDS = { map_id: 'map', prog_id: 'program', link_id: 'link' } as const;
+
+/** The event of an act that returned or used a known object agrees in each field. */
+function compareFields(truth: Truth, seen: readonly SeenEvent[]): void {
+  const candidates = seen.filter((event) => kindOfEvent(event) === kindOfTruth(truth));
+  const match = candidates.find(({ event }) => {
+    for (const [field, object] of Object.entries(OBJECT_IDS)) {
+      if (field in truth && event[object]?.id !== truth[field]) return false;
+    }
+    if ('name' in truth && (event.program ?? event.map)?.name !== truth.name) return false;
+    const result = truth.errno === null ? truth.result : -1;
+    return event.act.result === result && event.process?.uid === truth.uid;
+  });
+  assert.ok(match, `no event for ${JSON.stringify(truth)}`);
+}
+
+test('every command, success and failure, is in the log as the workload says', async () => {
+  const at = place('acts');
+  const bpffs = join(at.root, 'bpffs');
+  mkdirSync(bpffs);
+  execFileSync('mount', ['-t', 'bpf', 'none', bpffs]);
+  const warden = await Warden.start({ place: at });
+  try {
+    const { acts } = await workload('acts', [bpffs]);
+    assert.ok(acts.length > 50);
+    await warden.stop();
+    const seen = await readEvents(at.database);
+    compareCounts(acts, seen);
+    for (const truth of acts) compareFields(truth, seen);
+  } finally {
+    await warden.clean();
+    execFileSync('umount', [bpffs]);
+    at.remove();
+  }
+});
+
+test('short-lived processes: each act under its own pid', async () => {
+  const at = place('churn');
+  const warden = await Warden.start({ place: at });
+  try {
+    const { acts } = await workload('churn', ['1000', '8']);
+    assert.equal(acts.length, 1000);
+    await warden.stop();
+    compareCounts(acts, await readEvents(at.database));
+  } finally {
+    await warden.clean();
+    at.remove();
+  }
+});
+
+test('who made an object, and when it was first seen, is known while it lives', async () => {
+  const at = place('owner');
+  const warden = await Warden.start({ place: at });
+  try {
+    const bpffs = join(at.root, 'bpffs');
+    mkdirSync(bpffs);
+    execFileSync('mount', ['-t', 'bpf', 'none', bpffs]);
+    try {
+      const pin = join(bpffs, 'kept');
+      const sizes = ['type', 'hash', 'key', '4', 'value', '4', 'entries', '2', 'name', 'kept_map'];
+      execFileSync('bpftool', ['map', 'create', pin, ...sizes]);
+      const made = await waitFor('MAP_CREATE', async () =>
+        (await readEvents(at.database)).find(({ event }) => event.map?.name === 'kept_map'),
+      );
+      execFileSync('bpftool', ['map', 'show', 'id', String(made.event.map?.id)]);
+      const asked = await waitFor('MAP_GET_FD_BY_ID', async () =>
+        (await readEvents(at.database)).find(
+          ({ event }) =>
+            event.act.command === 'MAP_GET_FD_BY_ID' && event.map?.id === made.event.map?.id,
+        ),
+      );
+      assert.equal(asked.event.map?.owner, made.event.principal);
+    } finally {
+      execFileSync('umount', [bpffs]);
+    }
+  } finally {
+    await warden.clean();
+    at.remove();
+  }
+});
