@@ -16,9 +16,7 @@
 
 static __always_inline struct wd_policy_half *wd_policy(struct wd_config *cfg)
 {
-	__u32 half = cfg->half;
-
-	return &cfg->policy[half < WD_POLICY_HALVES ? half : 0];
+	return &cfg->policy[wd_bounded(cfg->half, WD_POLICY_HALVES)];
 }
 
 /* Fail closed: a grant that is not there grants nothing. */
@@ -42,10 +40,9 @@ static __always_inline void wd_judge(struct wd_open *open, struct wd_config *cfg
 		.prog_type = open->act.claim.type,
 		.map_type = open->act.claim.type,
 	};
-	__u32 tier = who->tier;
+	__u32 tier = wd_bounded(who->tier, WD_TIER_TRUSTED + 1);
 
-	if (tier <= WD_TIER_TRUSTED)
-		wd_grant(cfg->half, wd_policy(cfg)->tier_grant[tier], &c.tier);
+	wd_grant(cfg->half, wd_policy(cfg)->tier_grant[tier], &c.tier);
 	wd_grant(cfg->half, who->grant, &c.loader);
 	open->act.rule = wd_decide(&c);
 	open->act.decision = open->act.rule == WD_RULE_NONE ? WD_ALLOW : WD_WOULD_DENY;

@@ -33,9 +33,12 @@ static __always_inline struct wd_loader_half *wd_loader_of(const struct wd_exe_k
 {
 	struct wd_loader *loader = bpf_map_lookup_elem(&loaders, exe);
 
-	if (!loader || half >= WD_POLICY_HALVES || !loader->half[half].index)
+	struct wd_loader_half *in_force;
+
+	if (!loader)
 		return NULL;
-	return &loader->half[half];
+	in_force = &loader->half[wd_bounded(half, WD_POLICY_HALVES)];
+	return in_force->index ? in_force : NULL;
 }
 
 static __always_inline __u32 wd_auid(struct task_struct *task)
@@ -126,8 +129,6 @@ static __always_inline void wd_identify(struct task_struct *task, struct wd_task
 	wd_choose_subject(who);
 	lowered = bpf_map_lookup_elem(&subjects, &who->subject);
 	who->tier = lowered ? lowered->tier : policy->default_tier;
-	if (who->tier > WD_TIER_TRUSTED)
-		who->tier = WD_TIER_DENIED;
 }
 
 /* A task without any of these needs no storage, and its children none. */

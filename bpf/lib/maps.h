@@ -147,6 +147,19 @@ static __always_inline struct wd_config *wd_config(void)
 	return bpf_map_lookup_elem(&config, &zero);
 }
 
+/*
+ * `index` below `limit`, or 0. The compiler is kept from copying it between the check and the use:
+ * the verifier of 6.1 knows the bounds of the copy that was checked and of no other.
+ */
+static __always_inline __u64 wd_bounded(__u64 index, __u64 limit)
+{
+	asm volatile("" : "+r"(index));
+	if (index >= limit)
+		index = 0;
+	asm volatile("" : "+r"(index));
+	return index;
+}
+
 static __always_inline void wd_add(__u64 *counter, __u64 by)
 {
 	__sync_fetch_and_add(counter, by);

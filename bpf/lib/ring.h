@@ -62,7 +62,7 @@ static __always_inline struct wd_ring_stats *wd_ring_stats(__u32 ring)
 {
 	struct wd_stats *all = wd_stats();
 
-	return all && ring < WD_RINGS ? &all->rings[ring] : NULL;
+	return all ? &all->rings[wd_bounded(ring, WD_RINGS)] : NULL;
 }
 
 /* A record that was never built counts too. */

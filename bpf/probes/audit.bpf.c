@@ -204,12 +204,12 @@ int resolve(struct wd_resolve *ctx)
 {
 	struct file *file = wd_file_of(bpf_get_current_task_btf(), ctx->fd);
 	struct wd_exe_key key = {};
-	__u32 kind = ctx->learn;
+	__u64 kind = wd_bounded(ctx->learn, WD_KINDS);
 
 	ctx->error = file ? 0 : -EBADF;
 	if (!file)
 		return 0;
-	if (kind > WD_OBJECT_NONE && kind < WD_KINDS)
+	if (kind != WD_OBJECT_NONE)
 		file_operations[kind] = (__u64)BPF_CORE_READ(file, f_op);
 	wd_exe_key_probed(file, &key);
 	ctx->exe = key;

@@ -1,6 +1,6 @@
 export { BpfError, type BpfErrorCode } from './errors.ts';
 export { decodeInventory, type LiveObject, readIterator } from './inventory.ts';
-export { LAYOUT_VERSION, NO_ID, STRUCTS, type Struct } from './layout.ts';
+export { DecideCase, Grant, LAYOUT_VERSION, NO_ID, STRUCTS, type Struct } from './layout.ts';
 export {
   CountersMap,
   type KernelCounter,

@@ -161,6 +161,18 @@ export const Inventory = struct('wd_inventory', {
   ours: 'u32',
 });
 
+export const Grant = struct('wd_grant', { commands: 'u64', prog_types: 'u64', map_types: 'u64' });
+export const DecideCase = struct('wd_decide_case', {
+  command: 'u32',
+  judged: 'u32',
+  prog_type: 'u32',
+  map_type: 'u32',
+  tier: Grant,
+  loader: Grant,
+  rule: 'u32',
+  pad: 'u32',
+});
+
 /** Every struct that crosses the line, for the test that compares them with BTF. */
 export const STRUCTS: readonly Struct[] = [
   Subject,
@@ -175,4 +187,6 @@ export const STRUCTS: readonly Struct[] = [
   RingStats,
   Stats,
   Inventory,
+  Grant,
+  DecideCase,
 ];

@@ -1,4 +1,5 @@
 import { LANES } from '#event';
+import { parseLanePolicy } from '#fold';
 import { modelOf as modelOfPolicy, parseCanonical } from '#policy';
 import type { Store } from '#state';
 import { defaultModel, type Model } from '#trust';
@@ -12,7 +13,7 @@ export async function laneModels(store: Store): Promise<ModelOf> {
   const byLane: Model[] = [];
   for (let lane = 0; lane < LANES; lane++) {
     const stored = await store.get('control', lane, 'policy');
-    const text = stored === null ? '' : Buffer.from(stored).toString();
+    const text = stored === null ? '' : parseLanePolicy(stored).policy;
     const model =
       byText.get(text) ?? (text === '' ? defaultModel : modelOfPolicy(parseCanonical(text)));
     byText.set(text, model);

@@ -4,22 +4,17 @@ import {
   type Event,
   EventError,
   encode,
-  formatEventId,
   type HostName,
-  type Incarnation,
   type Lane,
   lane as laneNumber,
   laneOf,
   type PrincipalKey,
 } from '#event';
 import type { LogRecord, Output } from '#log';
-import { hashPolicy, modelOf, parseCanonical } from '#policy';
 import type { StateChange, Store } from '#state';
 import {
   decodeState,
-  defaultModel,
   encodeState,
-  type FoldOutcome,
   factsOf,
   factsText,
   fold,
@@ -30,6 +25,8 @@ import {
   tierRecord,
 } from '#trust';
 import { dueKey } from './control.ts';
+import { LanePolicies } from './lane-policy.ts';
+import { enrichedOutput, eventIdOf, signalOutput } from './outputs.ts';
 import { type Opened, type OpenKeys, openRecord } from './records.ts';
 
 /** A record, or part of one, that was left out of the fold. */
@@ -57,8 +54,6 @@ type StateReader = Pick<Store, 'get' | 'getMany' | 'scan'>;
 export const FOLD_POSITION = 'enricher/bpf.events/0';
 
 const CACHE_MAX = 10_000;
-const POLICY = 'policy';
-
 /** The part of the state that one batch works on: read once, changed in memory, written once. */
 interface Working {
   readonly trust: Map<string, TrustState | null>;
@@ -75,40 +70,19 @@ interface Working {
 export class Fold {
   private readonly state: StateReader;
   private readonly keys: OpenKeys;
-  private readonly models = new Map<string, Model>();
-  private readonly lanePolicy = new Map<Lane, { hash: string; policy: string } | null>();
+  private readonly policies: LanePolicies;
   private readonly cache = new Map<string, TrustState>();
   private working: Working | null = null;
 
   constructor({ state, keys }: { state: StateReader; keys: OpenKeys }) {
     this.state = state;
     this.keys = keys;
+    this.policies = new LanePolicies(state);
   }
 
   /** Hash of the policy that acts in a lane now, null before the first. */
   async policyHash(lane: Lane): Promise<string | null> {
-    return (await this.loadPolicy(lane))?.hash ?? null;
-  }
-
-  private async loadPolicy(lane: Lane) {
-    const known = this.lanePolicy.get(lane);
-    if (known !== undefined) return known;
-    const stored = await this.state.get('control', lane, POLICY);
-    const policy = stored === null ? null : Buffer.from(stored).toString();
-    const entry = policy === null ? null : { hash: hashPolicy(parseCanonical(policy)), policy };
-    this.lanePolicy.set(lane, entry);
-    return entry;
-  }
-
-  /** The model that acts in a lane: its policy's, or the built-in one before any policy. */
-  private model(lane: Lane): Model {
-    const entry = this.lanePolicy.get(lane);
-    if (entry === undefined || entry === null) return defaultModel;
-    const known = this.models.get(entry.hash);
-    if (known !== undefined) return known;
-    const model = modelOf(parseCanonical(entry.policy));
-    this.models.set(entry.hash, model);
-    return model;
+    return (await this.policies.load(lane))?.hash ?? null;
   }
 
   async apply(records: readonly LogRecord[]): Promise<Folded> {
@@ -148,7 +122,7 @@ export class Fold {
     for (const item of opened) {
       if (item.kind === 'bad') continue;
       const lane = laneNumber(item.kind === 'frame' ? item.frame.lane : item.control.lane);
-      await this.loadPolicy(lane);
+      await this.policies.load(lane);
       if (item.kind === 'frame') await this.loadMark(item.frame, lane, working);
       const wanted = principals.get(lane) ?? new Set();
       for (const principal of principalsOf(item)) wanted.add(principal);
@@ -228,7 +202,7 @@ export class Fold {
     const { result } = working;
     const { principal, timeUs } = event;
     const lane = laneNumber(frame.lane);
-    const model = this.model(lane);
+    const model = this.policies.model(lane);
     const before = working.trust.get(principal) ?? null;
     const facts = factsOf(event, frame.host as HostName);
     const { state, outcome } = fold(
@@ -269,10 +243,9 @@ export class Fold {
       if (control.principal !== null) this.applyTo(control.principal, control, record, working);
       return;
     }
-    const policy = control.policy ?? '';
-    this.lanePolicy.set(lane, { hash: control.policyHash ?? '', policy });
-    const value = Buffer.from(policy);
-    working.result.state.push({ space: 'control', lane, key: POLICY, value });
+    const change = this.policies.change(lane, control);
+    if (change === null) return;
+    working.result.state.push(change);
     for (const [principal, of] of working.lanes) {
       if (of === lane) this.applyTo(principal as PrincipalKey, control, record, working);
     }
@@ -287,7 +260,7 @@ export class Fold {
   ): void {
     const before = working.trust.get(principal) ?? null;
     if (before === null) return;
-    const model = this.model(laneNumber(lane));
+    const model = this.policies.model(laneNumber(lane));
     const { state } = fold(before, { type: 'control', kind, id, principal, appendedMs }, model);
     working.trust.set(principal, state);
     const change = { principal, before, after: state, cause: id, causeTimeUs: appendedMs * 1000 };
@@ -342,52 +315,6 @@ function principalsOf(item: Opened): string[] {
     return item.events.flatMap((event) => (event instanceof EventError ? [] : [event.principal]));
   }
   return item.control.principal === null ? [] : [item.control.principal];
-}
-
-function eventIdOf(frame: { host: string; incarnation: string; lane: number }, sequence: number) {
-  return formatEventId({
-    host: frame.host as HostName,
-    incarnation: frame.incarnation as Incarnation,
-    lane: laneNumber(frame.lane),
-    sequence: sequence as never,
-  });
-}
-
-function enrichedOutput(
-  frame: { host: string; incarnation: string; lane: number },
-  entry: FollowedEvent,
-  event: Event,
-  outcome: FoldOutcome,
-): Output {
-  const value = encode('Enriched', {
-    host: frame.host,
-    incarnation: frame.incarnation,
-    lane: frame.lane,
-    sequence: entry.sequence,
-    event: entry.bytes,
-    trustBefore: outcome.before,
-    trustAfter: outcome.after,
-    tier: outcome.tier,
-    signals: outcome.signals.map(({ id }) => id),
-  });
-  return { topic: 'bpf.enriched', lane: frame.lane, key: event.principal, value };
-}
-
-function signalOutput(
-  lane: Lane,
-  event: Event,
-  id: string,
-  outcome: FoldOutcome,
-  facts: string,
-): Output {
-  const value = encode('Signal', {
-    principal: event.principal,
-    event: id,
-    timeMs: outcome.tEffMs,
-    signals: outcome.signals.map((signal) => ({ id: signal.id, added: signal.added })),
-    facts,
-  });
-  return { topic: 'bpf.signals', lane, key: event.principal, value };
 }
 
 /** A mark's value: next sequence and chain hash of one host's incarnation in one lane. */

@@ -1,6 +1,16 @@
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  linkSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { threadId } from 'node:worker_threads';
 import { corrupt, LogError, toLogError } from './errors.ts';
 import { TOPICS } from './port.ts';
 import { type Row, rowCrc } from './rows.ts';
@@ -82,6 +92,8 @@ export class Database {
       this.write(() => {
         if (this.isNew()) this.createLayout();
       });
+      // Into the file at once: should -wal be lost later, the file must not look like a new one.
+      this.all('PRAGMA wal_checkpoint(TRUNCATE)');
     }
     this.checkLayout();
   }
@@ -236,17 +248,31 @@ export class Database {
   }
 }
 
-/** SQLite would make the file readable for everybody; its -wal and -shm take its mode. */
+/**
+ * Makes the file unless there is one: SQLite would let everybody read it; -wal and -shm take its mode.
+ * A draft is linked into place, since closing a descriptor of the file itself would release the locks
+ * that another thread's SQLite holds on it (fcntl locks belong to the process).
+ */
 function create(file: string): void {
+  const exists = existsSync(file);
   try {
-    closeSync(openSync(file, 'ax', FILE_MODE));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
-      throw new LogError('FULL', `${file}: ${message}`, { cause: error });
+    if (exists) {
+      for (const path of [file, dirname(file)]) accessSync(path, constants.W_OK);
+      return;
     }
-    throw new LogError('CANNOT_OPEN', `${file}: ${message}`, { cause: error });
+    const draft = `${file}.new-${process.pid}-${threadId}`;
+    writeFileSync(draft, '', { flag: 'wx', mode: FILE_MODE });
+    try {
+      linkSync(draft, file);
+    } finally {
+      unlinkSync(draft);
+    }
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    const full = code === 'ENOSPC' || code === 'EDQUOT';
+    const other = exists && code !== 'ENOENT' ? 'READ_ONLY' : 'CANNOT_OPEN';
+    throw new LogError(full ? 'FULL' : other, `${file}: ${message}`, { cause: error });
   }
 }
 

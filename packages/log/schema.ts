@@ -22,7 +22,8 @@ key TEXT NOT NULL, value BLOB NOT NULL, appended_ms INTEGER NOT NULL, crc INTEGE
  * text, and it is compared at each open.
  *
  * `topic.next` is the only source of offsets: a table trimmed to nothing would forget its highest one.
- * `topic.bytes` counts the values still there. `snapshot.complete` is 0 while entries are copied.
+ * `topic.bytes` counts the values still there. `snapshot.complete` is 0 while entries are copied;
+ * `digest` is the exclusive or of the CRCs of its entries, so that none can go missing unseen.
  */
 export const LAYOUT: readonly string[] = [
   `CREATE TABLE topic (name TEXT PRIMARY KEY, start INTEGER NOT NULL, next INTEGER NOT NULL, \
@@ -33,7 +34,8 @@ value BLOB NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (space, lane, key)) STRIC
   `CREATE TABLE position (source TEXT PRIMARY KEY, next INTEGER NOT NULL, crc INTEGER NOT NULL) \
 STRICT, WITHOUT ROWID`,
   `CREATE TABLE snapshot (id INTEGER PRIMARY KEY AUTOINCREMENT, next INTEGER NOT NULL, \
-taken_ms INTEGER NOT NULL, complete INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT`,
+taken_ms INTEGER NOT NULL, complete INTEGER NOT NULL, entries INTEGER NOT NULL, \
+digest INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT`,
   `CREATE TABLE snapshot_entry (snapshot INTEGER NOT NULL, space TEXT NOT NULL, \
 lane INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL, \
 PRIMARY KEY (snapshot, space, lane, key)) STRICT, WITHOUT ROWID`,

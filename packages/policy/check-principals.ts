@@ -110,7 +110,7 @@ function lintBase(
     source.add(path, { code: 'NOISE_FLOOR', message, expected });
   } else if (points < raise + MARGIN_POINTS) {
     const tier = best === TRUSTED ? 'trusted' : 'standard';
-    const message = `from a base of ${points}${from} recovery to ${tier}, at ${raise}, takes months`;
+    const message = `from a base of ${points}${from} recovery to ${tier} (${raise}) takes months`;
     source.add(path, { code: 'MARGIN', message, expected });
   }
 }

@@ -36,9 +36,9 @@ export function grantMasks(policy: Policy): readonly GrantMasks[] {
 const hex = (mask: bigint): string => mask.toString(16).padStart(16, '0');
 
 /**
- * The policy as the text that warden-load reads: a line each, in this order: hash, default tier, bulk
- * rate, grants, tiers, the grant of unknown loaders, loaders, end. A loader's path is the rest of its
- * line. Throws `PolicyError` for a policy that did not come from `parsePolicy` and breaks a limit.
+ * The policy as the text that warden-load reads: a line each, in this order: hash, default tier,
+ * bulk rate, grants, tiers, the grant of unknown loaders, loaders, end. A loader's path is the rest
+ * of its line. Throws `PolicyError` for a policy not from `parsePolicy` that breaks a limit.
  */
 export function compilePolicy(policy: Policy): string {
   const grants = grantMasks(policy);
@@ -56,14 +56,15 @@ export function compilePolicy(policy: Policy): string {
     `bulk_rate ${BULK_RATE}`,
     ...grants.map(
       ({ commands, programTypes, mapTypes }, i) =>
-        `grant ${i} commands=${hex(commands)} prog_types=${hex(programTypes)} map_types=${hex(mapTypes)}`,
+        `grant ${i} commands=${hex(commands)} prog_types=${hex(programTypes)} ` +
+        `map_types=${hex(mapTypes)}`,
     ),
     ...policy.tiers.map((name, tier) => `tier ${tier} grant=${indexOf(name)}`),
     `unknown_grant ${Math.max(0, unknown)}`,
     ...policy.loaders.map(({ name, kind, path, sha256, grant }, i) => {
       if (/[\0\n\r]/.test(name + path)) refuse(`path of loader ${i + 1}`);
-      const digest = sha256 ?? '-';
-      return `loader ${i + 1} kind=${kind} grant=${indexOf(grant)} name=${name} sha256=${digest} path=${path}`;
+      const what = `kind=${kind} grant=${indexOf(grant)} name=${name}`;
+      return `loader ${i + 1} ${what} sha256=${sha256 ?? '-'} path=${path}`;
     }),
     'end',
     '',

@@ -1,8 +1,8 @@
 import type { GrantMasks } from './compile.ts';
 
 /**
- * The TypeScript twin of the decision function in the kernel. Numbers of `rule` are `enum wd_rule` of
- * bpf/include/warden.h.
+ * The TypeScript twin of the decision function in the kernel. Numbers of `rule` are `enum wd_rule`
+ * of bpf/include/warden.h.
  */
 export interface ActNumbers {
   readonly command: number;

@@ -1,5 +1,6 @@
-/** The built-in policy: what `warden policy show` prints, and what a policy file is compared with. */
-export const defaultPolicyText = `# The built-in policy of bpf-warden. It observes: nothing is refused, what would be is recorded.
+/** The built-in policy: what `warden policy show` prints. */
+export const defaultPolicyText = `# The built-in policy of bpf-warden. It observes: nothing is refused,
+# what would be is recorded.
 #
 # A policy file of your own needs only the first two keys. What it leaves out is as below, except
 # that a list it has (loaders, trusted, ...) takes the place of the whole list here. To begin:
@@ -11,7 +12,8 @@ version: 1
 mode: observe
 
 # Where a uid means the same person on every host, name it a realm: then trust is counted for
-# uid:10001@corp, on all hosts together. Outside a realm each host counts for itself: uid:1000@web-1.
+# uid:10001@corp, on all hosts together. Outside a realm each host counts for itself:
+# uid:1000@web-1.
 #
 # realms:
 #   - { name: corp, uids: 10000-59999 }
@@ -134,7 +136,7 @@ bases:
 # Weight (0 to 100; 0 switches off) and half-life of what lowers trust. limit: acts in a window.
 signals:
   S01: { weight: 80, half_life: 30d }              # tampering with the guard or its log
-  S07: { weight: 30, half_life: 7d }               # executable in /tmp, /dev/shm, memfd, deleted, ...
+  S07: { weight: 30, half_life: 7d }               # executable in /tmp, /dev/shm, memfd, ...
   S09: { weight: 12, half_life: 3d }               # fd by id of somebody else's object
   S12: { weight: 6, half_life: 1d, limit: 200 }    # sweep over object ids, in a minute
   S13: { weight: 5, half_life: 1d, limit: 5 }      # EPERM from the kernel, in 10 minutes

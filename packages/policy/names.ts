@@ -12,8 +12,8 @@ export type NameList = keyof typeof NAME_LISTS;
 export const ALL_BITS = 0xffff_ffff_ffff_ffffn;
 
 /**
- * Whether `name` matches `pattern`, where `*` stands for any run of characters. Linear in practice and
- * at worst name times pattern: backtracks to the last star only.
+ * Whether `name` matches `pattern`, where `*` stands for any run of characters. At worst name times
+ * pattern steps: it goes back to the last star only.
  */
 export function matches(pattern: string, name: string): boolean {
   let p = 0;
@@ -35,7 +35,7 @@ export function matches(pattern: string, name: string): boolean {
   return p === pattern.length;
 }
 
-/** A mask of the numbers whose names the patterns let in: those that match one and no `!` pattern. */
+/** A mask of the numbers whose names match a pattern, and none of those with `!`. */
 export function maskOf(list: NameList, patterns: readonly string[]): bigint {
   const { names } = NAME_LISTS[list];
   const out = patterns.filter((one) => one.startsWith('!')).map((one) => one.slice(1));

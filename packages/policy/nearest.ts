@@ -27,8 +27,8 @@ const folded = (text: string): string =>
   text.toUpperCase().replace(PREFIX, '').replaceAll('-', '_');
 
 /**
- * The name most like `text`, the first of equals; null when none is within a third of its length (at
- * least 2 edits). Case, dashes and the kernel's prefixes cost nothing.
+ * The name most like `text`, the first of equals; null when none is within a third of its length
+ * (at least 2 edits). Case, dashes and the kernel's prefixes cost nothing.
  */
 export function nearest(text: string, names: readonly string[]): string | null {
   if (text.length > LENGTH_MAX) return null;

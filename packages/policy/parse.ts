@@ -13,7 +13,7 @@ export type Parsed =
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /**
- * Reads a policy file. Every problem has line, column, what belongs there and the nearest valid name.
+ * Reads a policy file. A problem has line, column, what belongs there and the nearest valid name.
  * Never throws, whatever the text: at most 1 MiB, 8 levels, no aliases. `filename` is for messages.
  */
 export function parsePolicy(text: string, filename: string): Parsed {

@@ -5,7 +5,7 @@ import { safeText } from '#event';
  *
  * | code | meaning |
  * |---|---|
- * | YAML | the text is not YAML, or uses a part of it that policies don't: aliases, tags, documents |
+ * | YAML | not YAML, or a part of it that policies don't have: aliases, tags, documents |
  * | TOO_LARGE | more bytes, nesting or entries than the limit |
  * | UNKNOWN_KEY | a key that does not exist |
  * | NOT_IN_THIS_BUILD | a key or value that a later version will honour |

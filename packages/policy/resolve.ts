@@ -17,7 +17,7 @@ import { byText, parseDuration, parseOffset, parseRange, parseTime } from './val
 /** What a policy gets where it says nothing of its own. */
 export type BuiltIn = () => Pick<Policy, 'loaders' | 'grants'>;
 
-/** A checked file as a complete policy. `builtIn` is asked only where the file leaves something out. */
+/** A checked file as a complete policy. `builtIn` is asked only for what the file leaves out. */
 export function resolve(file: PolicyFile, builtIn: BuiltIn): Policy {
   const loaders = file.loaders === undefined ? builtIn().loaders : file.loaders.map(loaderOf);
   const tiers = TIER_NAMES.map(

@@ -7,7 +7,7 @@ import type { Source } from './source.ts';
 const ajv = new Ajv2020({ allErrors: true, verbose: true });
 const validate = ajv.compile(schema);
 
-/** Keys of the design that a later build honours: refused now, since ignoring them would be a lie. */
+/** Keys that a later build honours: refused now, since ignoring them would be a lie. */
 const LATER: ReadonlySet<string> = new Set([
   'bpffs',
   'protect',

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { corrupt, Database, LogError, type Row, rowCrc, storedKey } from '#log';
+import { corrupt, Database, LogError, rowCrc, storedKey } from '#log';
 import { type After, entryCrc, entryOf, StateTable } from './entries.ts';
 import { SNAPSHOT_SPACES } from './limits.ts';
 import type { Entry, Snapshot, Space } from './port.ts';
@@ -7,6 +7,12 @@ import { readPosition } from './position.ts';
 
 /** Entries copied or deleted in one transaction, at most: a few ms, in which nobody else commits. */
 const CHUNK = 1000;
+
+/** Number of entries, and the exclusive or of their CRCs. */
+interface Sum {
+  entries: number;
+  digest: number;
+}
 
 /**
  * Copies of the fold's state in the same file. A copy is made in many small transactions while others
@@ -28,9 +34,10 @@ export class Snapshots {
     try {
       reader.pin();
       const next = Number(readPosition(reader, source) ?? 0n);
-      for (const space of SNAPSHOT_SPACES) await this.copy(id, new StateTable(reader), space);
+      const sum = { entries: 0, digest: 0 };
+      for (const space of SNAPSHOT_SPACES) await this.copy(id, new StateTable(reader), space, sum);
       const snapshot = { id, next, takenMs };
-      database.write(() => this.complete(snapshot));
+      database.write(() => this.complete(snapshot, sum));
       return snapshot;
     } finally {
       reader.close();
@@ -38,60 +45,66 @@ export class Snapshots {
   }
 
   private reserve(takenMs: number): number {
-    this.database.run('INSERT INTO snapshot VALUES (NULL, 0, ?, 0, 0)', takenMs);
+    this.database.run('INSERT INTO snapshot VALUES (NULL, 0, ?, 0, 0, 0, 0)', takenMs);
     const [id] = this.database.get('SELECT last_insert_rowid()') as [number];
     return id;
   }
 
-  private async copy(id: number, from: StateTable, space: Space): Promise<void> {
+  private async copy(id: number, from: StateTable, space: Space, sum: Sum): Promise<void> {
     let after: After | undefined;
     for (;;) {
       const page = from.scan(space, { limit: CHUNK, ...(after && { after }) });
       if (page.length === 0) return;
       this.database.write(() => {
-        for (const entry of page) this.insert(id, space, entry);
+        for (const entry of page) this.insert(id, space, entry, sum);
       });
       after = page.at(-1);
       await setImmediate();
     }
   }
 
-  private insert(id: number, space: Space, { lane, key, value }: Entry): void {
+  private insert(id: number, space: Space, { lane, key, value }: Entry, sum: Sum): void {
     const stored = storedKey(key);
     const crc = entryCrc(space, lane, stored, value);
     const sql = 'INSERT INTO snapshot_entry VALUES (?, ?, ?, ?, ?, ?)';
     this.database.run(sql, id, space, lane, stored, value, crc);
+    add(sum, crc);
   }
 
-  private complete({ id, next, takenMs }: Snapshot): void {
+  private complete({ id, next, takenMs }: Snapshot, { entries, digest }: Sum): void {
     const reserved = this.database.get('SELECT 1 FROM snapshot WHERE id = ?', id);
     if (reserved === undefined) {
       throw new LogError('BAD_REQUEST', `snapshot ${id} was swept while it was taken`);
     }
-    const sql = 'INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, 1, ?)';
-    this.database.run(sql, id, next, takenMs, snapshotCrc(id, next, takenMs));
+    const fields = [id, next, takenMs, 1, entries, digest];
+    const sql = 'INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?, ?)';
+    this.database.run(sql, ...fields, rowCrc(fields.join('/')));
   }
 
   /** Complete ones, oldest first. */
   list(): Snapshot[] {
-    const sql = 'SELECT id, next, taken_ms, crc FROM snapshot WHERE complete <> 0 ORDER BY id';
-    return this.database.all(sql).map((row) => this.snapshotOf(row));
+    return this.rows().map(({ id, next, takenMs }) => ({ id, next, takenMs }));
   }
 
-  private snapshotOf([id, next, takenMs, crc]: Row): Snapshot {
-    if (crc !== snapshotCrc(id, next, takenMs)) {
+  private rows(): (Snapshot & Sum)[] {
+    const rows = this.database.all('SELECT * FROM snapshot WHERE complete <> 0 ORDER BY id');
+    return rows.map((row) => {
+      const [id, next, takenMs, , entries, digest] = row;
+      if (row.at(-1) === rowCrc(row.slice(0, -1).join('/'))) {
+        return { id, next, takenMs, entries, digest } as Snapshot & Sum;
+      }
       throw corrupt(this.database.file, `snapshot ${id}`);
-    }
-    return { id, next, takenMs } as Snapshot;
+    });
   }
 
+  /** A page of a snapshot. With its first page all of it is read, to know that nothing is missing. */
   entries(
     id: number,
     { after, limit }: { after?: After & { readonly space: Space }; limit: number },
   ): (Entry & { readonly space: Space })[] {
-    if (!this.list().some((snapshot) => snapshot.id === id)) {
-      throw new LogError('BAD_REQUEST', `snapshot ${id}`);
-    }
+    const snapshot = this.rows().find((row) => row.id === id);
+    if (snapshot === undefined) throw new LogError('BAD_REQUEST', `snapshot ${id}`);
+    if (after === undefined) this.checkSum(snapshot);
     const { space, lane, key } = after ?? { space: '', lane: 0, key: '' };
     const sql = `SELECT space, lane, key, value, crc FROM snapshot_entry
       WHERE snapshot = ? AND (space, lane, key) > (?, ?, ?) ORDER BY space, lane, key LIMIT ?`;
@@ -100,6 +113,17 @@ export class Snapshots {
       space: name as Space,
       ...entryOf(this.database, name, row),
     }));
+  }
+
+  private checkSum({ id, entries, digest }: Snapshot & Sum): void {
+    const found = { entries: 0, digest: 0 };
+    const sql = 'SELECT crc FROM snapshot_entry WHERE snapshot = ?';
+    this.database.each(sql, [id], ([crc]) => {
+      add(found, crc as number);
+      return true;
+    });
+    if (found.entries === entries && found.digest === digest) return;
+    throw corrupt(this.database.file, `${found.entries} of ${entries} entries of snapshot ${id}`);
   }
 
   /** Deletes all but the `count` newest, and what a crash left of unfinished ones. */
@@ -145,6 +169,7 @@ export class Snapshots {
   }
 }
 
-function snapshotCrc(id: unknown, next: unknown, takenMs: unknown): number {
-  return rowCrc(`${id}/${next}/${takenMs}`);
+function add(sum: Sum, crc: number): void {
+  sum.entries += 1;
+  sum.digest = (sum.digest ^ crc) >>> 0;
 }

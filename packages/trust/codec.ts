@@ -119,7 +119,7 @@ export function decodeState(bytes: Uint8Array): TrustState {
   return state;
 }
 
-/** avsc gives instances of classes of its own: states are plain objects, wherever they come from. */
+/** avsc gives instances of classes of its own: states are plain objects, wherever they are from. */
 function plain({ policy, ...stored }: Stored): TrustState {
   return {
     ...stored,

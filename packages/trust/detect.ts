@@ -36,8 +36,8 @@ export const undeclaredHole: Detect = (facts) =>
 const OPEN_TO_ALL = ['/tmp/', '/dev/shm/'];
 
 /**
- * S07. A known loader's label was taken at exec, when its file was the one that the policy names: that
- * the file is gone since then is how every package upgrade looks, so it says nothing.
+ * S07. A known loader's label was taken at exec, when its file was the one that the policy names:
+ * that the file is gone since then is how every package upgrade looks, so it says nothing.
  */
 export const loosePlace: Detect = ({ places, exePath, loader }) => {
   if (places.includes('memfd') || places.includes('overlay_upper')) return SURE;

@@ -3,7 +3,7 @@
  *
  * | code | meaning |
  * |---|---|
- * | BAD_STATE | stored bytes are no trust state of this model: malformed, out of range or unsorted |
+ * | BAD_STATE | no trust state of this model: malformed, out of range or unsorted |
  * | OVER_LIMIT | a collection of a state is above the limit that the model states |
  * | UNKNOWN_SIGNAL | a signal id that is not in the table |
  */

@@ -115,8 +115,8 @@ function evolveTimer(state: TrustState, model: Model): TrustState {
 }
 
 /**
- * A new policy counts from here on, for old evidence too. Who stood at the old default tier stands at
- * the new one, as far as trust reaches; who was lowered stays so. Not counted as a demotion.
+ * A new policy counts from here on, for old evidence too. Who stood at the old default tier stands
+ * at the new one, as far as trust reaches; who was lowered stays so. Not counted as a demotion.
  */
 function evolvePolicy(state: TrustState, standing: Standing, model: Model): TrustState {
   const { base, defaultTier } = standing;

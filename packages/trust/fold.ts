@@ -29,8 +29,8 @@ export interface Folded {
 }
 
 /**
- * One step of the fold: what `decide` makes of the record, applied by `evolve`. Pure: the same state,
- * record and model give the same result, on any machine.
+ * One step of the fold: what `decide` makes of the record, applied by `evolve`. Pure: the same
+ * state, record and model give the same result, on any machine.
  */
 export function fold(state: TrustState, record: TrustRecord, model: Model): Folded {
   const decisions = decide(state, record, model);

@@ -68,9 +68,9 @@ export interface BurstCount {
 }
 
 /**
- * Counts `count` acts at `tMs`. Raised when the acts of the last window's length exceed `limit`: this
- * slot's, and the last slot's in proportion to how much of it the window still covers. At most once a
- * slot, and no act is counted for two raises.
+ * Counts `count` acts at `tMs`. Raised when the acts of the last window's length exceed `limit`:
+ * this slot's, and the last slot's in proportion to how much of it the window still covers. At most
+ * once a slot, and no act is counted for two raises.
  */
 export function countBurst(
   window: Window,

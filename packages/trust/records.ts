@@ -15,8 +15,8 @@ export interface ActRecord {
 }
 
 /**
- * due: a timer set by `dueMs` has run off. policy: the principal follows the model's policy from here
- * on; without such a record it does so from the first record that is folded with that model.
+ * due: a timer set by `dueMs` has run off. policy: the principal follows the model's policy from
+ * here on; without such a record it does so from the first record that is folded with that model.
  */
 export interface ControlRecord {
   readonly type: 'control';

@@ -5,7 +5,7 @@ import type { TrustState } from './state.ts';
 import { dayOf } from './time.ts';
 
 export const TRUST_MAX = 100 * POINT;
-/** Low-confidence evidence alone leaves at least this: 1 point above the boundary of `restricted`. */
+/** Low-confidence evidence alone leaves at least this: 1 point above where `restricted` begins. */
 export const NOISE_FLOOR = 56 * POINT;
 /** For a day with an act and without a signal. */
 export const CREDIT_A_DAY = POINT / 2;
@@ -55,7 +55,8 @@ const clamp = (value: number): number => Math.max(0, Math.min(TRUST_MAX, value))
 
 /**
  * Trust at `tMs` (not before `state.tMs`), micro-points, 0 to 100 points:
- * clamp(base + credit - P), P = min(low-confidence, max(0, base - 56)) + the rest, capped by category.
+ * clamp(base + credit - P), P = min(low-confidence, max(0, base - 56)) + the rest, capped by
+ * category.
  * Without new records it never falls with time.
  */
 export function trustAt(state: TrustState, tMs: number, model: Model): number {

@@ -73,7 +73,7 @@ const days = (count: number): number => count * DAY_MS;
 /** The calls of one run of a program are one piece of evidence. */
 const EPISODE_MS = HOUR_MS;
 
-/** Model trust/1, by number. S20, an incident confirmed by an analyst, is an override, not evidence. */
+/** Model trust/1, by number. S20, an incident that an analyst confirmed, is an override. */
 export const SIGNALS: readonly Signal[] = [
   {
     id: 'S01',

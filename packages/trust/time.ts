@@ -16,8 +16,8 @@ export function dayStart(day: number): number {
 }
 
 /**
- * When an event counts: its own time, not after the log took it in (a host's clock may run ahead) and
- * never before what the state has seen. The state wins where the log's clock itself went back.
+ * When an event counts: its own time, not after the log took it in (a host's clock may run ahead)
+ * and never before what the state has seen. The state wins where the log's clock itself went back.
  */
 export function effectiveTime(eventTimeMs: number, stateMs: number, appendedMs: number): number {
   return Math.max(stateMs, Math.min(eventTimeMs, appendedMs));

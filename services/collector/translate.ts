@@ -18,7 +18,7 @@ import {
   typeName,
   type Verdict,
 } from '#event';
-import { type Policy, principalOf } from '#policy';
+import { type Policy, principalOf, ruleName } from '#policy';
 
 /** What translation needs besides the record itself. */
 export interface Context {
@@ -43,16 +43,6 @@ const SUBJECT_KINDS = { 1: 'auid', 2: 'loader', 3: 'uid' } as const;
 const DECISIONS = ['allow', 'deny', 'would_deny'] as const;
 const TIERS = ['denied', 'quarantined', 'restricted', 'standard', 'trusted'] as const;
 const LABELS = ['call', 'exec', 'baseline'] as const;
-const RULES: readonly (readonly [scope: 'tier' | 'loader', list: string] | null)[] = [
-  null,
-  ['tier', 'commands'],
-  ['tier', 'program_types'],
-  ['tier', 'map_types'],
-  ['loader', 'commands'],
-  ['loader', 'program_types'],
-  ['loader', 'map_types'],
-];
-
 /** Commands whose claim describes a program or a map, though no object came of them. */
 const CLAIMS: Readonly<Record<string, ObjectKind>> = {
   PROG_LOAD: 'prog',
@@ -186,14 +176,10 @@ function linkOf(act: KernelAct, command: string, context: Context): BpfLink | nu
 }
 
 function verdictOf(act: KernelAct, { mode, policy }: Context): Verdict {
-  const rule = RULES[act.rule] ?? null;
   const decision = DECISIONS[act.decision] ?? 'allow';
-  let name: string | null = null;
-  if (rule?.[0] === 'tier') name = `tiers.${TIERS[act.tier] ?? act.tier}.${rule[1]}`;
-  if (rule?.[0] === 'loader') {
-    name = `loaders.${loaderName(act.loader, policy) ?? 'unknown'}.${rule[1]}`;
-  }
-  return { decision, rule: name, enforced: decision === 'deny', mode };
+  const tier = TIERS[act.tier] ?? String(act.tier);
+  const rule = ruleName(act.rule, { tier, loader: loaderName(act.loader, policy) });
+  return { decision, rule, enforced: decision === 'deny', mode };
 }
 
 /** Microseconds since 1970 of a CLOCK_BOOTTIME moment. */

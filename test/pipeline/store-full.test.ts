@@ -121,8 +121,14 @@ describe('a full disk', { skip: needsRoot }, () => {
 });
 
 describe('a read-only medium', { skip: needsRoot }, () => {
+  const mounts: Mounted[] = [];
+  after(() => {
+    for (const mount of mounts) mount.unmount();
+  });
+
   it('can be read, and answers READ_ONLY to a writer', async () => {
     const mount = mountSmall(8192);
+    mounts.push(mount);
     const file = join(mount.path, 'log.db');
     const store = openSqliteStore(file);
     await store.commit(commitOf({ outputs: [output('x')], state: [change('a', '1')] }));
@@ -137,6 +143,5 @@ describe('a read-only medium', { skip: needsRoot }, () => {
     await reader.close();
     const fresh = () => openSqliteStore(join(mount.path, 'new.db'));
     assert.throws(fresh, (error) => error instanceof LogError && error.code === 'CANNOT_OPEN');
-    mount.unmount();
   });
 });

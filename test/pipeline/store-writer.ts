@@ -35,7 +35,7 @@ for (const end = n + Number(rounds); n < end; n++) {
     position: [{ source: 'fold', next: BigInt(from + count) }],
   });
   process.stdout.write(`${n}\n`);
-  if (n % 17 === 0) await store.snapshot('fold');
-  if (n % 50 === 0) await store.trim({ keepSnapshots: 2, maxBytes: 200_000 });
+  if (n % 5 === 0) await store.snapshot('fold');
+  if (n % 12 === 0) await store.trim({ keepSnapshots: 2, maxBytes: 200_000 });
 }
 await store.close();

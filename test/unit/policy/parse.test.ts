@@ -5,19 +5,11 @@ import {
   defaultPolicy,
   defaultPolicyText,
   formatProblem,
-  type Policy,
   type Problem,
   parsePolicy,
 } from '#policy';
 import { RAISED_SIGNALS, TIER_NAMES } from '#trust';
-
-const HEAD = 'version: 1\nmode: observe\n';
-
-export function policyOf(text: string): Policy {
-  const parsed = parsePolicy(text, 'policy.yaml');
-  assert.ok(parsed.ok, parsed.ok ? '' : parsed.problems.map(formatProblem).join('\n'));
-  return parsed.policy;
-}
+import { HEAD, policyOf } from './support.ts';
 
 function problemsOf(text: string): readonly Problem[] {
   const parsed = parsePolicy(text, 'policy.yaml');
@@ -25,7 +17,7 @@ function problemsOf(text: string): readonly Problem[] {
 }
 
 /**
- * broken.txt: lines of a policy after `| `, and after `> ` its first problem without the file's name.
+ * broken.txt: lines of a policy after `| `, and after `> ` its first problem without the file.
  * The lines stand after HEAD, so the first of them is line 3.
  */
 const BROKEN = readFileSync(new URL('broken.txt', import.meta.url), 'utf8')
@@ -56,7 +48,8 @@ test('broken heads', () => {
     ['version: "1"\nmode: observe', '1:10: version: "1" is not valid; expected 1'],
     [
       'version: 1\nmode: enforce',
-      '2:7: mode: "enforce" is not in this build, which has no guard: nothing would be refused; expected observe',
+      '2:7: mode: "enforce" is not in this build, which has no guard: nothing would be refused; ' +
+        'expected observe',
     ],
     [
       'version: 1\nmode: obsreve',
@@ -64,7 +57,8 @@ test('broken heads', () => {
     ],
     [
       '- 1',
-      '1:1: a list is of the wrong type; expected a policy: version, mode and what is to differ from the built-in policy',
+      '1:1: a list is of the wrong type; expected a policy: version, mode and what is to differ ' +
+        'from the built-in policy',
     ],
     ['%YAML 1.1\n---\nversion: 1\nmode: observe', '1:1: %YAML directives are not read'],
     [`${HEAD}---\n${HEAD}`, '3:1: a second document'],
@@ -173,7 +167,7 @@ test('limits: bytes, entries, loaders and grants', () => {
   );
   assert.equal(policyOf(`${HEAD}programs: { allow: [${digests.slice(1)}] }`).allow?.length, 4096);
   const entries = `${HEAD}trusted: [${'a, '.repeat(30_001)}]`;
-  assert.equal(first(entries), 'policy.yaml:3:90000: more than 30000 entries');
+  assert.equal(first(entries), 'policy.yaml:3:89999: more than 30000 entries');
   const tokens = `${HEAD}trusted: [${'a, '.repeat(80_000)}]`;
   assert.equal(first(tokens), 'policy.yaml:1:1: more than 200000 tokens');
 });

@@ -83,7 +83,7 @@ describe('SqliteStore', () => {
     const store = openSqliteStore(file);
     await store.commit(commitOf({ state: [change('a', '1')] }));
     const { id } = await store.snapshot('fold');
-    edit(file, 'INSERT INTO snapshot VALUES (50, 0, 0, 0, 0)');
+    edit(file, 'INSERT INTO snapshot VALUES (50, 0, 0, 0, 0, 0, 0)');
     edit(file, `INSERT INTO snapshot_entry SELECT 50, space, lane, key, value, crc FROM state`);
     edit(file, `INSERT INTO snapshot_entry SELECT 51, space, lane, key, value, crc FROM state`);
     assert.deepEqual(
@@ -95,6 +95,20 @@ describe('SqliteStore', () => {
     assert.deepEqual(edit(file, 'SELECT DISTINCT snapshot FROM snapshot_entry'), [[id]]);
     assert.deepEqual(edit(file, 'SELECT id FROM snapshot'), [[id]]);
     await store.close();
+  });
+
+  it('sees that a snapshot lost an entry', async () => {
+    for (const damage of ['DELETE', 'UPDATE snapshot_entry SET crc = 0']) {
+      const file = placeFor('lost');
+      const store = openSqliteStore(file);
+      await store.commit(commitOf({ state: [change('a', '1'), change('b', '2')] }));
+      const { id } = await store.snapshot('fold');
+      edit(file, `${damage === 'DELETE' ? 'DELETE FROM snapshot_entry' : damage} WHERE key = 'b'`);
+      await refused(store.snapshotEntries(id, { limit: 1 }), 'CORRUPT');
+      edit(file, 'UPDATE snapshot SET entries = 1');
+      await refused(store.snapshots(), 'CORRUPT');
+      await store.close();
+    }
   });
 
   it('gives space back to the file system, a little at a time', async () => {

@@ -125,7 +125,7 @@ function recover(state: TrustState, of: Model): { days: number; tier: number }[]
   return rises;
 }
 
-test('golden: recovery after one S03 takes about 28 days to trusted, after one S07 about 11', () => {
+test('golden: recovery to trusted takes 28 days after one S03, 11 after one S07', () => {
   const trusted = modelWith({ defaultTier: 4 });
   const afterS03 = recover(raised(['S03'], trusted), trusted);
   assert.deepEqual(

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
+import { dose, seed } from '#testkit';
 
-/** 1,000 runs in the gate, more for the long dose. WARDEN_SEED repeats a run. */
-const RUNS = process.env.WARDEN_DOSE === 'full' ? 20_000 : 1_000;
-const given = process.env.WARDEN_SEED;
-const SEED = given === undefined ? Math.floor(Math.random() * 0x7fffffff) : Number(given);
+const RUNS = 1_000;
+const FULL = 20;
 
-console.log(`# WARDEN_SEED=${SEED}, ${RUNS} runs a property`);
+console.log(`# WARDEN_SEED=${seed}`);
 
+/** 1,000 runs unless told, 20 times that in the full dose. WARDEN_SEED repeats a run. */
 export function check<T>(property: fc.IProperty<T>, runs = RUNS): void {
-  fc.assert(property, { seed: SEED, numRuns: runs });
+  fc.assert(property, { seed, numRuns: dose === 'full' ? FULL * runs : runs });
 }

@@ -108,7 +108,7 @@ export const factsArb: fc.Arbitrary<ActFacts> = fc
   })
   .map((facts) => facts as ActFacts);
 
-/** What happens: an act, or time passing; each with the time since the last and the clock's skew. */
+/** An act, or time passing, with the time since the last step and the clock's skew. */
 export interface Step {
   readonly gapMs: number;
   readonly skewMs: number;

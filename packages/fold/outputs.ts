@@ -1,0 +1,64 @@
+import type { FollowedEvent } from '#chain';
+import {
+  type Event,
+  encode,
+  formatEventId,
+  type HostName,
+  type Incarnation,
+  type Lane,
+  lane as laneNumber,
+} from '#event';
+import type { Output } from '#log';
+import type { FoldOutcome } from '#trust';
+
+/** Id of a frame's event. */
+export function eventIdOf(
+  frame: { host: string; incarnation: string; lane: number },
+  sequence: number,
+) {
+  return formatEventId({
+    host: frame.host as HostName,
+    incarnation: frame.incarnation as Incarnation,
+    lane: laneNumber(frame.lane),
+    sequence: sequence as never,
+  });
+}
+
+/** The event's own bytes with what the fold made of it. */
+export function enrichedOutput(
+  frame: { host: string; incarnation: string; lane: number },
+  entry: FollowedEvent,
+  event: Event,
+  outcome: FoldOutcome,
+): Output {
+  const value = encode('Enriched', {
+    host: frame.host,
+    incarnation: frame.incarnation,
+    lane: frame.lane,
+    sequence: entry.sequence,
+    event: entry.bytes,
+    trustBefore: outcome.before,
+    trustAfter: outcome.after,
+    tier: outcome.tier,
+    signals: outcome.signals.map(({ id }) => id),
+  });
+  return { topic: 'bpf.enriched', lane: frame.lane, key: event.principal, value };
+}
+
+/** The facts of an event that raised signals. */
+export function signalOutput(
+  lane: Lane,
+  event: Event,
+  id: string,
+  outcome: FoldOutcome,
+  facts: string,
+): Output {
+  const value = encode('Signal', {
+    principal: event.principal,
+    event: id,
+    timeMs: outcome.tEffMs,
+    signals: outcome.signals.map((signal) => ({ id: signal.id, added: signal.added })),
+    facts,
+  });
+  return { topic: 'bpf.signals', lane, key: event.principal, value };
+}

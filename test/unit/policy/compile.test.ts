@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { COMMANDS, MAP_TYPES, PROGRAM_TYPES } from '#event';
+import { compilePolicy, defaultPolicy, grantMasks, hashPolicy, PolicyError } from '#policy';
+import { matches } from '../../../packages/policy/names.ts';
+import { HEAD, policyOf } from './support.ts';
+
+const GOLDEN = `${HEAD}
+grants:
+  networking:
+    commands: [PROG_LOAD, "LINK_*", OBJ_GET]
+    program_types: [XDP, "CGROUP_SOCK*", "!CGROUP_SOCKOPT"]
+    map_types: [HASH, ARRAY]
+  unknown: { commands: [], program_types: ["*"], map_types: ["*"] }
+tiers:
+  standard: { grant: networking }
+  restricted: { grant: none }
+  quarantined: { grant: none }
+loaders:
+  - { name: sshd, kind: login, match: { path: /usr/sbin/sshd } }
+  - { name: my agent, kind: agent, match: { path: /opt/my agent/bin/a=b }, grant: networking }
+`.replace('name: my agent', 'name: my-agent');
+
+test('golden: the text for warden-load', () => {
+  const policy = policyOf(
+    GOLDEN.replace(
+      '/opt/my agent/bin/a=b }',
+      `/opt/my agent/bin/a=b, sha256: ${'ab'.repeat(32)} }`,
+    ),
+  );
+  // PROG_LOAD 5, OBJ_GET 7, LINK_CREATE to LINK_GET_NEXT_ID 28 to 31, LINK_DETACH 34.
+  // XDP 6, CGROUP_SOCK 9, CGROUP_SOCK_ADDR 18; HASH 1, ARRAY 2.
+  assert.equal(
+    compilePolicy(policy),
+    `warden-policy 1
+hash ${hashPolicy(policy)}
+default_tier 3
+bulk_rate 500
+grant 0 commands=ffffffffffffffff prog_types=ffffffffffffffff map_types=ffffffffffffffff
+grant 1 commands=0000000000000000 prog_types=0000000000000000 map_types=0000000000000000
+grant 2 commands=00000004f00000a0 prog_types=0000000000040240 map_types=0000000000000006
+grant 3 commands=0000000000000000 prog_types=00000001ffffffff map_types=00000003ffffffff
+tier 0 grant=1
+tier 1 grant=1
+tier 2 grant=1
+tier 3 grant=2
+tier 4 grant=0
+unknown_grant 3
+loader 1 kind=login grant=0 name=sshd sha256=- path=/usr/sbin/sshd
+loader 2 kind=agent grant=2 name=my-agent sha256=${'ab'.repeat(32)} path=/opt/my agent/bin/a=b
+end
+`,
+  );
+});
+
+/** Names of the set bits of a built-in grant's mask. */
+function namesIn(name: string, list: 'commands' | 'programTypes' | 'mapTypes'): string[] {
+  const names = { commands: COMMANDS, programTypes: PROGRAM_TYPES, mapTypes: MAP_TYPES }[list];
+  const grant = grantMasks(defaultPolicy()).find((one) => one.name === name);
+  const mask = grant?.[list] ?? 0n;
+  assert.equal(mask >> BigInt(names.length), 0n, 'a bit without a name');
+  return names.filter((_, number) => (mask >> BigInt(number)) & 1n);
+}
+
+test("the built-in grants are the trust model's table", () => {
+  const but = (names: readonly string[], ...out: string[]): string[] =>
+    names.filter((name) => !out.includes(name));
+  assert.deepEqual(namesIn('standard', 'commands'), but(COMMANDS, 'TOKEN_CREATE'));
+  assert.deepEqual(namesIn('standard', 'mapTypes'), but(MAP_TYPES, 'STRUCT_OPS'));
+  assert.deepEqual(namesIn('standard', 'programTypes'), [
+    'SOCKET_FILTER',
+    'KPROBE',
+    'SCHED_CLS',
+    'TRACEPOINT',
+    'XDP',
+    'PERF_EVENT',
+    'CGROUP_SKB',
+    'CGROUP_SOCK',
+    'CGROUP_DEVICE',
+    'RAW_TRACEPOINT',
+    'CGROUP_SOCK_ADDR',
+    'CGROUP_SYSCTL',
+    'CGROUP_SOCKOPT',
+    'TRACING',
+  ]);
+  assert.deepEqual(namesIn('restricted', 'programTypes'), [
+    'SOCKET_FILTER',
+    'TRACEPOINT',
+    'PERF_EVENT',
+  ]);
+  const own = COMMANDS.filter((name) => name.startsWith('MAP_'));
+  assert.deepEqual(
+    namesIn('restricted', 'commands').sort(),
+    [
+      ...but(own, 'MAP_GET_NEXT_ID', 'MAP_GET_FD_BY_ID'),
+      ...['OBJ_GET', 'PROG_LOAD', 'LINK_CREATE', 'BTF_LOAD', 'OBJ_GET_INFO_BY_FD'],
+    ].sort(),
+  );
+  for (const name of ['PROG_ARRAY', 'SOCKMAP', 'SOCKHASH', 'DEVMAP', 'XSKMAP', 'ARENA']) {
+    assert.ok(!namesIn('restricted', 'mapTypes').includes(name));
+  }
+  assert.deepEqual(namesIn('quarantined', 'commands'), [
+    'MAP_LOOKUP_ELEM',
+    'MAP_GET_NEXT_KEY',
+    'OBJ_GET_INFO_BY_FD',
+  ]);
+  assert.deepEqual(namesIn('quarantined', 'programTypes'), []);
+  assert.deepEqual(namesIn('quarantined', 'mapTypes'), []);
+});
+
+test('the built-in policy fits the format', () => {
+  const mask = '[0-9a-f]{16}';
+  const lines = [
+    'warden-policy 1|hash [0-9a-f]{64}|default_tier 3|bulk_rate 500|unknown_grant 0|end',
+    `grant \\d+ commands=${mask} prog_types=${mask} map_types=${mask}|tier [0-4] grant=\\d+`,
+    'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ name=\\S+ sha256=- path=/.+',
+  ];
+  const line = new RegExp(`^(${lines.join('|')})$`);
+  const text = compilePolicy(defaultPolicy());
+  for (const one of text.trimEnd().split('\n')) assert.match(one, line);
+});
+
+test('the largest policy fits the limits of the kernel side', () => {
+  const grant = '{ commands: ["*"], program_types: ["*"], map_types: ["*"] }';
+  const grants = Array.from({ length: 56 }, (_, i) => `  g${i}: ${grant}`).join('\n');
+  const loaders = Array.from({ length: 256 }, (_, i) => {
+    const kind = i === 0 ? 'login' : 'agent';
+    return `  - { name: l${i}, kind: ${kind}, match: { path: /l${i} }, grant: g${i % 56} }`;
+  }).join('\n');
+  const lines = compilePolicy(policyOf(`${HEAD}grants:\n${grants}\nloaders:\n${loaders}\n`))
+    .split('\n')
+    .filter((line) => line.startsWith('grant'));
+  assert.equal(lines.length, 2 + 3 + 56);
+});
+
+test('a path that would break a line is refused, wherever the policy came from', () => {
+  const policy = defaultPolicy();
+  const [first, ...others] = policy.loaders;
+  for (const path of ['/a\nend', '/a\0', '/a\r']) {
+    const loaders = [{ ...first!, path }, ...others];
+    assert.throws(() => compilePolicy({ ...policy, loaders }), PolicyError);
+  }
+  const grants = [{ ...policy.loaders[0]!, grant: 'gone' }];
+  assert.throws(() => compilePolicy({ ...policy, loaders: grants }), PolicyError);
+  const many = new Array(257).fill(first);
+  assert.throws(() => compilePolicy({ ...policy, loaders: many }), PolicyError);
+});
+
+test('patterns', () => {
+  const rows: readonly [string, string, boolean][] = [
+    ['MAP_CREATE', 'MAP_CREATE', true],
+    ['MAP_CREATE', 'MAP_CREAT', false],
+    ['MAP_*', 'MAP_CREATE', true],
+    ['MAP_*', 'PROG_LOAD', false],
+    ['*_ELEM', 'MAP_LOOKUP_ELEM', true],
+    ['*_ELEM', 'MAP_LOOKUP_BATCH', false],
+    ['*GET*ID', 'PROG_GET_FD_BY_ID', true],
+    ['*GET*ID', 'PROG_GET_NEXT', false],
+    ['*', '', true],
+    ['', '', true],
+    ['', 'X', false],
+    ['**A**', 'BAB', true],
+    ['map_*', 'MAP_CREATE', false],
+  ];
+  for (const [pattern, name, expected] of rows) {
+    assert.deepEqual([pattern, name, matches(pattern, name)], [pattern, name, expected]);
+  }
+  const started = performance.now();
+  matches(`${'*A'.repeat(30)}B`, 'A'.repeat(64));
+  assert.ok(performance.now() - started < 100);
+});
