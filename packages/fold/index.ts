@@ -4,8 +4,8 @@ export {
   FOLD_POSITION,
   Fold,
   type Folded,
-  parseLanePolicy,
   parseMark,
 } from './fold.ts';
+export { parseLanePolicy } from './lane-policy.ts';
 export type { OpenKeys } from './records.ts';
 export { compareStates, type Difference, FOLD_SPACES, replay } from './replay.ts';

@@ -20,7 +20,6 @@ export function parseLanePolicy(bytes: Uint8Array): LanePolicy {
   const { policy, applied } = JSON.parse(Buffer.from(bytes).toString());
   return { hash: hashPolicy(parseCanonical(policy)), policy, applied };
 }
-const POLICY = 'policy';
 
 /** Which policy acts in which lane: as stored, then as control records change it. */
 export class LanePolicies {
