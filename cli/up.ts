@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { SubjectsMap } from '#bpf';
@@ -43,6 +43,17 @@ interface Parts {
   readonly keys: OpenKeys;
 }
 
+/** The services can only start where they may write. */
+function checkState({ stateDir }: Config): void {
+  try {
+    accessSync(stateDir, constants.W_OK);
+  } catch (error) {
+    const next = 'make it writable, or name another directory with --state';
+    const { message } = error as Error;
+    throw new CliError(EXIT.cannotCreate, `state directory: ${message}: ${next}`, { cause: error });
+  }
+}
+
 /** Opens the log; one that can't be read is set aside, and its successor is a new incarnation. */
 async function openStore({ database }: Config, logger: Logger): Promise<Store> {
   try {
@@ -59,6 +70,7 @@ async function openStore({ database }: Config, logger: Logger): Promise<Store> {
 }
 
 async function startParts(config: Config, policy: Policy): Promise<Parts> {
+  checkState(config);
   const logger = createLogger({ level: config.logLevel, name: 'up' });
   const { bootId, mode } = loadedState(config.runDir);
   const host = hostIdentity(process.env);

@@ -70,6 +70,13 @@ static __always_inline struct wd_open *wd_open_call(struct task_struct *task)
 	return open;
 }
 
+/* False for the end of another call than the open one, whose own end was then missed. */
+static __always_inline bool wd_is_open_call(const struct wd_open *open, const struct wd_call *call)
+{
+	return open->act.command == call->command && open->attr_address == call->attr &&
+	       open->act.attr_size == call->attr_size;
+}
+
 /* The begin of a call: who, what by their own account, and the decision. */
 static __noinline void wd_begin(struct wd_config *cfg, struct wd_stats *all,
 				struct wd_open *open, const struct wd_call *call, __u32 flags)

@@ -120,7 +120,8 @@ static __always_inline void wd_identify(struct task_struct *task, struct wd_task
 	struct wd_subject_state *lowered;
 
 	wd_identify_exe(task, store, who);
-	if (who->label != WD_LABEL_CALL)
+	/* Fail closed: what runs now is not what was labelled, so it is nobody we know. */
+	if (who->label != WD_LABEL_CALL && !(who->exe_flags & WD_EXE_CHANGED))
 		loader = wd_loader_of(&who->exe, half);
 	who->loader = loader ? loader->index : 0;
 	who->kind = loader ? loader->kind : 0;

@@ -9,6 +9,7 @@
 #include "audit.skel.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -93,6 +94,17 @@ bool wd_build_fits(const struct wd_set *set)
 		if (!map_fits(build->maps[i], set->map[i], i <= WD_MAP_RING_BULK))
 			return false;
 	return true;
+}
+
+/* What the kernel has, said to the programs before they are loaded: libbpf 1.1 can't ask in them. */
+static void set_constants(struct wd_build *build, __u32 generation)
+{
+	struct btf *kernel = btf__load_vmlinux_btf();
+
+	build->skeleton->rodata->generation = generation;
+	build->skeleton->rodata->can_hold_cpu =
+		kernel && btf__find_by_name_kind(kernel, "bpf_preempt_disable", BTF_KIND_FUNC) > 0;
+	btf__free(kernel);
 }
 
 static int prepare_maps(struct wd_build *build, const struct wd_options *options,
@@ -182,7 +194,7 @@ int wd_build_load(const struct wd_options *options, __u32 generation, struct wd_
 
 	if (err)
 		return wd_fail(EX_SOFTWARE, "open programs", "audit", err, NULL);
-	build->skeleton->rodata->generation = generation;
+	set_constants(build, generation);
 	err = prepare_maps(build, options, set);
 	if (err)
 		return wd_fail(EX_SOFTWARE, "size maps", "audit", err, NULL);

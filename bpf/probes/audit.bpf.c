@@ -28,6 +28,27 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set before load; the active generation is in the config map, so that two sets can overlap. */
 const volatile __u32 generation = 0;
 
+/*
+ * 7.0 and later run tracepoint programs preemptibly, and skip one that is already active on the CPU:
+ * a task preempted in the middle of ours would hide all the calls of the others. Set where the
+ * kernel has these functions (6.10); before 7.0 they change nothing.
+ */
+const volatile bool can_hold_cpu = false;
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
+
+static __always_inline void hold_cpu(void)
+{
+	if (can_hold_cpu)
+		bpf_preempt_disable();
+}
+
+static __always_inline void release_cpu(void)
+{
+	if (can_hold_cpu)
+		bpf_preempt_enable();
+}
+
 static __always_inline struct wd_config *active_config(void)
 {
 	struct wd_config *cfg = wd_config();
@@ -72,7 +93,12 @@ static __noinline int enter(struct pt_regs *regs, long nr)
 SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 {
-	return wd_maybe_bpf(nr) ? enter(regs, nr) : 0;
+	if (!wd_maybe_bpf(nr))
+		return 0;
+	hold_cpu();
+	enter(regs, nr);
+	release_cpu();
+	return 0;
 }
 
 /* The end of a call that has no open record: ours, a canary, or one whose begin was not seen. */
@@ -109,6 +135,10 @@ static __noinline int leave(struct pt_regs *regs, long nr, long result)
 		return 0;
 	call.command &= ~WD_COMMON_ATTRS;
 	open = bpf_task_storage_get(&calls, task, 0, 0);
+	if (open && open->active && !wd_is_open_call(open, &call)) {
+		wd_count_error(WD_ERR_STALE_OPEN);
+		wd_abandon(cfg, all, open);
+	}
 	if (!open || !open->active)
 		open = late(task, cfg, all, &call);
 	if (open)
@@ -121,7 +151,12 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 {
 	long nr = wd_nr(regs);
 
-	return wd_maybe_bpf(nr) ? leave(regs, nr, result) : 0;
+	if (!wd_maybe_bpf(nr))
+		return 0;
+	hold_cpu();
+	leave(regs, nr, result);
+	release_cpu();
+	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")

@@ -68,6 +68,8 @@ export function launch(config: Config, options: { keep: boolean }): never {
   ];
   const environment = {
     ...process.env,
+    // The services' own: root must never run what they could have written.
+    NODE_COMPILE_CACHE: join(stateDir, 'cache'),
     WARDEN_SERVICE: 'standalone',
     WARDEN_STATE: stateDir,
     WARDEN_RUN: runDir,

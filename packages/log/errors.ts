@@ -90,13 +90,21 @@ const EXTENDED: Readonly<Record<number, LogErrorCode>> = {
   8458: 'CORRUPT', // SQLITE_IOERR_CORRUPTFS
 };
 
+/**
+ * SQLITE_ERROR is what SQLite says to bad SQL, and ours is constant; but also when the header or the
+ * schema table makes no sense.
+ */
+const SQLITE_ERROR = 1;
+const BAD_SCHEMA = /unsupported file format|no such (table|column)/;
+
 function codeOf(error: unknown): LogErrorCode {
-  const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown };
+  const { code, errcode, message } = (error ?? {}) as Record<string, unknown>;
   // Only `close` puts a handle into this state.
   if (code === 'ERR_INVALID_STATE') return 'CLOSED';
   // An integer column beyond 2^53: never written by us.
   if (code === 'ERR_OUT_OF_RANGE') return 'CORRUPT';
   if (typeof errcode !== 'number') return 'INTERNAL';
+  if (errcode === SQLITE_ERROR && BAD_SCHEMA.test(`${message}`)) return 'CORRUPT';
   return EXTENDED[errcode] ?? PRIMARY[errcode & 0xff] ?? 'INTERNAL';
 }
 

@@ -1,6 +1,6 @@
 /** The built-in policy: what `warden policy show` prints. */
-export const defaultPolicyText = `# The built-in policy of bpf-warden. It observes: nothing is refused,
-# what would be is recorded.
+export const defaultPolicyText = `# The built-in policy of bpf-warden. It observes: nothing is
+# refused, what would be is recorded.
 #
 # A policy file of your own needs only the first two keys. What it leaves out is as below, except
 # that a list it has (loaders, trusted, ...) takes the place of the whole list here. To begin:

@@ -17,10 +17,16 @@ import { formatPath, type Path, type Problem, type ProblemCode, shown } from './
 /** Limits on a policy's text. */
 export const BYTES_MAX = 1024 * 1024;
 /** Lexical tokens: keeps the parser's time on hostile text below a second or two. */
-const TOKENS_MAX = 200_000;
+const TOKENS_MAX = 100_000;
 const NODES_MAX = 30_000;
 const DEPTH_MAX = 8;
 const PROBLEMS_MAX = 50;
+
+/** Where the YAML library's words are for programmers. */
+const OWN_WORDS: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: 'a second document',
+  RESOURCE_EXHAUSTION: 'nested too deeply',
+};
 
 interface Place {
   /** Offset of the key, where the value has one. */
@@ -119,8 +125,7 @@ export class Source {
 
   private takeDocument(document: Document.Parsed): void {
     for (const { pos, code, message } of document.errors.slice(0, PROBLEMS_MAX)) {
-      const text = code === 'MULTIPLE_DOCS' ? 'a second document' : message.split('\n')[0];
-      this.addAt(pos[0], 'YAML', text as string);
+      this.addAt(pos[0], 'YAML', OWN_WORDS[code] ?? (message.split('\n')[0] as string));
     }
     if (document.directives.yaml.explicit) this.addAt(0, 'YAML', '%YAML directives are not read');
     if (this.found.size > 0) return;

@@ -44,7 +44,7 @@ const POWERS: readonly number[] = Array.from({ length: MASS_HALVINGS + 1 }, (_, 
 
 /**
  * What is left of `mass` (integer, 0 to MASS_MAX) after `ageMs`, rounded down. Never grows with
- * age, never shrinks with mass. Error against the exact power: below 1e-6 of the mass, plus rounding.
+ * age, never shrinks with mass. Error against the exact power: 1e-6 of the mass, plus rounding.
  *
  * Bounds, each below 2^53: rest < 2^36, so rest * 256 < 2^44; its remainder < 2^36, times 2^16 <
  * 2^52; table steps differ by less than 2^24, times 2^16 < 2^40; mass * high <= 2^29 * 2^16.

@@ -169,7 +169,9 @@ test('a policy with errors: line, column, what was expected; nothing is loaded',
 test('a state directory that cannot be written: one clear line, exit 73', async () => {
   const at = place('readonly');
   mkdirSync(at.state);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'ro,size=1m', 'none', at.state]);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', at.state]);
+  execFileSync('chown', ['bpf-warden:', at.state]);
+  execFileSync('mount', ['-o', 'remount,ro', at.state]);
   try {
     const { code, stderr } = await Warden.fails({ place: at });
     assert.equal(code, 73, stderr);

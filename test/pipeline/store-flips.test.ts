@@ -83,7 +83,8 @@ async function outcome(file: string, readOnly: boolean): Promise<string> {
     return await contentOf(store, ['fold']);
   } catch (error) {
     assert.ok(error instanceof LogError, `not a LogError: ${(error as Error).stack}`);
-    if(error.code==='INTERNAL')console.log(error.message); return error.code;
+    if (error.code === 'INTERNAL') console.log(error.message);
+    return error.code;
   } finally {
     await store?.close();
   }

@@ -166,8 +166,8 @@ test('limits: bytes, entries, loaders and grants', () => {
     'policy.yaml:3:20: programs.allow: too many entries; expected at most 4096',
   );
   assert.equal(policyOf(`${HEAD}programs: { allow: [${digests.slice(1)}] }`).allow?.length, 4096);
-  const entries = `${HEAD}trusted: [${'a, '.repeat(30_001)}]`;
-  assert.equal(first(entries), 'policy.yaml:3:89999: more than 30000 entries');
-  const tokens = `${HEAD}trusted: [${'a, '.repeat(80_000)}]`;
-  assert.equal(first(tokens), 'policy.yaml:1:1: more than 200000 tokens');
+  const entries = `${HEAD}trusted: [${'a,'.repeat(30_001)}]`;
+  assert.equal(first(entries), 'policy.yaml:3:60003: more than 30000 entries');
+  const tokens = `${HEAD}trusted: [${'a,'.repeat(60_000)}]`;
+  assert.equal(first(tokens), 'policy.yaml:1:1: more than 100000 tokens');
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { dose, seed } from '#testkit';
+import { dose, seed } from '../../../packages/testkit/dose.ts';
 
 const RUNS = 1_000;
 const FULL = 20;

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { place, readEvents, run, Warden, waitFor, workload } from '#testkit';
+
+const MIB = 1024 * 1024;
+
+function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+}
+
+test('a full disk: it says so, the rings hold, and all is stored once there is room', async () => {
+  const at = place('full');
+  mkdirSync(at.state);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', at.state]);
+  execFileSync('chown', ['bpf-warden:', at.state]);
+  try {
+    const warden = await Warden.start({ place: at });
+    try {
+      const ballast = join(at.state, 'ballast');
+      writeFileSync(ballast, Buffer.alloc(freeBytes(at.state)));
+      assert.ok(freeBytes(at.state) < MIB);
+      const { acts } = await workload('churn', ['500', '4']);
+      await waitFor('word of it', () => /cannot be written/.test(warden.stderr));
+      rmSync(ballast);
+      const pids = new Set(acts.map(({ pid }) => pid));
+      await waitFor('every act', async () => {
+        const seen = await readEvents(at.database);
+        const stored = seen.filter(({ event }) => event.map?.name === 'wl_churn');
+        return stored.length >= acts.length;
+      });
+      const { code } = await warden.stop();
+      assert.equal(code, 0, warden.stderr);
+      const seen = await readEvents(at.database);
+      const stored = seen.filter(({ event }) => event.map?.name === 'wl_churn');
+      assert.equal(stored.length, acts.length, 'none twice');
+      assert.ok(stored.every(({ event }) => pids.has(event.process?.pid ?? -1)));
+      assert.ok(!seen.some(({ event }) => event.act.command === 'LOSS'));
+      const verified = await run('./warden', ['verify', '--state', at.state]);
+      assert.equal(verified.code, 0, verified.stdout);
+    } finally {
+      await warden.clean();
+    }
+  } finally {
+    execFileSync('umount', [at.state]);
+    at.remove();
+  }
+});
