@@ -10,14 +10,15 @@ import { parseArgs } from 'node:util';
  */
 const ROOT = resolve(import.meta.dirname);
 
-/** Groups in the order of `npm test`; `files` at once. */
+/** Groups in the order of `npm test`; `files` at once, each in at most `fileSeconds`. */
 const GROUPS = [
-  { name: 'unit', at: 'unit', files: 2 },
-  { name: 'contract', at: 'contract', files: 2 },
-  { name: 'tidy', at: 'tidy', files: 1 },
-  { name: 'pipeline', at: 'pipeline', files: 1 },
-  { name: 'kernel', at: 'kernel', files: 1 },
+  { name: 'unit', at: 'unit', files: 2, fileSeconds: 60 },
+  { name: 'contract', at: 'contract', files: 2, fileSeconds: 60 },
+  { name: 'tidy', at: 'tidy', files: 1, fileSeconds: 120 },
+  { name: 'pipeline', at: 'pipeline', files: 1, fileSeconds: 300 },
+  { name: 'kernel', at: 'kernel', files: 1, fileSeconds: 600 },
 ] as const;
+const FULL_DOSE_TIMES = 30;
 
 /** Reasons for which a test may be skipped, and when. */
 const EXPECTED_SKIPS: readonly { readonly reason: RegExp; readonly when: boolean }[] = [
@@ -44,8 +45,14 @@ function expected(reason: string): boolean {
   return EXPECTED_SKIPS.some((skip) => skip.when && skip.reason.test(reason));
 }
 
-async function runGroup(files: string[], concurrency: number, count: Count): Promise<void> {
-  const stream = run({ files, concurrency, timeout: 1_800_000, execArgv: process.execArgv });
+async function runGroup(
+  files: string[],
+  group: (typeof GROUPS)[number],
+  count: Count,
+): Promise<void> {
+  const times = process.env.WARDEN_DOSE === 'full' ? FULL_DOSE_TIMES : 1;
+  const timeout = group.fileSeconds * 1000 * times;
+  const stream = run({ files, concurrency: group.files, timeout });
   stream.on('test:pass', ({ name, skip, todo, details }) => {
     if (details.type === 'suite') return;
     if (skip === undefined && todo === undefined) count.passed += 1;
@@ -79,7 +86,7 @@ for (const group of GROUPS.filter(({ name }) => wanted.includes(name))) {
   const files = testFiles(group.at).filter((file) => file.includes(values.only ?? ''));
   if (files.length === 0) continue;
   console.log(`# ${group.name}: ${files.map((file) => relative(ROOT, file)).join(' ')}`);
-  await runGroup(files, group.files, count);
+  await runGroup(files, group, count);
 }
 for (const skip of count.unexpected) console.log(`unexpected skip: ${skip}`);
 console.log(`${((Date.now() - started) / 1000).toFixed(1)} s`);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The contract between the BPF programs, warden-load and the TypeScript services.
+ * The contract between the BPF programs, warden-load and the TypeScript services; control.h has the
+ * part that services can't see.
  *
  * Every struct that crosses the line stands here and nowhere else. Widths are explicit, padding is
  * named, and bpf/test compares each offset with the TypeScript decoder from BTF. A change of any of
@@ -90,92 +91,11 @@ enum wd_rule {
 	WD_RULE_LOADER_MAP_TYPE = 6,
 };
 
-/* A grant as bit masks; bit n of `commands` is command n, and so on. Numbers >= 64 are refused. */
-struct wd_grant {
-	__u64 commands;
-	__u64 prog_types;
-	__u64 map_types;
-};
-
-#define WD_POLICY_HALVES 2     /* policy is written into the half that is not in use */
-
-/* One half of a policy's scalars; the grants map holds WD_MAX_GRANTS entries a half. */
-struct wd_policy_half {
-	__u32 tier_grant[5];   /* index into this half's grants, by tier */
-	__u32 default_tier;
-	__u32 unknown_grant;   /* of loaders without a label */
-	__u32 pad;
-	__u64 bulk_rate;       /* records per second a subject may send while bulk is over half full */
-	__u8 hash[WD_DIGEST_LEN]; /* of the policy, as its compiler said */
-};
-
-/* Constants of one load, in the config map (one entry, written by warden-load only). */
-struct wd_config {
-	__u32 layout_version;
-	__u32 mode;	       /* enum wd_mode */
-	__u32 generation;      /* programs of any other generation do nothing: D20 */
-	__u32 half;	       /* of the policy in force: flipped last */
-	__u32 baseline;	       /* enum wd_baseline, while the baseline iterator runs */
-	__u32 pad;
-	__u8 build[WD_DIGEST_LEN]; /* SHA-256 of the object that the active programs came from */
-	struct wd_policy_half policy[WD_POLICY_HALVES];
-};
-
-enum wd_baseline {
-	WD_BASELINE_OFF = 0,
-	WD_BASELINE_FIRST = 1, /* label, and let auids that are set already count */
-	WD_BASELINE_FRESH = 2, /* adopted: label only for loaders that are new in the policy */
-};
-
-enum wd_mode {
-	WD_MODE_AUDIT = 1,
-	WD_MODE_SIGNAL = 2,
-	WD_MODE_FMOD_RET = 3,
-	WD_MODE_LSM = 4,
-};
-
-enum wd_loader_kind {
-	WD_LOADER_AGENT = 1,   /* may act as a principal */
-	WD_LOADER_TOOL = 2,    /* never acts as a principal */
-	WD_LOADER_LOGIN = 3,   /* an auid that it writes counts */
-	WD_LOADER_RUNTIME = 4, /* passes `via` to what it starts (later) */
-};
-
 /* Key of the loaders map: the inode that warden-load found at the path the policy names. */
 struct wd_exe_key {
 	__u64 inode;
 	__u32 device;	       /* the kernel's dev_t: major << 20 | minor */
 	__u32 generation;
-};
-
-struct wd_loader_half {
-	__u32 index;	       /* the compiled policy's loader number, from 1; 0: not in this half */
-	__u32 kind;	       /* enum wd_loader_kind */
-	__u32 grant;	       /* index into this half's grants */
-	__u32 fresh;	       /* 1: the policy before did not have it */
-};
-
-/* Value of the loaders map. */
-struct wd_loader {
-	struct wd_loader_half half[WD_POLICY_HALVES];
-};
-
-enum wd_role {
-	WD_ROLE_NONE = 0,
-	WD_ROLE_LOAD = 1,
-	WD_ROLE_SERVICE = 2,
-};
-
-/*
- * Identity of a task, in task storage (the tasks map; warden-load writes a role by pidfd). Only
- * tasks that need one have one: of a listed loader, with a role, or with an auid that counts.
- */
-struct wd_task {
-	__u32 role;	       /* enum wd_role: inherited, kept across exec */
-	__u32 label;	       /* enum wd_label: how `exe` was taken */
-	struct wd_exe_key exe;
-	__u32 vouched_auid;    /* plus 1; 0: none */
-	__u32 base_auid;       /* plus 1: the auid it had when a login label began; not vouched for */
 };
 
 /* Where the executable's file lives: what S07 needs, from the kernel's own objects. */
@@ -192,7 +112,7 @@ enum wd_exe_flag {
 
 /* How the loader's identity was taken. */
 enum wd_label {
-	WD_LABEL_CALL = 0,	    /* read at the call: the task needed no label. It can be a lie */
+	WD_LABEL_CALL = 0,	    /* read at the call, no label needed: it can be a lie */
 	WD_LABEL_EXEC = 1,	    /* taken at exec */
 	WD_LABEL_BASELINE = 2,	    /* was there before we were */
 };
@@ -209,7 +129,7 @@ enum wd_act_flag {
 	WD_ACT_COUNTER_FIRST = 1 << 8, /* first use of a counter: the counter holds this call too */
 	WD_ACT_CANARY = 1 << 9,
 	WD_ACT_COUNTER_FULL = 1 << 10, /* counter table was full: counted per subject and command */
-	WD_ACT_LATE = 1 << 11,	     /* first seen at its end: begun before us, or refused by seccomp */
+	WD_ACT_LATE = 1 << 11,	     /* only its end was seen: older than us, or seccomp refused */
 	WD_ACT_REFUSED = 1 << 12,    /* in a counter's key: the decision was not WD_ALLOW */
 };
 
@@ -247,7 +167,7 @@ struct wd_object {
 	__u32 id;
 	__u32 type;	       /* prog, map or link type */
 	__u32 attach_type;
-	__u32 insn_cnt;	       /* programs: before the verifier's patches are not known; prog->len */
+	__u32 insn_cnt;	       /* programs: prog->len, after the verifier's patches */
 	__u32 target_id;       /* links: the program's id */
 	__u64 tag;	       /* programs, as the kernel prints it, big-endian bytes */
 	char name[WD_NAME_LEN];
@@ -305,8 +225,8 @@ struct wd_counter_key {
 	__u32 map_id;		/* 0 when it could not be told, or the table was full */
 	__u32 command;
 	__s32 result_class;	/* 0 for success, else -errno */
-	__u32 flags;		/* WD_ACT_AUID_COUNTS | WD_ACT_AUID_CLAIMED | WD_ACT_COMPAT | WD_ACT_COUNTER_FULL |
-				   WD_ACT_REFUSED */
+	__u32 flags;		/* of enum wd_act_flag: the two of AUID, COMPAT, COUNTER_FULL,
+				 * REFUSED */
 };
 
 struct wd_counter {
@@ -331,8 +251,9 @@ enum wd_error_site {
 	WD_ERR_TASK_STORAGE = 0,
 	WD_ERR_COUNTER_FULL = 1,
 	WD_ERR_READ_KERNEL = 2,
-	WD_ERR_STALE_OPEN = 3,	/* a call's end was not seen: sent at the task's next call or exit */
+	WD_ERR_STALE_OPEN = 3,	/* a call's end was not seen: sent at the task's next, or exit */
 	WD_ERR_LATE = 4,	/* a call's begin was not seen: WD_ACT_LATE */
+	WD_ERR_SKIPPED = 5,	/* runs of our hooks that the kernel left out (7.0 and later) */
 	WD_ERR_SITES = 8,
 };
 
@@ -356,41 +277,6 @@ struct wd_stats {
 	__u64 errors[WD_ERR_SITES];
 };
 
-/* Key of the own map: the objects that warden-load made. */
-struct wd_own_key {
-	__u32 kind;	       /* enum wd_object_kind */
-	__u32 id;
-};
-
-/* The command number of warden-load's canary call: no kernel knows it. */
-#define WD_CANARY_COMMAND 51786
-
-enum wd_judged {
-	WD_JUDGED_PROG_TYPE = 1 << 0, /* `prog_type` is to be judged */
-	WD_JUDGED_MAP_TYPE = 1 << 1,
-};
-
-/* Input and output of the decision, and the context of the `decide` program under a test run. */
-struct wd_decide_case {
-	__u32 command;
-	__u32 judged;	       /* enum wd_judged */
-	__u32 prog_type;
-	__u32 map_type;
-	struct wd_grant tier;
-	struct wd_grant loader;
-	__u32 rule;	       /* out: enum wd_rule */
-	__u32 pad;
-};
-
-/* Context of the `resolve` program: which inode an fd of the caller is, as the kernel keys it. */
-struct wd_resolve {
-	__u32 fd;
-	__u32 learn;	       /* enum wd_object_kind: the fd is one of these, remember the kind */
-	__s32 error;	       /* out: 0 or -EBADF */
-	__u32 pad;
-	struct wd_exe_key exe; /* out */
-};
-
 /*
  * What the iterators write, one after another; read by opening the pinned iterator.
  * `owner` fields are not there: who made an object comes from the log.
@@ -404,7 +290,7 @@ struct wd_inventory {
 	__u32 insn_cnt;
 	__u64 load_boot_ns;    /* programs: when loaded, CLOCK_BOOTTIME; else 0 */
 	__u64 tag;
-	__u32 uid;	       /* programs: of the loading user as the kernel recorded it, else WD_NO_ID */
+	__u32 uid;	       /* programs: who loaded it, as the kernel recorded; else WD_NO_ID */
 	__u32 max_entries;     /* maps */
 	__u32 key_size;	       /* maps */
 	__u32 value_size;      /* maps */

@@ -3,12 +3,12 @@
  * The decision: a pure function over a call and two grants, without helpers, so that every mode and
  * the `decide` program under a test run use the very same one.
  *
- * The subject's tier is judged before the loader's grant; command, then program type, then map type.
+ * The subject's tier is judged before the loader's grant: command, program type, map type.
  */
 #ifndef WARDEN_DECIDE_H
 #define WARDEN_DECIDE_H
 
-#include "warden.h"
+#include "control.h"
 
 /* Fail closed: a number that the mask has no bit for is not granted, or a new command would be. */
 static __always_inline int wd_granted(__u64 mask, __u32 number)

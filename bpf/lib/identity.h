@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Who acts: the executable by its label, the loader it is in the policy, the login uid if it counts,
- * and from these the subject and its tier.
+ * Who acts: the executable by its label, the loader it is in the policy, the login uid if it
+ * counts, and from these the subject and its tier.
  *
  * An unset loginuid may be written by any process, so one counts only if it was written while the
- * task carried the label of a `login` loader. We look at each fork, exec and bpf call of such a task;
- * an auid that it had when the label began does not count by that.
+ * task carried the label of a `login` loader. We look at each fork, exec and bpf call of such a
+ * task; an auid that it had when the label began does not count by that.
  *
  * Fail closed: a task without a label is of no loader, whatever /proc says its executable is.
  */

@@ -7,7 +7,7 @@
 #define WARDEN_MAPS_H
 
 #include "kernel.h"
-#include "warden.h"
+#include "control.h"
 #include <bpf/bpf_helpers.h>
 
 /* A call between its begin and its end. Never per-CPU: a task can be preempted, or migrate. */
@@ -25,6 +25,8 @@ struct wd_state {
 	__u64 bulk_woken_ns;
 	__u64 counters;	       /* keys made in the counters map */
 	__u64 buckets;	       /* of which for the whole of a subject and command */
+	__u64 skipped;	       /* declared so far, of the generation below */
+	__u64 skipped_generation;
 };
 
 /* A second in the life of a subject while the bulk ring is over half full. */

@@ -26,6 +26,7 @@ struct wd_dentry_walk {
 	struct wd_names names;
 	struct dentry *dentry;
 	struct mount *mount;
+	__u32 components;
 	bool done;
 };
 
@@ -43,6 +44,8 @@ static __always_inline bool wd_put_name(struct wd_names *names, const void *name
 	if (at >= sizeof(((struct wd_open *)0)->tail) - WD_ONE_NAME)
 		return false;
 	len = bpf_probe_read_kernel_str(names->tail + at, WD_ONE_NAME, name);
+	if (len <= 0)
+		wd_count_error(WD_ERR_READ_KERNEL);
 	if (len <= 0 || at + len > names->end)
 		return false;
 	names->at = at + len;
@@ -71,10 +74,9 @@ static long wd_dentry_step(__u32 i, void *context)
 		walk->mount = above;
 		return 0;
 	}
-	if (!wd_put_name(&walk->names, BPF_CORE_READ(dentry, d_name.name))) {
-		walk->names.truncated = true;
+	if (walk->components++ == WD_PATH_DEPTH ||
+	    !wd_put_name(&walk->names, BPF_CORE_READ(dentry, d_name.name)))
 		return 1;
-	}
 	parent = BPF_CORE_READ(dentry, d_parent);
 	walk->dentry = parent;
 	walk->done = parent == dentry || !parent;
@@ -88,8 +90,8 @@ static __always_inline __u32 wd_put_file_path(struct wd_names *names, struct fil
 
 	walk.dentry = BPF_CORE_READ(file, f_path.dentry);
 	walk.mount = wd_mount_of(BPF_CORE_READ(file, f_path.mnt));
-	bpf_loop(WD_PATH_DEPTH + WD_MOUNT_DEPTH, wd_dentry_step, &walk, 0);
-	names->truncated = walk.names.truncated || !walk.done;
+	bpf_loop(WD_PATH_DEPTH + WD_MOUNT_DEPTH + 1, wd_dentry_step, &walk, 0);
+	names->truncated = !walk.done;
 	return walk.names.at - names->at;
 }
 
@@ -124,7 +126,7 @@ static __always_inline __u32 wd_put_cgroup(struct wd_names *names, struct kernfs
 {
 	struct wd_kernfs_walk walk = { .names = *names, .node = node };
 
-	bpf_loop(WD_CGROUP_DEPTH, wd_kernfs_step, &walk, 0);
+	bpf_loop(WD_CGROUP_DEPTH + 1, wd_kernfs_step, &walk, 0);
 	names->truncated = !walk.done;
 	return walk.names.at - names->at;
 }

@@ -3,7 +3,7 @@
 #include "attempt.h"
 
 #include "cleanup.h"
-#include "warden.h"
+#include "control.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -153,7 +153,7 @@ void wd_try_map(struct wd_attempt *attempt, enum bpf_map_type type)
 void wd_try_kprobes(struct wd_attempt *attempt)
 {
 	if (access(KPROBE_PMU, F_OK))
-		fail(attempt, errno, "the kernel was built without kprobes, or sysfs is not mounted");
+		fail(attempt, errno, "built without kprobes, or sysfs is not mounted");
 }
 
 #if defined(__x86_64__)
@@ -161,7 +161,10 @@ static void call_by_int80(void)
 {
 	long result;
 
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(20L)
+			 : "memory", "r8", "r9", "r10", "r11");
 	_exit(result == getpid() ? 0 : 1);
 }
 

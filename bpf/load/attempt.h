@@ -24,7 +24,7 @@ void wd_try_kprobes(struct wd_attempt *attempt);
 /* int 0x80: a second way into bpf(2), which some hooks miss. */
 void wd_try_ia32(struct wd_attempt *attempt);
 
-/* The list of security modules, from securityfs, mounted privately when need be; "" when unknown. */
+/* The list of security modules, from securityfs, mounted privately if need be; "": unknown. */
 void wd_read_lsm_list(char *ret_text, int size);
 
 #endif /* WARDEN_ATTEMPT_H */

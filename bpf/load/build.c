@@ -9,7 +9,6 @@
 #include "audit.skel.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -96,17 +95,6 @@ bool wd_build_fits(const struct wd_set *set)
 	return true;
 }
 
-/* What the kernel has, said to the programs before they are loaded: libbpf 1.1 can't ask in them. */
-static void set_constants(struct wd_build *build, __u32 generation)
-{
-	struct btf *kernel = btf__load_vmlinux_btf();
-
-	build->skeleton->rodata->generation = generation;
-	build->skeleton->rodata->can_hold_cpu =
-		kernel && btf__find_by_name_kind(kernel, "bpf_preempt_disable", BTF_KIND_FUNC) > 0;
-	btf__free(kernel);
-}
-
 static int prepare_maps(struct wd_build *build, const struct wd_options *options,
 			const struct wd_set *set)
 {
@@ -146,6 +134,8 @@ static int keep_objects(struct wd_build *build, struct wd_set *set)
 {
 	int err = keep_fd(bpf_program__fd(build->skeleton->progs.resolve), &set->resolve);
 
+	if (!err)
+		err = keep_fd(bpf_program__fd(build->skeleton->progs.declare), &set->declare);
 	if (!err)
 		err = keep_fd(bpf_program__fd(build->skeleton->progs.decide), &set->decide);
 	if (!err)
@@ -194,14 +184,14 @@ int wd_build_load(const struct wd_options *options, __u32 generation, struct wd_
 
 	if (err)
 		return wd_fail(EX_SOFTWARE, "open programs", "audit", err, NULL);
-	set_constants(build, generation);
+	build->skeleton->rodata->generation = generation;
 	err = prepare_maps(build, options, set);
 	if (err)
 		return wd_fail(EX_SOFTWARE, "size maps", "audit", err, NULL);
 	err = audit_bpf__load(build->skeleton);
 	if (err)
 		return wd_fail(EX_CONFIG, "load programs", "audit", err,
-			       "warden-load probe says what this kernel lacks; --verbose shows why");
+			       "see warden-load probe; --verbose shows the kernel's log");
 	err = keep_objects(build, set);
 	if (err)
 		return wd_fail(EX_OSERR, "make iterators", "audit", err, NULL);

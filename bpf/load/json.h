@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes one JSON object on one line. Keys are ours; values are escaped, as bytes of Latin-1. */
+/* Writes one JSON object on one line. What is no UTF-8 in a value is read as Latin-1. */
 #ifndef WARDEN_JSON_H
 #define WARDEN_JSON_H
 

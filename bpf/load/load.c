@@ -140,8 +140,6 @@ static int load_upgraded(const struct wd_options *options, gid_t gid, struct wd_
 	int code = take_role(set);
 
 	wd_build_hash(hash);
-	if (!code && wd_set_drop_generations(options->dir, before->generation))
-		code = wd_fail(EX_OSERR, "drop leftovers", options->dir, errno, NULL);
 	if (!code)
 		code = wd_build_load(options, next, set, &build);
 	if (!code)
@@ -150,11 +148,10 @@ static int load_upgraded(const struct wd_options *options, gid_t gid, struct wd_
 		code = pin_all(options->dir, gid, set, next, false);
 	if (!code)
 		code = apply(set, policy, false);
-	if (code)
-		return code;
-	if (switch_generation(set, next, hash))
-		return wd_fail(EX_OSERR, "switch generation", "config", errno, NULL);
-	code = settle(set, WD_BASELINE_FRESH);
+	if (!code && switch_generation(set, next, hash))
+		code = wd_fail(EX_OSERR, "switch generation", "config", errno, NULL);
+	if (!code)
+		code = settle(set, WD_BASELINE_FRESH);
 	if (code)
 		switch_generation(set, before->generation, before->build);
 	wd_set_drop_generations(options->dir, code ? before->generation : next);
@@ -184,7 +181,8 @@ static int bring_up(const struct wd_options *options, gid_t gid, struct wd_polic
 		    struct wd_set *set, enum wd_how *ret_how)
 {
 	struct wd_config config = {};
-	int code;
+	char path[PATH_MAX];
+	int err, code;
 
 	*ret_how = look(options->dir, set, &config);
 	if (*ret_how == WD_HOW_FRESH)
@@ -192,11 +190,17 @@ static int bring_up(const struct wd_options *options, gid_t gid, struct wd_polic
 	code = wd_bpffs_mount(options->dir, gid);
 	if (code)
 		return code;
-	if (*ret_how == WD_HOW_UPGRADED)
-		return load_upgraded(options, gid, policy, &config, set);
-	if (wd_set_drop_generations(options->dir, config.generation))
-		return wd_fail(EX_OSERR, "drop leftovers", options->dir, errno, NULL);
-	return load_adopted(policy, set);
+	err = wd_set_drop_generations(options->dir, config.generation);
+	if (err)
+		return wd_fail(EX_OSERR, "drop leftovers", options->dir, err, NULL);
+	code = *ret_how == WD_HOW_UPGRADED ?
+		       load_upgraded(options, gid, policy, &config, set) :
+		       load_adopted(policy, set);
+	if (code)
+		return code;
+	/* The group may be another one than last time. */
+	err = wd_set_give(options->dir, gid, path);
+	return err ? wd_fail(EX_OSERR, "give to group", path, err, NULL) : EX_OK;
 }
 
 int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *policy,

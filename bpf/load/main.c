@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* warden-load: the one privileged program. Each verb is one function; see options.c for the help. */
+/* warden-load: the one privileged program. Each verb is one function; options.c has the help. */
 #include "cleanup.h"
 #include "load.h"
 #include "options.h"

@@ -25,19 +25,19 @@ static const char HELP[] =
 	"  --dir DIR      run-time directory; pins are in DIR/bpf\n"
 	"  --policy FILE  compiled policy\n"
 	"  --gid N        group that may open the rings\n"
-	"  --user NAME    unprivileged user that COMMAND runs as; its group may open the rings\n"
-	"  --app DIR      what COMMAND needs to read; it sees it read-only as DIR/app and starts there\n"
+	"  --user NAME    unprivileged user for COMMAND; its group may open the rings\n"
+	"  --app DIR      what COMMAND reads; it sees it read-only as DIR/app and starts there\n"
 	"  --state DIR    directory that COMMAND may write to; made when missing\n"
 	"  --keep         leave the programs attached when COMMAND has stopped\n"
-	"  --ring-deny, --ring-object, --ring-bulk BYTES   ring sizes, powers of two from a page up\n"
+	"  --ring-deny, --ring-object, --ring-bulk BYTES   powers of two, a page to 256 MiB\n"
 	"  --verbose      show libbpf's own messages\n"
 	"\n"
 	"Exit codes: 0 done; 64 usage; 65 policy wrong; 66 policy not readable; 67 no such user;\n"
-	"69 already running, or COMMAND can't be executed; 70 COMMAND keeps dying or had to be killed;\n"
-	"71 the system refused; 73 a directory can't be made or used; 74 read or write failed;\n"
-	"76 the programs do not really run; 77 not root; 78 this kernel can't.\n"
-	"`run` restarts COMMAND when it crashes, is killed or exits with 75 or below 64; it hands on any\n"
-	"other code from 64 to 78.\n";
+	"69 already running, or COMMAND can't be executed; 70 COMMAND keeps dying or was killed;\n"
+	"71 the system refused; 73 a directory can't be made or used; 74 input or output failed;\n"
+	"76 the programs do not really run; 77 no permission; 78 this kernel can't.\n"
+	"`run` starts COMMAND again when it crashes or exits with 1 to 63, 75 or above 78; it\n"
+	"stops with COMMAND when that exits with 0, and hands on 64 to 78.\n";
 
 enum option_code {
 	OPTION_DIR = 1,
@@ -94,6 +94,17 @@ static const struct verb {
 static int usage(const char *what, const char *where)
 {
 	return wd_fail(EX_USAGE, what, where, 0, "see warden-load --help");
+}
+
+static int wrong_value(const struct option *option, const char *value)
+{
+	const char *advice = "needs a number";
+
+	if (option->val >= OPTION_RING_DENY)
+		advice = "needs a power of two, from a page to 256 MiB";
+	else if (option->val != OPTION_GID)
+		advice = "needs an absolute path";
+	return wd_fail(EX_USAGE, option->name, value, 0, advice);
 }
 
 static int read_u32(const char *text, __u32 *ret_number)
@@ -216,7 +227,7 @@ int wd_options_read(int argc, char **argv, struct wd_options *ret_options)
 		if (option == '?')
 			return usage("unknown option, or without its value", argv[optind - 1]);
 		if (read_option(option, optarg, ret_options))
-			return usage(OPTIONS[index].name, optarg);
+			return wrong_value(&OPTIONS[index], optarg);
 		given |= BIT(option);
 	}
 	code = check_options(verb, given);

@@ -42,7 +42,8 @@ int wd_place_make(const char *dir)
 	int err = wd_make_path(dir, 0755);
 
 	if (err)
-		return wd_fail(EX_CANTCREAT, "run-time directory", dir, err, "choose another --dir");
+		return wd_fail(EX_CANTCREAT, "run-time directory", dir, err,
+			       "choose another --dir");
 	if (stat(dir, &info))
 		return wd_fail(EX_CANTCREAT, "run-time directory", dir, errno, NULL);
 	if (!S_ISDIR(info.st_mode))

@@ -66,7 +66,7 @@ static char *take_value(char **cursor, const char *key)
 	return word + len + 1;
 }
 
-/* A number without sign, blank or leading zero, up to `max`; `base` is 10 or 16. */
+/* A number without sign or blank, up to `max`; `base` is 10 or 16 (lower-case digits). */
 static int read_number(const char *text, int base, uint64_t max, uint64_t *ret_number)
 {
 	const char *digits = base == 16 ? "0123456789abcdef" : "0123456789";

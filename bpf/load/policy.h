@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The compiled policy: text that the policy compiler wrote, read strictly. Lines, in any order after
- * the first, each scalar exactly once:
+ * The compiled policy: text that the policy compiler wrote, read strictly. Lines, in any order
+ * after the first, each scalar exactly once:
  *
  *	warden-policy 1
  *	hash HEX64
@@ -16,7 +16,7 @@
 #ifndef WARDEN_POLICY_H
 #define WARDEN_POLICY_H
 
-#include "warden.h"
+#include "control.h"
 
 #include <limits.h>
 #include <stdbool.h>

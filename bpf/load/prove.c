@@ -70,6 +70,38 @@ int wd_canary(const struct wd_set *set)
 	return err ? err : -ENOTRECOVERABLE;
 }
 
+/* The program behind a link. Returns an fd or -errno. */
+static int open_program(int link)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	int fd;
+
+	if (bpf_obj_get_info_by_fd(link, &info, &len))
+		return -errno;
+	fd = bpf_prog_get_fd_by_id(info.prog_id);
+	return fd < 0 ? -errno : fd;
+}
+
+int wd_declare_skipped(const struct wd_set *set)
+{
+	struct wd_declare context = {};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &context, .ctx_size_in = sizeof(context));
+
+	for (int i = 0; i < WD_HOOKS; i++) {
+		_cleanup_fd_ int fd = open_program(set->hook[i]);
+		struct bpf_prog_info info = {};
+		__u32 len = sizeof(info);
+
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+			return fd < 0 ? fd : -errno;
+		context.skipped += info.recursion_misses;
+	}
+	if (context.skipped == 0)
+		return 0;
+	return bpf_prog_test_run_opts(set->declare, &run) ? -errno : 0;
+}
+
 static int own(const struct wd_set *set, __u32 kind, __u32 id)
 {
 	struct wd_own_key key = { .kind = kind, .id = id };
@@ -152,5 +184,7 @@ int wd_own_objects(const struct wd_set *set)
 		err = own_link(set, set->baseline);
 	if (!err)
 		err = own_prog_fd(set, set->resolve);
+	if (!err)
+		err = own_prog_fd(set, set->declare);
 	return err ? err : own_prog_fd(set, set->decide);
 }

@@ -16,6 +16,12 @@ int wd_label_baseline(const struct wd_set *set, enum wd_baseline mode);
 /* Makes the canary call; -ENOTRECOVERABLE when the programs did not see it. */
 int wd_canary(const struct wd_set *set);
 
+/*
+ * Adds to the stats how often the kernel skipped a hook since the last time: WD_ERR_SKIPPED.
+ * Returns 0 or -errno.
+ */
+int wd_declare_skipped(const struct wd_set *set);
+
 /* Tells the programs which objects are ours, for the inventory. Returns 0 or -errno. */
 int wd_own_objects(const struct wd_set *set);
 

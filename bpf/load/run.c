@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The monitor. It holds the lock, starts the service again when it dies, and stops with it. The
- * programs stay attached while no service runs: the rings fill, and what they can't hold is counted.
+ * programs stay attached while no service runs: the rings fill, and what they can't hold counts.
  */
 #include "run.h"
 
@@ -28,6 +28,7 @@
 #define RESTARTS_MAX 10
 #define RESTARTS_WINDOW_MS 60000
 #define STOP_GRACE_MS 10000
+#define DECLARE_EVERY_MS 1000
 
 struct monitor {
 	const struct wd_options *options;
@@ -124,15 +125,14 @@ static int start(struct monitor *monitor)
 	return EX_OK;
 }
 
-/* Waits for a signal, at most `ms` (below 0: for ever). Returns its number, 0 for time out. */
+/* Waits for a signal, at most `ms`. Returns its number, 0 for time out. */
 static int wait_signal(const struct monitor *monitor, int64_t ms)
 {
 	struct timespec limit = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 	int number;
 
 	do {
-		number = ms < 0 ? sigwaitinfo(&monitor->signals, NULL) :
-				  sigtimedwait(&monitor->signals, NULL, &limit);
+		number = sigtimedwait(&monitor->signals, NULL, &limit);
 	} while (number < 0 && errno == EINTR);
 	return number < 0 ? 0 : number;
 }
@@ -198,8 +198,10 @@ static void say_death(const struct monitor *monitor, int status)
 static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_code)
 {
 	for (;;) {
-		int number = wait_signal(monitor, -1);
+		int number = wait_signal(monitor, DECLARE_EVERY_MS);
 
+		if (number == 0)
+			wd_declare_skipped(&monitor->set);
 		if (number != SIGCHLD && number != 0) {
 			*ret_code = stop(monitor);
 			return OUTCOME_STOPPED;

@@ -9,7 +9,7 @@
 
 #include <sysexits.h>
 
-/* Prints the line and returns `code`. `error` is 0 or an errno, either sign; `advice` may be NULL. */
+/* Prints the line, returns `code`. `error` is 0 or an errno, either sign; `advice` may be NULL. */
 int wd_fail(int code, const char *what, const char *where, int error, const char *advice);
 
 /* One line that is no error. */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Who may open what: the group are the services. A ring's reader must write its consumer position. */
+/* Who may open what: the group are the services. A ring's reader writes its consumer position. */
 const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
 	[WD_MAP_RING_DENY] = { "ring_deny", 0660 },
 	[WD_MAP_RING_OBJECT] = { "ring_object", 0660 },
@@ -62,7 +62,7 @@ void wd_set_init(struct wd_set *set)
 	fill(set->map, WD_MAPS);
 	fill(set->hook, WD_HOOKS);
 	fill(set->iterator, WD_ITERATORS);
-	set->baseline = set->resolve = set->decide = -1;
+	set->baseline = set->resolve = set->declare = set->decide = -1;
 }
 
 static void close_programs(struct wd_set *set)
@@ -71,6 +71,7 @@ static void close_programs(struct wd_set *set)
 	close_all(set->iterator, WD_ITERATORS);
 	wd_close_fd(&set->baseline);
 	wd_close_fd(&set->resolve);
+	wd_close_fd(&set->declare);
 	wd_close_fd(&set->decide);
 }
 
@@ -125,6 +126,8 @@ int wd_set_open_generation(const char *dir, __u32 generation, struct wd_set *set
 	int err = open_one(dir, generation, "resolve", &set->resolve);
 
 	if (!err)
+		err = open_one(dir, generation, "declare", &set->declare);
+	if (!err)
 		err = open_one(dir, generation, "baseline", &set->baseline);
 	for (int i = 0; !err && i < WD_HOOKS; i++)
 		err = open_one(dir, generation, WD_HOOK_PINS[i].name, &set->hook[i]);
@@ -174,6 +177,8 @@ int wd_set_pin_generation(const char *dir, __u32 generation, const struct wd_set
 		return -errno;
 	err = pin_in_generation(dir, generation, "resolve", set->resolve, ret_path);
 	if (!err)
+		err = pin_in_generation(dir, generation, "declare", set->declare, ret_path);
+	if (!err)
 		err = pin_in_generation(dir, generation, "baseline", set->baseline, ret_path);
 	for (int i = 0; !err && i < WD_HOOKS; i++)
 		err = pin_in_generation(dir, generation, WD_HOOK_PINS[i].name, set->hook[i],
@@ -204,6 +209,21 @@ int wd_set_pin_shared(const char *dir, const struct wd_set *set, gid_t gid, char
 	for (int i = 0; !err && i < WD_ITERATORS; i++)
 		err = pin_over(set->iterator[i], dir, &WD_ITERATOR_PINS[i], gid, ret_path);
 	return err;
+}
+
+int wd_set_give(const char *dir, gid_t gid, char *ret_path)
+{
+	for (int i = 0; i < WD_MAPS; i++) {
+		shared_path(ret_path, dir, WD_MAP_PINS[i].name);
+		if (chown(ret_path, 0, gid))
+			return -errno;
+	}
+	for (int i = 0; i < WD_ITERATORS; i++) {
+		shared_path(ret_path, dir, WD_ITERATOR_PINS[i].name);
+		if (chown(ret_path, 0, gid))
+			return -errno;
+	}
+	return 0;
 }
 
 static int drop(int dir_fd, const char *name)

@@ -4,14 +4,14 @@
  *
  *	DIR/bpf/NAME			every map; `decide`; the three inventory iterators
  *	DIR/bpf/generation-N/NAME	what belongs to one build of the programs: their links, the
- *					baseline iterator, `resolve`
+ *					baseline iterator, `resolve`, `declare`
  *
  * Two generations can be there at once; the one that config names is the one that acts.
  */
 #ifndef WARDEN_SET_H
 #define WARDEN_SET_H
 
-#include "warden.h"
+#include "control.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -65,6 +65,7 @@ struct wd_set {
 	int iterator[WD_ITERATORS];    /* links */
 	int baseline;		       /* link of iter/task */
 	int resolve;		       /* program */
+	int declare;		       /* program */
 	int decide;		       /* program */
 };
 
@@ -83,6 +84,9 @@ int wd_set_pin_maps(const char *dir, const struct wd_set *set, gid_t gid, char *
 int wd_set_pin_generation(const char *dir, __u32 generation, const struct wd_set *set,
 			  char *ret_path);
 int wd_set_pin_shared(const char *dir, const struct wd_set *set, gid_t gid, char *ret_path);
+
+/* Gives what services may open to their group. Returns 0 or -errno. */
+int wd_set_give(const char *dir, gid_t gid, char *ret_path);
 
 /* Removes every generation but one (0: all). Returns 0 or -errno. */
 int wd_set_drop_generations(const char *dir, __u32 keep);

@@ -9,13 +9,12 @@
  *	tp_btf/sched_process_exit	a call still open is sent without a result
  *	iter/bpf_prog, bpf_map, bpf_link	inventory
  *	iter/task			identity of the tasks that were there before us
- *	syscall resolve, decide		test runs by warden-load and the tests
+ *	syscall resolve, decide, declare	test runs by warden-load and the tests
  *
  * All of them fail open: they observe. The raw system call tracepoints run for every call of the
  * machine, but they alone see `int 0x80`; what they cost is in bpf/README.md.
  */
 #include "kernel.h"
-#include "warden.h"
 #include <asm-generic/errno-base.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
@@ -27,27 +26,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before load; the active generation is in the config map, so that two sets can overlap. */
 const volatile __u32 generation = 0;
-
-/*
- * 7.0 and later run tracepoint programs preemptibly, and skip one that is already active on the CPU:
- * a task preempted in the middle of ours would hide all the calls of the others. Set where the
- * kernel has these functions (6.10); before 7.0 they change nothing.
- */
-const volatile bool can_hold_cpu = false;
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
-
-static __always_inline void hold_cpu(void)
-{
-	if (can_hold_cpu)
-		bpf_preempt_disable();
-}
-
-static __always_inline void release_cpu(void)
-{
-	if (can_hold_cpu)
-		bpf_preempt_enable();
-}
 
 static __always_inline struct wd_config *active_config(void)
 {
@@ -95,10 +73,7 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 {
 	if (!wd_maybe_bpf(nr))
 		return 0;
-	hold_cpu();
-	enter(regs, nr);
-	release_cpu();
-	return 0;
+	return enter(regs, nr);
 }
 
 /* The end of a call that has no open record: ours, a canary, or one whose begin was not seen. */
@@ -153,10 +128,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long result)
 
 	if (!wd_maybe_bpf(nr))
 		return 0;
-	hold_cpu();
-	leave(regs, nr, result);
-	release_cpu();
-	return 0;
+	return leave(regs, nr, result);
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -248,6 +220,27 @@ int resolve(struct wd_resolve *ctx)
 		file_operations[kind] = (__u64)BPF_CORE_READ(file, f_op);
 	wd_exe_key_probed(file, &key);
 	ctx->exe = key;
+	return 0;
+}
+
+/*
+ * From 7.0 on the kernel runs tracepoint programs preemptibly, and skips one that another task is
+ * in the middle of on the same CPU. It counts them: that is declared as loss.
+ */
+SEC("syscall")
+int declare(struct wd_declare *ctx)
+{
+	struct wd_state *own_state = wd_state();
+	struct wd_stats *all = wd_stats();
+	__u64 before;
+
+	if (!own_state || !all)
+		return 0;
+	before = own_state->skipped_generation == generation ? own_state->skipped : 0;
+	if (ctx->skipped > before)
+		wd_add(&all->errors[WD_ERR_SKIPPED], ctx->skipped - before);
+	own_state->skipped = ctx->skipped;
+	own_state->skipped_generation = generation;
 	return 0;
 }
 

@@ -122,9 +122,12 @@ export function header({ columns, color }: TableOptions): string {
 /** One line of the live table. No cell can carry a control character. */
 export function line(row: Row, { columns, color }: TableOptions): string {
   const sizes = widths(columns);
-  const text = COLUMNS.map(({ cell }, i) => fit(safeText(cell(row)), sizes[i] as number))
-    .join(' ')
-    .trimEnd();
+  const cells = COLUMNS.map(({ cell }) => safeText(cell(row)));
+  const last = cells.length - 1;
+  // The last one stands before nothing, so it needs no cut.
+  const text = cells
+    .map((cell, i) => (i === last ? cell : fit(cell, sizes[i] as number)))
+    .join(' ');
   const colors = pc.createColors(color);
   if (row.verdict.decision !== 'allow') return colors.red(text);
   if ((row.trust?.signals.length ?? 0) > 0) return colors.yellow(text);

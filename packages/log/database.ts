@@ -14,7 +14,7 @@ import { threadId } from 'node:worker_threads';
 import { corrupt, LogError, toLogError } from './errors.ts';
 import { TOPICS } from './port.ts';
 import { type Row, rowCrc } from './rows.ts';
-import { APPLICATION_ID, LAYOUT, LAYOUT_VERSION } from './schema.ts';
+import { APPLICATION_ID, FIRST_ROOT, LAYOUT, LAYOUT_VERSION } from './schema.ts';
 
 export interface DatabaseOptions {
   readonly readOnly?: boolean;
@@ -143,11 +143,18 @@ export class Database {
 
   private checkLayout(): void {
     this.checkOwner();
-    const rows = this.all("SELECT sql FROM sqlite_schema WHERE type = 'table'");
-    const found = new Set(rows.map(([sql]) => sql));
-    for (const sql of LAYOUT) {
-      if (!found.has(sql)) throw corrupt(this.file, 'its tables are not those of this layout');
+    const rows = this.all("SELECT sql, rootpage FROM sqlite_schema WHERE type = 'table'");
+    const roots = new Map(rows.map(([sql, root]) => [sql, root]));
+    for (const [n, sql] of LAYOUT.entries()) {
+      if (roots.get(sql) === FIRST_ROOT + n) continue;
+      throw corrupt(this.file, 'its tables are not those of this layout');
     }
+  }
+
+  /** Throws CORRUPT unless the pages of a table make sense. Reads all of it. */
+  quickCheck(table: string): void {
+    const [result] = this.get(`PRAGMA quick_check('${table}')`) ?? [];
+    if (result !== 'ok') throw corrupt(this.file, `table ${table}: ${result}`);
   }
 
   /** A numeric pragma of this connection or file. */
@@ -164,12 +171,12 @@ export class Database {
     return this.guard(() => this.statement(sql).get(...values) as Row | undefined);
   }
 
-  /** `get` with integers as bigint. */
-  getBig(sql: string, ...values: SQLInputValue[]): Row | undefined {
+  /** `all` with integers as bigint. */
+  allBig(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.guard(() => {
       const statement = this.statement(sql);
       statement.setReadBigInts(true);
-      return statement.get(...values) as Row | undefined;
+      return statement.all(...values) as unknown as Row[];
     });
   }
 

@@ -33,10 +33,16 @@ bytes INTEGER NOT NULL, appended_ms INTEGER NOT NULL, crc INTEGER NOT NULL) STRI
 value BLOB NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (space, lane, key)) STRICT, WITHOUT ROWID`,
   `CREATE TABLE position (source TEXT PRIMARY KEY, next INTEGER NOT NULL, crc INTEGER NOT NULL) \
 STRICT, WITHOUT ROWID`,
-  `CREATE TABLE snapshot (id INTEGER PRIMARY KEY AUTOINCREMENT, next INTEGER NOT NULL, \
+  `CREATE TABLE snapshot (id INTEGER PRIMARY KEY, next INTEGER NOT NULL, \
 taken_ms INTEGER NOT NULL, complete INTEGER NOT NULL, entries INTEGER NOT NULL, \
 digest INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT`,
   `CREATE TABLE snapshot_entry (snapshot INTEGER NOT NULL, space TEXT NOT NULL, \
 lane INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, crc INTEGER NOT NULL, \
 PRIMARY KEY (snapshot, space, lane, key)) STRICT, WITHOUT ROWID`,
 ];
+
+/**
+ * Page of the first table's root; the others follow, in order. SQLite places them so in a new file with
+ * auto-vacuum (page 2 is its map) and never moves them. A damaged root would make a table look empty.
+ */
+export const FIRST_ROOT = 3;

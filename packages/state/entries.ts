@@ -59,8 +59,7 @@ export class StateTable {
    * a new one with the default trust. Throws CORRUPT.
    */
   check(): void {
-    const [result] = this.database.get("PRAGMA quick_check('state')") ?? [];
-    if (result !== 'ok') throw corrupt(this.database.file, `state: ${result}`);
+    this.database.quickCheck('state');
     this.database.each('SELECT space, lane, key, value, crc FROM state', [], ([space, ...row]) => {
       entryOf(this.database, space, row);
       return true;

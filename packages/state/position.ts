@@ -1,14 +1,11 @@
-import { corrupt, type Database, keyOfStored, rowCrc, storedKey } from '#log';
+import { corrupt, type Database, type Row, rowCrc, storedKey } from '#log';
 import type { Position } from './port.ts';
 
 /** Throws CORRUPT. */
 export function readPosition(database: Database, source: string): bigint | null {
-  const stored = storedKey(source);
-  const row = database.getBig('SELECT next, crc FROM position WHERE source = ?', stored);
-  if (row === undefined) return null;
-  const [next, crc] = row;
-  if (typeof next === 'bigint' && crc === BigInt(rowCrc(`${stored}/${next}`))) return next;
-  throw corrupt(database.file, `position ${JSON.stringify(source)}`);
+  const sql = 'SELECT source, next, crc FROM position WHERE source = ?';
+  const [row] = database.allBig(sql, storedKey(source));
+  return row === undefined ? null : nextOf(database, row);
 }
 
 /** Within a transaction. */
@@ -18,11 +15,15 @@ export function writePosition(database: Database, { source, next }: Position): v
   database.run(sql, stored, next, rowCrc(`${stored}/${next}`));
 }
 
-/** Reads every position: a damaged name would look like a reader that never began. */
+/** Reads every position: a damaged name would look like a reader that never began. Throws CORRUPT. */
 export function checkPositions(database: Database): void {
-  const [result] = database.get("PRAGMA quick_check('position')") ?? [];
-  if (result !== 'ok') throw corrupt(database.file, `position: ${result}`);
-  for (const [source] of database.all('SELECT source FROM position')) {
-    readPosition(database, keyOfStored(source as string));
+  database.quickCheck('position');
+  for (const row of database.allBig('SELECT source, next, crc FROM position')) {
+    nextOf(database, row);
   }
+}
+
+function nextOf(database: Database, [source, next, crc]: Row): bigint {
+  if (typeof next === 'bigint' && crc === BigInt(rowCrc(`${source}/${next}`))) return next;
+  throw corrupt(database.file, `position ${JSON.stringify(source)}`);
 }

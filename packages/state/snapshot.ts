@@ -14,6 +14,11 @@ interface Sum {
   digest: number;
 }
 
+interface SnapshotRow extends Snapshot, Sum {
+  /** 0 while entries are copied. */
+  readonly complete: number;
+}
+
 /**
  * Copies of the fold's state in the same file. A copy is made in many small transactions while others
  * commit; that it still is the state of one moment comes from a second connection, which keeps seeing
@@ -45,9 +50,17 @@ export class Snapshots {
   }
 
   private reserve(takenMs: number): number {
-    this.database.run('INSERT INTO snapshot VALUES (NULL, 0, ?, 0, 0, 0, 0)', takenMs);
-    const [id] = this.database.get('SELECT last_insert_rowid()') as [number];
-    return id;
+    const sql = `SELECT max((SELECT coalesce(max(id), 0) FROM snapshot),
+      (SELECT coalesce(max(snapshot), 0) FROM snapshot_entry))`;
+    const [last] = this.database.get(sql) as [number];
+    this.insertRow({ id: last + 1, next: 0, takenMs, complete: 0, entries: 0, digest: 0 });
+    return last + 1;
+  }
+
+  private insertRow({ id, next, takenMs, complete, entries, digest }: SnapshotRow): void {
+    const fields = [id, next, takenMs, complete, entries, digest];
+    const sql = 'INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?, ?)';
+    this.database.run(sql, ...fields, rowCrc(fields.join('/')));
   }
 
   private async copy(id: number, from: StateTable, space: Space, sum: Sum): Promise<void> {
@@ -71,30 +84,32 @@ export class Snapshots {
     add(sum, crc);
   }
 
-  private complete({ id, next, takenMs }: Snapshot, { entries, digest }: Sum): void {
-    const reserved = this.database.get('SELECT 1 FROM snapshot WHERE id = ?', id);
-    if (reserved === undefined) {
-      throw new LogError('BAD_REQUEST', `snapshot ${id} was swept while it was taken`);
+  private complete(snapshot: Snapshot, sum: Sum): void {
+    if (!this.rows().some(({ id }) => id === snapshot.id)) {
+      throw new LogError('BAD_REQUEST', `snapshot ${snapshot.id} was swept while it was taken`);
     }
-    const fields = [id, next, takenMs, 1, entries, digest];
-    const sql = 'INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?, ?, ?)';
-    this.database.run(sql, ...fields, rowCrc(fields.join('/')));
+    this.insertRow({ ...snapshot, ...sum, complete: 1 });
   }
 
   /** Complete ones, oldest first. */
   list(): Snapshot[] {
-    return this.rows().map(({ id, next, takenMs }) => ({ id, next, takenMs }));
+    const rows = this.rows().filter(({ complete }) => complete === 1);
+    return rows.map(({ id, next, takenMs }) => ({ id, next, takenMs }));
   }
 
-  private rows(): (Snapshot & Sum)[] {
-    const rows = this.database.all('SELECT * FROM snapshot WHERE complete <> 0 ORDER BY id');
-    return rows.map((row) => {
-      const [id, next, takenMs, , entries, digest] = row;
-      if (row.at(-1) === rowCrc(row.slice(0, -1).join('/'))) {
-        return { id, next, takenMs, entries, digest } as Snapshot & Sum;
+  private rows(): SnapshotRow[] {
+    return this.database.all('SELECT * FROM snapshot ORDER BY id').map((row) => {
+      const [id, next, takenMs, complete, entries, digest] = row;
+      if (row.at(-1) !== rowCrc(row.slice(0, -1).join('/'))) {
+        throw corrupt(this.database.file, `snapshot ${id}`);
       }
-      throw corrupt(this.database.file, `snapshot ${id}`);
+      return { id, next, takenMs, complete, entries, digest } as SnapshotRow;
     });
+  }
+
+  check(): void {
+    this.database.quickCheck('snapshot');
+    this.rows();
   }
 
   /** A page of a snapshot. With its first page all of it is read, to know that nothing is missing. */
@@ -102,7 +117,7 @@ export class Snapshots {
     id: number,
     { after, limit }: { after?: After & { readonly space: Space }; limit: number },
   ): (Entry & { readonly space: Space })[] {
-    const snapshot = this.rows().find((row) => row.id === id);
+    const snapshot = this.rows().find((row) => row.id === id && row.complete === 1);
     if (snapshot === undefined) throw new LogError('BAD_REQUEST', `snapshot ${id}`);
     if (after === undefined) this.checkSum(snapshot);
     const { space, lane, key } = after ?? { space: '', lane: 0, key: '' };
@@ -115,11 +130,12 @@ export class Snapshots {
     }));
   }
 
-  private checkSum({ id, entries, digest }: Snapshot & Sum): void {
+  private checkSum({ id, entries, digest }: SnapshotRow): void {
     const found = { entries: 0, digest: 0 };
-    const sql = 'SELECT crc FROM snapshot_entry WHERE snapshot = ?';
-    this.database.each(sql, [id], ([crc]) => {
-      add(found, crc as number);
+    const sql = 'SELECT snapshot, crc FROM snapshot_entry WHERE snapshot = ?';
+    this.database.each(sql, [id], ([snapshot, crc]) => {
+      // SQLite finds the rows by their order, and does not look at each again.
+      if (snapshot === id) add(found, crc as number);
       return true;
     });
     if (found.entries === entries && found.digest === digest) return;
@@ -133,11 +149,10 @@ export class Snapshots {
         .slice(-count)
         .map(({ id }) => id),
     );
-    const rows = this.database.all('SELECT id FROM snapshot');
-    const dropped = rows.map(([id]) => id as number).filter((id) => !kept.has(id));
+    const dropped = this.rows().filter(({ id }) => !kept.has(id));
     if (dropped.length > 0) {
       this.database.write(() => {
-        for (const id of dropped) this.database.run('DELETE FROM snapshot WHERE id = ?', id);
+        for (const { id } of dropped) this.database.run('DELETE FROM snapshot WHERE id = ?', id);
       });
     }
     for (const id of this.idsOfEntries()) {

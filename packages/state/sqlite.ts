@@ -72,6 +72,7 @@ class SqliteStore implements Store {
       this.records.checkEnds();
       this.table.check();
       checkPositions(this.database);
+      this.copies.check();
     });
   }
 

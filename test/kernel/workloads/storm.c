@@ -2,8 +2,8 @@
 /*
  * Many calls as fast as they go, to overflow a ring.
  *
- *	storm THREADS CALLS	each thread makes CALLS calls: of a hundred, 49 of an unknown command,
- *				49 MAP_GET_NEXT_ID, 1 MAP_CREATE and 1 MAP_LOOKUP_ELEM of no map
+ *	storm THREADS CALLS	each thread makes CALLS calls: of a hundred, 49 of an unknown
+ *				command, 49 MAP_GET_NEXT_ID, 1 MAP_CREATE, 1 MAP_LOOKUP_ELEM
  *
  * Prints its totals by command and errno, one line each.
  */

@@ -125,6 +125,20 @@ test('the commented examples of the built-in policy are valid too', () => {
   assert.equal(policy.hours?.offsetMinutes, 60);
 });
 
+test('what is just within the limits is accepted', () => {
+  const accepted = [
+    'realms: [{ name: a, uids: 5-5 }, { name: b, uids: 6-4294967294 }]',
+    'bases: { realm: 65, loader: 65, loader_path: 65, uid: 65, host: 65 }',
+    'bases: { principals: { "uid:33@web-1": 85 } }\ntrusted: ["uid:33@web-1"]',
+    'signals: { S07: { half_life: 365d, weight: 0 }, S12: { half_life: 8760h, limit: 100000 } }',
+    'signals: { S21: { weight: 0 } }\nloaders: [{ name: x, match: { path: /x } }]',
+    'loaders: []\nsignals: { S21: { weight: 0 } }',
+    'hours: { days: [mon], from: "00:00", to: "24:00", utc_offset: "-14:00" }',
+  ];
+  for (const text of accepted) policyOf(HEAD + text);
+  policyOf(`\ufeff${HEAD.replaceAll('\n', '\r\n')}`);
+});
+
 test('a policy may put a grant of its own in the place of a built-in one', () => {
   const grant = '{ commands: [OBJ_GET], program_types: [], map_types: [] }';
   const policy = policyOf(`${HEAD}grants: { restricted: ${grant} }`);

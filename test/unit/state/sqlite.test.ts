@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
-import { LogError } from '#log';
+import { LogError, rowCrc } from '#log';
 import { openSqliteStore, type Store } from '#state';
 import { change, commitOf, EVENTS, output, refused } from '../../contract/help.ts';
 import { placeFor } from '../log/place.ts';
@@ -83,7 +83,8 @@ describe('SqliteStore', () => {
     const store = openSqliteStore(file);
     await store.commit(commitOf({ state: [change('a', '1')] }));
     const { id } = await store.snapshot('fold');
-    edit(file, 'INSERT INTO snapshot VALUES (50, 0, 0, 0, 0, 0, 0)');
+    const crc = rowCrc('50/0/0/0/0/0');
+    edit(file, `INSERT INTO snapshot VALUES (50, 0, 0, 0, 0, 0, ${crc})`);
     edit(file, `INSERT INTO snapshot_entry SELECT 50, space, lane, key, value, crc FROM state`);
     edit(file, `INSERT INTO snapshot_entry SELECT 51, space, lane, key, value, crc FROM state`);
     assert.deepEqual(

@@ -153,6 +153,18 @@ test('the calls of one run are one piece of evidence', () => {
   assert.deepEqual([again.outcome.signals.length, again.outcome.tier], [1, 'restricted']);
 });
 
+test('an episode goes on over midnight, even when it added nothing', () => {
+  const fresh = { ...known(model), activeDays: 0 };
+  const midnight = START_MS + DAY_MS;
+  const times = [midnight - 1000, midnight + 1000, midnight + 2000];
+  const log = times.map((t) => act(t, { auidStatus: 'claimed' }));
+  const { outcomes } = replay(fresh, log, model);
+  assert.deepEqual(
+    outcomes.map(({ signals }) => signals),
+    [[{ id: 'S21', added: 0 }], [], []],
+  );
+});
+
 test('a weight of 0 switches a signal off', () => {
   const off = modelWith({}, { overrides: new Map([['S07', { points: 0 }]]) });
   assert.deepEqual(raisedBy({ exePath: '/tmp/x' }, off), []);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fold, initialState, tierRecord } from '#trust';
+import { fold, initialState, makeModel, tierRecord } from '#trust';
 import { effectiveTime, firstTime } from '../../../packages/trust/time.ts';
 import { ALICE, act, due, factsWith, known, modelWith, replay, START_MS } from './support.ts';
 
@@ -38,6 +38,20 @@ test('clock skew is reported and never moves a state back', () => {
   const late = { ...fast, eventTimeMs: START_MS - 900, appendedMs: START_MS + 1 } as const;
   const two = fold(one.state, late, model);
   assert.deepEqual([two.outcome.tEffMs, two.outcome.skewMs], [START_MS, 900]);
+});
+
+test('a control record that the log took in before the last act counts from that act', () => {
+  const state = replay(known(model), [act(START_MS)], model).state;
+  const { outcome } = fold(state, due(START_MS - 5), model);
+  assert.deepEqual([outcome.tEffMs, outcome.skewMs], [START_MS, 0]);
+});
+
+test('the last 32 control records are known', () => {
+  const log = Array.from({ length: 40 }, (_, i) => due(START_MS + i));
+  const { state } = replay(known(model), log, model);
+  assert.equal(state.controls.length, 32);
+  assert.equal(fold(state, due(START_MS + 8), model).state, state);
+  assert.notEqual(fold(state, due(START_MS + 7), model).state, state);
 });
 
 test('an outcome says what the record did', () => {
@@ -102,6 +116,9 @@ test('hosts are told of tiers that deviate, and of the way back', () => {
     causeTimeUs: 7,
   });
   assert.equal(tell(lowered, { ...lowered, tMs: lowered.tMs + 1 }), null);
+  const spent = { number: 9, mass: 0, tMs: START_MS, count: 1 };
+  const evidence = [lowered.evidence[0]!, spent, lowered.evidence[1]!];
+  assert.deepEqual(tell(start, { ...lowered, evidence })?.reasons, ['S07', 'S21']);
   const back = fold(lowered, due(lowered.dueMs as number), model).state;
   const record = tell(lowered, back);
   assert.deepEqual([record?.tier, record?.default], ['standard', true]);
@@ -124,6 +141,12 @@ test('a policy that trusts a principal raises it at once, one that was lowered i
   const left = change(lowered);
   assert.equal(left.outcome.tier, 'restricted');
   assert.deepEqual(left.state.demotions, lowered.demotions);
+  // Nobody stands above the default tier, whichever that is.
+  const strict = makeModel({
+    policyHash: 'ef'.repeat(32),
+    standingOf: () => ({ base: 90_000_000, defaultTier: 2 }),
+  });
+  assert.equal(change({ ...raised.state, tier: 3 }, strict).outcome.tier, 'restricted');
   // Back to the first policy: at its default at once, since nobody may stand above it.
   assert.equal(change({ ...raised.state, controls: [] }, model).outcome.tier, 'standard');
 });

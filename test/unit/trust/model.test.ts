@@ -162,6 +162,8 @@ test('until the third active day only strong evidence lowers trust', () => {
   assert.ok(raise(2, 'S09') < 90);
   state = initialState(ALICE, model);
   assert.equal(raise(0, 'S07'), 60);
+  state = initialState(ALICE, model);
+  assert.equal(raise(0, 'S05'), 65);
 });
 
 test('dwell doubles with each demotion of 30 days beyond the first, up to eight times', () => {
@@ -179,6 +181,33 @@ test('dwell doubles with each demotion of 30 days beyond the first, up to eight 
   assert.equal(waitHours([31, 1]), 6);
   // One demotion turns 30 days old 18 hours into the wait: from then on it no longer doubles.
   assert.equal(waitHours([29.25, 2, 1, 0]), 24);
+});
+
+test('a dwell begins again when trust falls below the threshold within it', () => {
+  const at = (state: TrustState, tMs: number, ids: string[]): TrustState => {
+    const all = ids.map((id) => ({ id, permille: 1000 }));
+    return evolve(state, acted(state, { tMs, raised: all }, model), model);
+  };
+  const lowered = { ...known(model), tMs: START_MS, tier: 2 as const, okMs: START_MS };
+  const still = at(lowered, START_MS + HOUR_MS, ['S09']);
+  assert.deepEqual([still.tier, still.okMs], [2, START_MS]);
+  const again = at(still, START_MS + 2 * HOUR_MS, ['S07']);
+  assert.equal(again.tier, 2);
+  assert.ok((again.okMs as number) > again.tMs);
+});
+
+test('credit alone can lead to the next tier: from the end of the day that earns it', () => {
+  const trusted = modelWith({ base: 79, defaultTier: 4 });
+  const standard = { ...known(trusted), tier: 3 as const, credit: 500_000 };
+  const clean = acted(standard, { tMs: START_MS, raised: [] }, trusted);
+  const { okMs, dueMs } = evolve(standard, clean, trusted);
+  assert.deepEqual([okMs, dueMs], [START_MS + DAY_MS, START_MS + DAY_MS + 2 * HOUR_MS]);
+});
+
+test('the ninth demotion of a month forgets the oldest', () => {
+  const demotions = Array.from({ length: 8 }, (_, i) => START_MS - DAY_MS + i);
+  const state = raised(['S03'], model, { ...known(model), demotions });
+  assert.deepEqual(state.demotions, [...demotions.slice(1), START_MS]);
 });
 
 test('a clean active day earns half a point, five at most; a strong signal takes all of it', () => {

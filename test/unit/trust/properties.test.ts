@@ -14,6 +14,7 @@ import {
   type Model,
   NOISE_FLOOR,
   nextDue,
+  raiseThreshold,
   SIGNALS,
   TIER_NAMES,
   type Tier,
@@ -286,6 +287,7 @@ test('P8: a timer acts at its time and not before', () => {
     fc.property(modelArb, stepsArb, fc.nat(30 * DAY_MS), (model, steps, earlyMs) => {
       for (const state of statesOf(steps, model)) {
         assert.equal(state.dueMs, nextDue(state, model));
+        checkOk(state, model);
         if (state.dueMs === null) continue;
         const early = Math.max(state.tMs, state.dueMs - 1 - earlyMs);
         for (const tMs of [early, state.dueMs - 1]) {
@@ -302,6 +304,22 @@ test('P8: a timer acts at its time and not before', () => {
     }),
   );
 });
+
+/** `okMs` is the very first ms of enough trust for the next tier, null only if there is none. */
+function checkOk(state: TrustState, model: Model): void {
+  const { tier, okMs, defaultTier, sticky, tMs } = state;
+  if (tier === defaultTier || (tier === 0 && sticky)) {
+    assert.equal(okMs, null);
+    return;
+  }
+  const enough = (at: number): boolean =>
+    trustAt(state, at, model) >= raiseThreshold((tier + 1) as Tier);
+  if (okMs === null) assert.equal(enough(tMs + 10_000 * DAY_MS), false);
+  else {
+    assert.ok(enough(Math.max(okMs, tMs)));
+    if (okMs > tMs) assert.equal(enough(okMs - 1), false);
+  }
+}
 
 function statesOf(steps: Parameters<typeof logOf>[1], model: Model): TrustState[] {
   const states: TrustState[] = [];
@@ -329,7 +347,7 @@ test('time only heals: trust never falls between records', () => {
   );
 });
 
-test('P10: a policy acts from its control record on, or from the next record without one', () => {
+test('P10: a policy acts from its control record on, without one from the next record', () => {
   const next = modelWith(
     { base: 80, defaultTier: 3 },
     { policyHash: 'cd'.repeat(32), overrides: new Map([['S07', { points: 10 }]]) },
