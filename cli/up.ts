@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { SubjectsMap } from '#bpf';
 import { type Config, hostIdentity, loadedState, openKeys } from '#config';
-import { hostPrincipal } from '#event';
+import { type HostName, hostPrincipal, type Mode } from '#event';
 import { type Fault, FOLD_POSITION, type OpenKeys } from '#fold';
 import { LogError } from '#log';
 import type { Policy } from '#policy';
@@ -36,6 +36,8 @@ const SNAPSHOTS = 3;
 
 interface Parts {
   readonly config: Config;
+  readonly host: HostName;
+  readonly mode: Mode;
   readonly policy: Policy;
   readonly logger: Logger;
   readonly store: Store;
@@ -90,20 +92,26 @@ async function startParts(config: Config, policy: Policy): Promise<Parts> {
     countersMs: COUNTERS_MS,
   });
   const hostKeyOf = (name: string) => (name === host ? hostKey : null);
-  return { config, policy, logger, store, collector, keys: { hostKeyOf, control } };
+  const keys = { hostKeyOf, control };
+  return { config, host, mode, policy, logger, store, collector, keys };
 }
 
-/** A record that could not be folded, said under the host's own principal. */
-function reportFault({ collector, config }: Parts, fault: Fault): void {
-  const host = hostIdentity(process.env);
-  const { mode } = loadedState(config.runDir);
+/** How a record that could not be folded is told: a hole, a fork, or a log that was changed. */
+function faultCommand({ code }: Fault): string {
+  if (code === 'SEQUENCE_GAP') return 'LOSS';
+  return code === 'FORK' ? 'FORK' : 'LOG_TAMPER';
+}
+
+/** Says under the host's own principal what the fold had to leave out. */
+function reportFault({ collector, host, mode }: Parts, fault: Fault): void {
+  const { code, why, offset, lane } = fault;
   collector.append(
     systemEvent({
-      command: fault.code === 'FORK' ? 'FORK' : 'LOG_TAMPER',
+      command: faultCommand(fault),
       principal: hostPrincipal(host),
       timeUs: Date.now() * 1000,
       mode,
-      details: { found: fault.why, code: fault.code, offset: fault.offset, lane: fault.lane },
+      details: { found: why, code, offset, lane, declared: false },
     }),
   );
 }
@@ -146,9 +154,7 @@ class Loop {
   }
 
   private async fold(): Promise<void> {
-    const { store, policy, logger, collector, config, keys } = this.parts;
-    const host = hostIdentity(process.env);
-    const { mode } = loadedState(config.runDir);
+    const { store, policy, logger, collector, config, keys, host, mode } = this.parts;
     const now = () => Date.now();
     const onFault = (fault: Fault) => reportFault(this.parts, fault);
     const enricher = await Enricher.open({ store, keys, policy, onFault, now });
@@ -219,7 +225,7 @@ async function serve(config: Config): Promise<void> {
   const showing = new AbortController();
   const asked = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => asked.resolve());
-  if (!config.json) await print(modeLines(loadedState(config.runDir).mode));
+  if (!config.json) await print(modeLines(parts.mode));
   const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
   const loop = new Loop(parts, folding.signal).run();
   const house = keepHouse(parts, folding.signal);

@@ -102,7 +102,8 @@ type Report = ReturnType<Verifier['report']>;
 
 function print(report: Report, findings: readonly Finding[]): void {
   const { frames, events, controls, chains, duplicates, bad } = report;
-  const what = `${events} events in ${frames} frames of ${chains} chains, ${controls} control records`;
+  const counted = `${events} events in ${frames} frames of ${chains} chains`;
+  const what = `${counted}, ${controls} control records`;
   console.log(bad === 0 ? `${what}: every link and MAC is right` : `${what}: ${bad} found bad`);
   if (duplicates > 0) console.log(`${duplicates} events stand twice, equal both times`);
   for (const { offset, code, lane, sequence, detail, ...at } of findings) {

@@ -5,8 +5,8 @@ import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
 
 /**
- * Runs groups of tests and counts what happened. A skip needs a reason that stands in EXPECTED_SKIPS;
- * any other fails the run. `--dose full` is the long run of the same tests.
+ * Runs groups of tests and counts what happened. A skip needs a reason that stands in
+ * EXPECTED_SKIPS; any other fails the run. `--dose full` is the long run of the same tests.
  */
 const ROOT = resolve(import.meta.dirname);
 

@@ -293,8 +293,12 @@ static int prepare(struct monitor *monitor, struct wd_policy *policy, int *ret_l
 	return code;
 }
 
+/* What we wait for is blocked from the start, so that a Ctrl-C while loading is not lost. */
 static void block_signals(sigset_t *ret_signals)
 {
+	/* Whoever started us may ignore these; we live by the one and must not die of the other. */
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(ret_signals);
 	sigaddset(ret_signals, SIGINT);
 	sigaddset(ret_signals, SIGTERM);

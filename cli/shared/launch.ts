@@ -42,13 +42,13 @@ function stagePolicy(config: Config): string {
   return compiled;
 }
 
-/** This node as the services see it: inside the read-only copy of the checkout, where it lies there. */
+/** This node as the services see it: inside the read-only view of the checkout, if it lies there. */
 function nodePath(runDir: string): string {
   const inside = relative(APP, process.execPath);
   return inside.startsWith('..') ? process.execPath : join(runDir, 'app', inside);
 }
 
-/** Becomes `warden-load run`, which loads the programs and starts this verb again without privileges. */
+/** Becomes `warden-load run`, which loads the programs and runs this verb without privileges. */
 export function launch(config: Config, options: { keep: boolean }): never {
   checkMachine();
   const compiled = stagePolicy(config);

@@ -84,7 +84,7 @@ function table(kind: StoredObject['kind'], objects: readonly StoredObject[]): st
   return rows.toString();
 }
 
-/** A verb that lists the live objects of one kind with who made them and when they were first seen. */
+/** A verb that lists live objects of one kind: who made them, when they were first seen. */
 export function objectsVerb(program: Command, verb: string, kind: StoredObject['kind']): void {
   const names = { prog: 'programs', map: 'maps', link: 'links' };
   program

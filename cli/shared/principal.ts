@@ -2,8 +2,8 @@ import { displayNames } from './display.ts';
 import { CliError, EXIT } from './exit.ts';
 
 /**
- * The key that a person means: a key as it is, a name as this machine shows it, or a key without its
- * `@…` where only one fits. Throws `CliError` when several do, returns `wanted` when none does.
+ * The key that a person means: a key as it is, a name as this machine shows it, or a key without
+ * its `@…` where only one fits. Throws `CliError` when several do, returns `wanted` when none does.
  */
 export function findPrincipal(
   wanted: string,

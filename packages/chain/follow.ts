@@ -18,12 +18,13 @@ export interface Followed {
 }
 
 /**
- * Follows a chain by one more frame. `head` is where the reader stood before it, null at first sight.
+ * Follows a chain by one more frame. `head` is where the reader stood before it, null at first
+ * sight.
  *
- * Every authentic event with a new id is accepted, also behind a fault: a reader that stopped at a gap
- * would let one lost frame blind it to all that a lane says from then on. An id seen before is never
- * applied again. At the head, equal ids must have equal hashes, else it is a FORK; below it only the
- * sequence is compared, since a reader keeps no older hashes (`Verifier` does).
+ * Every authentic event with a new id is accepted, also behind a fault: a reader that stopped at a
+ * gap would let one lost frame blind it to all that a lane says from then on. An id seen before is
+ * never applied again. At the head, equal ids must have equal hashes, else it is a FORK; below it
+ * only the sequence is compared, since a reader keeps no older hashes (`Verifier` does).
  */
 export function follow(head: Head | null, frame: OpenedFrame): Followed {
   const known = head ?? { sequence: 0, hash: genesis(frame) };

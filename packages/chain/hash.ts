@@ -27,8 +27,8 @@ function sha256(bytes: Uint8Array): Buffer {
 }
 
 /**
- * Chain hash "before sequence 0": SHA-256 of the ASCII tag `bpf-warden/genesis/1`, length of the host
- * name as u16, host name in UTF-8, incarnation as 8 bytes, lane as u8. Numbers are big-endian.
+ * Chain hash "before sequence 0": SHA-256 of the ASCII tag `bpf-warden/genesis/1`, length of the
+ * host name as u16, host name in UTF-8, incarnation as 8 bytes, lane as u8. Numbers are big-endian.
  */
 export function genesis(chain: Chain): Buffer {
   return sha256(prefix(GENESIS_TAG, chain));

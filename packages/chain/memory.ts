@@ -5,8 +5,8 @@ const KEPT = 16;
 export type Comparison = 'same' | 'other' | 'unknown';
 
 /**
- * Remembers chain hashes by chain and sequence, so that a repeated id can be compared however far back
- * it lies: 16 bytes an event. Beyond `maxBytes` the oldest are forgotten.
+ * Remembers chain hashes by chain and sequence, so that a repeated id can be compared however far
+ * back it lies: 16 bytes an event. Beyond `maxBytes` the oldest are forgotten.
  */
 export class HashMemory {
   private readonly chunks = new Map<string, Buffer>();

@@ -14,8 +14,9 @@ export interface Head {
 }
 
 /**
- * MAC of a frame: HMAC-SHA-256 under the host's key over the whole single-object encoding but its last
- * 32 bytes, which are the MAC: from C3 01 and the schema's fingerprint to the end of the events.
+ * MAC of a frame: HMAC-SHA-256 under the host's key over the whole single-object encoding but its
+ * last 32 bytes, which are the MAC: from C3 01 and the schema's fingerprint to the end of the
+ * events.
  */
 export function frameMac(encoded: Uint8Array, key: Uint8Array): Buffer {
   const covered = encoded.subarray(0, encoded.length - MAC_BYTES);

@@ -62,9 +62,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 function logLevel(value: string): string {
   if (LEVELS.includes(value)) return value;
-  throw new ConfigError(
-    `log level ${JSON.stringify(value)}: expected one of ${LEVELS.join(', ')} (--log-level, WARDEN_LOG_LEVEL)`,
-  );
+  throw new ConfigError(`log level ${JSON.stringify(value)}: expected one of ${LEVELS.join(', ')}`);
 }
 
 /** Settings from options, then environment, then defaults. Throws `ConfigError`. */
@@ -93,7 +91,7 @@ export function hostIdentity(env: Environment): HostName {
   } catch (error) {
     if (!(error instanceof EventError)) throw error;
     throw new ConfigError(
-      `host name ${JSON.stringify(name)}: expected letters, digits, dots and dashes; set WARDEN_HOST`,
+      `host name ${JSON.stringify(name)}: expected a-z, 0-9, dots and dashes: set WARDEN_HOST`,
       { cause: error },
     );
   }

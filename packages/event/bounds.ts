@@ -1,8 +1,8 @@
 import { EventError } from './errors.ts';
 
 /**
- * Walks Avro bytes along their schema before avsc may decode them. avsc trusts counts and lengths: a
- * few hostile bytes can claim 2^60 items. Here each is checked against what is left.
+ * Walks Avro bytes along their schema before avsc may decode them. avsc trusts counts and lengths:
+ * a few hostile bytes can claim 2^60 items. Here each is checked against what is left.
  */
 export type Schema =
   | string

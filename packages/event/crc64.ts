@@ -6,7 +6,7 @@ const table: readonly bigint[] = Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** CRC-64-AVRO: the fingerprint of a schema's parsing canonical form (Avro 1.12, Schema Fingerprints). */
+/** CRC-64-AVRO of a schema's parsing canonical form (Avro 1.12, Schema Fingerprints). */
 export function crc64Avro(bytes: Uint8Array): bigint {
   let crc = EMPTY;
   for (const byte of bytes) {

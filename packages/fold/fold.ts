@@ -64,8 +64,8 @@ interface Working {
 }
 
 /**
- * The fold of `bpf.events`: records in, outputs and state changes out, no clock, no other input. The
- * same records from the same state give the same bytes, wherever a batch begins and ends.
+ * The fold of `bpf.events`: records in, outputs and state changes out, no clock, no other input.
+ * The same records from the same state give the same bytes, wherever a batch begins and ends.
  */
 export class Fold {
   private readonly state: StateReader;

@@ -19,8 +19,8 @@ export interface Difference {
 }
 
 /**
- * Folds the log again, from a snapshot or from its beginning, into memory, up to where the live fold
- * stands. `onProgress` gets the next offset after each batch.
+ * Folds the log again, from a snapshot or from its beginning, into memory, up to where the live
+ * fold stands. `onProgress` gets the next offset after each batch.
  */
 export async function replay(
   store: Store,

@@ -3,12 +3,13 @@ import { dirname } from 'node:path';
 
 /**
  * Moves a store's file that cannot be read out of the way, with its -wal and -shm, to
- * `FILE.damaged-20261123T091407123Z`, and returns that name. Nothing is deleted: what can still be read
- * is evidence. All connections must be closed.
+ * `FILE.damaged-20261123T091407123Z`, and returns that name. Nothing is deleted: what can still be
+ * read is evidence. All connections must be closed.
  */
 export function setAside(file: string, nowMs: number = Date.now()): string {
   const target = freeName(file, nowMs);
-  // The file first: SQLite ignores a -wal without its file, but a file without its -wal has lost data.
+  // The file first: SQLite ignores a -wal without its file, but a file without its -wal has lost
+  // commits.
   for (const suffix of ['', '-wal', '-shm']) {
     if (existsSync(file + suffix)) renameSync(file + suffix, target + suffix);
   }

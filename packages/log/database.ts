@@ -256,9 +256,9 @@ export class Database {
 }
 
 /**
- * Makes the file unless there is one: SQLite would let everybody read it; -wal and -shm take its mode.
- * A draft is linked into place, since closing a descriptor of the file itself would release the locks
- * that another thread's SQLite holds on it (fcntl locks belong to the process).
+ * Makes the file unless there is one: SQLite would let everybody read it; -wal and -shm take its
+ * mode. A draft is linked into place, since closing a descriptor of the file itself would release
+ * the locks that another thread's SQLite holds on it (fcntl locks belong to the process).
  */
 function create(file: string): void {
   const exists = existsSync(file);

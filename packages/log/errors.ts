@@ -91,8 +91,8 @@ const EXTENDED: Readonly<Record<number, LogErrorCode>> = {
 };
 
 /**
- * SQLITE_ERROR is what SQLite says to bad SQL, and ours is constant; but also when the header or the
- * schema table makes no sense.
+ * SQLITE_ERROR is what SQLite says to bad SQL, and ours is constant; but also when the header or
+ * the schema table makes no sense.
  */
 const SQLITE_ERROR = 1;
 const BAD_SCHEMA = /unsupported file format|no such (table|column)/;

@@ -21,9 +21,10 @@ key TEXT NOT NULL, value BLOB NOT NULL, appended_ms INTEGER NOT NULL, crc INTEGE
  * All tables of a store, also those of packages/state: one file, one transaction. SQLite keeps this
  * text, and it is compared at each open.
  *
- * `topic.next` is the only source of offsets: a table trimmed to nothing would forget its highest one.
- * `topic.bytes` counts the values still there. `snapshot.complete` is 0 while entries are copied;
- * `digest` is the exclusive or of the CRCs of its entries, so that none can go missing unseen.
+ * `topic.next` is the only source of offsets: a table trimmed to nothing would forget its highest
+ * one. `topic.bytes` counts the values still there. `snapshot.complete` is 0 while entries are
+ * copied; `digest` is the exclusive or of the CRCs of its entries, so that none can go missing
+ * unseen.
  */
 export const LAYOUT: readonly string[] = [
   `CREATE TABLE topic (name TEXT PRIMARY KEY, start INTEGER NOT NULL, next INTEGER NOT NULL, \
@@ -42,7 +43,8 @@ PRIMARY KEY (snapshot, space, lane, key)) STRICT, WITHOUT ROWID`,
 ];
 
 /**
- * Page of the first table's root; the others follow, in order. SQLite places them so in a new file with
- * auto-vacuum (page 2 is its map) and never moves them. A damaged root would make a table look empty.
+ * Page of the first table's root; the others follow, in order. SQLite places them so in a new file
+ * with auto-vacuum (page 2 is its map) and never moves them. A damaged root would make a table look
+ * empty.
  */
 export const FIRST_ROOT = 3;

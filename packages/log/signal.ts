@@ -3,12 +3,12 @@ import { BroadcastChannel } from 'node:worker_threads';
 import type { Database } from './database.ts';
 
 /** How often another process's commits are looked for while somebody listens. */
-const POLL_MS = 20;
+const POLL_MS = 30;
 
 /**
- * Tells listeners of commits: by its own connection at once, by other threads of this process through
- * a broadcast, by other processes through SQLite's data version, asked every 20 ms (about 1 µs each).
- * Nothing of it keeps a process alive, and without listeners nothing runs.
+ * Tells listeners of commits: by its own connection at once, by other threads of this process
+ * through a broadcast, by other processes through SQLite's data version, asked every 30 ms (about 1
+ * µs). Nothing of it keeps a process alive, and without listeners nothing runs.
  */
 export class CommitSignal {
   private readonly database: Database;

@@ -102,8 +102,8 @@ export class SqliteLog implements Log {
   }
 
   /**
-   * Appends within a transaction. `appendedMs` is `nowMs`, but never below that of an earlier commit:
-   * a clock set back must not make time run backwards in the log.
+   * Appends within a transaction. `appendedMs` is `nowMs`, but never below that of an earlier
+   * commit: a clock set back must not make time run backwards in the log.
    */
   append(outputs: readonly Output[], nowMs: number): { offsets: number[]; appendedMs: number } {
     const topics = new Map(this.topics().map((row) => [row.topic, row]));
@@ -127,8 +127,8 @@ export class SqliteLog implements Log {
   }
 
   /**
-   * Deletes up to 1,000 of the oldest records before offset `before`, and no more than bring the topic
-   * to `maxBytes`; a transaction of its own. Nothing left to delete: `records` is 0.
+   * Deletes up to 1,000 of the oldest records before offset `before`, and no more than bring the
+   * topic to `maxBytes`; a transaction of its own. Nothing left to delete: `records` is 0.
    */
   trimChunk(
     topic: Topic,

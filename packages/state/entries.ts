@@ -55,8 +55,8 @@ export class StateTable {
   }
 
   /**
-   * Reads every row: a damaged key would otherwise look like an absent one, and an absent principal is
-   * a new one with the default trust. Throws CORRUPT.
+   * Reads every row: a damaged key would otherwise look like an absent one, and an absent principal
+   * is a new one with the default trust. Throws CORRUPT.
    */
   check(): void {
     this.database.quickCheck('state');

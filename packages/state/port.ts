@@ -14,8 +14,8 @@ export interface StateChange {
 
 /**
  * trust: encoded trust state by principal · mark: high-water mark by host · due: principals by due
- * time · control: per-lane control state (policy) · object: BPF objects with owner and first sight ·
- * lane: heads of the lanes that this host writes · counter: data-plane counters already stored ·
+ * time · control: per-lane control state (policy) · object: BPF objects with owner and first sight
+ * · lane: heads of the lanes that this host writes · counter: data-plane counters already stored ·
  * host: everything else a host remembers.
  */
 export type Space = 'trust' | 'mark' | 'due' | 'control' | 'object' | 'lane' | 'counter' | 'host';
@@ -59,13 +59,17 @@ export interface Store {
   get(space: Space, lane: number, key: string): Promise<Uint8Array | null>;
   /** Values of many keys of one lane, null where absent, in the order asked. */
   getMany(space: Space, lane: number, keys: readonly string[]): Promise<(Uint8Array | null)[]>;
-  /** All entries of a space, ordered by lane, then key by code unit; at most `limit` after `after`. */
+  /**
+   * All entries of a space, ordered by lane, then key by code unit; at most `limit` after `after`.
+   */
   scan(
     space: Space,
     options: { lane?: number; after?: { lane: number; key: string }; limit: number },
   ): Promise<Entry[]>;
   position(source: string): Promise<bigint | null>;
-  /** Copies trust, mark, due and control as they are now; `next` is read from `source`'s position. */
+  /**
+   * Copies trust, mark, due and control as they are now; `next` is read from `source`'s position.
+   */
   snapshot(source: string): Promise<Snapshot>;
   /** Oldest first. */
   snapshots(): Promise<Snapshot[]>;

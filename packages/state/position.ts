@@ -15,7 +15,9 @@ export function writePosition(database: Database, { source, next }: Position): v
   database.run(sql, stored, next, rowCrc(`${stored}/${next}`));
 }
 
-/** Reads every position: a damaged name would look like a reader that never began. Throws CORRUPT. */
+/**
+ * Reads every position: a damaged name would look like a reader that never began. Throws CORRUPT.
+ */
 export function checkPositions(database: Database): void {
   database.quickCheck('position');
   for (const row of database.allBig('SELECT source, next, crc FROM position')) {

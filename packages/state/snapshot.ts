@@ -5,7 +5,9 @@ import { SNAPSHOT_SPACES } from './limits.ts';
 import type { Entry, Snapshot, Space } from './port.ts';
 import { readPosition } from './position.ts';
 
-/** Entries copied or deleted in one transaction, at most: a few ms, in which nobody else commits. */
+/**
+ * Entries copied or deleted in one transaction, at most: a few ms, in which nobody else commits.
+ */
 const CHUNK = 1000;
 
 /** Number of entries, and the exclusive or of their CRCs. */
@@ -20,9 +22,10 @@ interface SnapshotRow extends Snapshot, Sum {
 }
 
 /**
- * Copies of the fold's state in the same file. A copy is made in many small transactions while others
- * commit; that it still is the state of one moment comes from a second connection, which keeps seeing
- * the file as it was. Until it is complete nobody sees it, and a crash leaves only rows to sweep.
+ * Copies of the fold's state in the same file. A copy is made in many small transactions while
+ * others commit; that it still is the state of one moment comes from a second connection, which
+ * keeps seeing the file as it was. Until it is complete nobody sees it, and a crash leaves only
+ * rows to sweep.
  */
 export class Snapshots {
   private readonly database: Database;
@@ -112,7 +115,9 @@ export class Snapshots {
     this.rows();
   }
 
-  /** A page of a snapshot. With its first page all of it is read, to know that nothing is missing. */
+  /**
+   * A page of a snapshot. With its first page all of it is read, to know that nothing is missing.
+   */
   entries(
     id: number,
     { after, limit }: { after?: After & { readonly space: Space }; limit: number },

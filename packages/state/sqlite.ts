@@ -27,10 +27,12 @@ export interface SqliteStoreOptions {
 const VACUUM_PAGES = 256;
 
 /**
- * A store in one SQLite file, made when missing. Calls block the thread for as long as SQLite works;
- * several threads and processes may each open the file. `snapshot` and `trim` belong to one of them.
+ * A store in one SQLite file, made when missing. Calls block the thread for as long as SQLite
+ * works; several threads and processes may each open the file. `snapshot` and `trim` belong to one
+ * of them.
  *
- * Throws `LogError`: CORRUPT (see `setAside`), FOREIGN, NEWER, CANNOT_OPEN, READ_ONLY, FULL, LOCKED, IO.
+ * Throws `LogError`: CORRUPT (see `setAside`), FOREIGN, NEWER, CANNOT_OPEN, READ_ONLY, FULL,
+ * LOCKED, IO.
  */
 export function openSqliteStore(file: string, options: SqliteStoreOptions = {}): Store {
   const database = new Database(file, options);
@@ -64,8 +66,9 @@ class SqliteStore implements Store {
   }
 
   /**
-   * Finds damage now rather than in the middle of a fold. Reads all of the state (about 2 µs an entry),
-   * since rows that are gone can't be seen any other way; records of the log are checked when read.
+   * Finds damage now rather than in the middle of a fold. Reads all of the state (about 2 µs an
+   * entry), since rows that are gone can't be seen any other way; records of the log are checked
+   * when read.
    */
   private check(): void {
     this.database.read(() => {

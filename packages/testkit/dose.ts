@@ -1,4 +1,4 @@
-/** How much of a proof is run: the gate's dose in `npm test`, the full one in `npm run test:long`. */
+/** How much of a proof is run: gate in `npm test`, full in `npm run test:long`. */
 export type Dose = 'gate' | 'full';
 
 export const dose: Dose = process.env.WARDEN_DOSE === 'full' ? 'full' : 'gate';

@@ -64,8 +64,14 @@ export class Warden {
       }
       return warden.events().some(({ act }) => command(act) === 'START');
     };
-    await waitFor('a START event', started, options.readyMs ?? 20_000);
-    return warden;
+    try {
+      await waitFor('a START event', started, options.readyMs ?? 30_000);
+      return warden;
+    } catch (error) {
+      const { stderr } = warden;
+      await warden.clean();
+      throw new Error(`no start; it said: ${stderr}`, { cause: error });
+    }
   }
 
   /** Starts without waiting, for starts that must fail. */

@@ -25,9 +25,11 @@ const when = (condition: boolean): number => (condition ? SURE : 0);
 
 const isHost = (facts: ActFacts): boolean => facts.principal.startsWith('host:');
 
-/** S01: the host says that its ring was written to, or two events claim one id. */
-export const tampering: Detect = (facts) =>
-  when(isHost(facts) && (facts.command === 'RING_TAMPER' || facts.command === 'FORK'));
+/** A ring or log that somebody else wrote to, or two events that claim one id. */
+const TAMPERING: ReadonlySet<string> = new Set(['RING_TAMPER', 'LOG_TAMPER', 'FORK']);
+
+/** S01: the host says that it was tampered with. */
+export const tampering: Detect = (facts) => when(isHost(facts) && TAMPERING.has(facts.command));
 
 /** S17: events are missing that nobody said were dropped. */
 export const undeclaredHole: Detect = (facts) =>

@@ -21,7 +21,7 @@ export interface KnownObject {
   readonly owner: PrincipalKey | null;
   readonly loader: string | null;
   readonly firstSeenUs: number;
-  /** act: its making was seen · inventory: it was there at the first pass · drift: later, unseen. */
+  /** act: its making was seen · inventory: there at the first pass · drift: later, unseen. */
   readonly source: 'act' | 'inventory' | 'drift';
   readonly tag: string | null;
   readonly sha256: string | null;

@@ -28,8 +28,8 @@ const RELOOK_MS = 100;
 
 /**
  * Folds the log: joins each event with its principal's trust and commits output, state and position
- * as one. What changes a fold other than events (a policy, a due timer) it writes into the lane first
- * and applies when it reads it back.
+ * as one. What changes a fold other than events (a policy, a due timer) it writes into the lane
+ * first and applies when it reads it back.
  */
 export class Enricher {
   private readonly options: EnricherOptions;
@@ -77,7 +77,7 @@ export class Enricher {
     if (outputs.length > 0) await store.commit({ outputs, state: [], position: [] });
   }
 
-  /** Folds one batch. Returns whether more is waiting. Errors of the store leave nothing changed. */
+  /** Folds one batch. `more`: something was there. An error of the store leaves nothing changed. */
   async step(): Promise<{ more: boolean; events: number }> {
     const { store, onFault } = this.options;
     await this.writeDue();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times system calls: syscalls ROUNDS. Prints one line a kind, ns per call, the best of ROUNDS rounds:
+ * Times system calls: syscalls ROUNDS. Prints one line a kind, ns per call, the best of ROUNDS:
  *   getppid 41.2
  * The best round is the one that nobody disturbed.
  */

@@ -13,7 +13,9 @@ export type OpenStore = (clock: () => number) => Promise<Opened>;
 export const EVENTS = { topic: 'bpf.events', partition: 0 } as const;
 export const ALL = { records: 10_000, bytes: 64 * 1024 * 1024 };
 
-/** Keys that break naive ordering, naive storage or naive objects. In order of UTF-16 code units. */
+/**
+ * Keys that break naive ordering, naive storage or naive objects. In order of UTF-16 code units.
+ */
 export const HOSTILE_KEYS = [
   '',
   '\0',

@@ -100,7 +100,7 @@ test('the second start shows its first event in under 3 s', async () => {
   }
 });
 
-test('with --keep the programs go on, and the next start stores what happened meanwhile', async () => {
+test('with --keep the programs go on, and the next start stores what they saw', async () => {
   const at = place('keep');
   try {
     await (await Warden.start({ place: at, args: ['--keep'] })).stop();

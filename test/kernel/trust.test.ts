@@ -38,7 +38,7 @@ function subjects(at: Placed) {
   return entries.map(({ kind, id, tier }) => ({ kind, id, tier })).sort((a, b) => a.kind - b.kind);
 }
 
-test('a loader in /tmp lowers its principal, in the kernel too, and it says it cannot enforce', async () => {
+test('a loader in /tmp lowers its principal, in the kernel too, unenforceable here', async () => {
   const at = place('tmp-loader');
   let warden = await Warden.start({ place: at, env: ENV });
   try {
@@ -111,7 +111,7 @@ loaders:
   return file;
 }
 
-test("a login uid counts when a login loader wrote it; anybody else's is a claim, and S21", async () => {
+test('a login uid counts when a login loader wrote it; else it is a claim, and S21', async () => {
   const at = place('login');
   const login = copied(at, 'login', 'play-login');
   const other = copied(at, 'login', 'not-a-login');

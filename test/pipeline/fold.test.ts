@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
-import { type Event, hostName, incarnation, type PrincipalKey, principalKey } from '#event';
-import { compareStates, FOLD_POSITION, replay } from '#fold';
+import { type Event, encode, hostName, incarnation, type PrincipalKey, principalKey } from '#event';
+import { compareStates, type Fault, FOLD_POSITION, replay, sealControl } from '#fold';
 import { defaultPolicy, parsePolicy } from '#policy';
 import { openMemoryStore, openSqliteStore, type Store } from '#state';
 import { dose, seed } from '#testkit';
@@ -107,6 +107,8 @@ class Bench {
   private lanes: Lanes | null = null;
   private enricher: Enricher | null = null;
 
+  readonly faults: Fault[] = [];
+
   private constructor(store: Store) {
     this.store = store;
   }
@@ -135,7 +137,7 @@ class Bench {
       store: this.store,
       keys: KEYS,
       policy,
-      onFault: (fault) => assert.fail(JSON.stringify(fault)),
+      onFault: (fault) => this.faults.push(fault),
       now: () => this.nowMs,
     });
     while ((await this.enricher.step()).more);
@@ -156,7 +158,8 @@ async function scenario(bench: Bench, items: readonly Made[], cuts: readonly boo
   await bench.fold();
 }
 
-async function assertReplays(store: Store): Promise<void> {
+async function assertReplays({ store, faults }: Bench): Promise<void> {
+  assert.deepEqual(faults, []);
   const fresh = await replay(store, { snapshot: null, keys: KEYS });
   assert.deepEqual(await compareStates(store, fresh), []);
   const [snapshot] = await store.snapshots();
@@ -173,7 +176,7 @@ test('any cuts into batches, any restarts: a replay gives the same bytes of stat
     fc.asyncProperty(items, cuts, async (acts, at) => {
       const bench = await Bench.open(async (clock) => openMemoryStore({ clock }));
       await scenario(bench, acts, at);
-      await assertReplays(bench.store);
+      await assertReplays(bench);
     }),
     { numRuns: RUNS, seed },
   );
@@ -245,4 +248,35 @@ test('a policy acts in each lane from its control record on (P10)', async () => 
     bytes: 1 << 20,
   });
   assert.equal(signals.length, 2, 'one under each policy');
+});
+
+test('what is not authentic is left out and named, and the rest is folded', async () => {
+  const bench = await Bench.open(async (clock) => openMemoryStore({ clock }));
+  const [items = []] = fc.sample(fc.array(made, { minLength: 4, maxLength: 4 }), { seed });
+  await bench.fold();
+  const acts = items.map((item) => eventOf({ ...item, who: 0 }, bench.nowMs));
+  const put = (value: Uint8Array) =>
+    bench.store.commit({
+      outputs: [{ topic: 'bpf.events', lane: 0, key: '0', value }],
+      state: [],
+      position: [],
+    });
+  const control = { id: 'x', lane: 0, kind: 'due', principal: PRINCIPALS[0] ?? null } as const;
+  const more = { timeMs: 0, policyHash: null, policy: null };
+  await put(Buffer.from('no record at all'));
+  await put(encode('Control', sealControl({ ...control, ...more }, Buffer.alloc(32, 1))));
+  const forged = await Lanes.open(openMemoryStore(), {
+    host: HOST,
+    incarnation: incarnation('00000000000000bb'),
+    key: Buffer.alloc(32, 2),
+  });
+  const [frame] = forged.seal(acts.slice(0, 1)).outputs;
+  await put(frame?.value ?? Buffer.alloc(0));
+  await bench.append(acts);
+  await bench.fold();
+  assert.deepEqual(
+    bench.faults.map(({ code }) => code),
+    ['NOT_AVRO', 'BAD_MAC', 'BAD_MAC'],
+  );
+  assert.equal(await bench.store.log.end({ topic: 'bpf.enriched', partition: 0 }), acts.length);
 });

@@ -20,7 +20,7 @@ import { Random } from '../contract/random.ts';
 import { buildLog, type Sealed, type Writers } from '../unit/chain/lanes.ts';
 import { contentOf } from './store-truth.ts';
 
-const FLIPS = dose === 'full' ? 20_000 : 600;
+const FLIPS = dose === 'full' ? 20_000 : 1000;
 const EDITS = dose === 'full' ? 2000 : 150;
 const FRAMES = 120;
 const directory = mkdtempSync(join(tmpdir(), 'warden-flips-'));
@@ -30,8 +30,8 @@ const victim = join(directory, 'victim.db');
 const SUFFIXES = ['', '-wal', '-shm'];
 
 /**
- * Commits a log of frames in five parts, with a snapshot between. Gives the contents that were there to
- * be seen, and leaves a copy of the file as it lies while it is open.
+ * Commits a log of frames in five parts, with a snapshot between. Gives the contents that were
+ * there to be seen, and leaves a copy of the file as it lies while it is open.
  */
 async function writeLog(file: string, log: readonly Sealed[]): Promise<string[]> {
   let nowMs = 1_000_000;
@@ -75,11 +75,19 @@ function flip(file: string, random: Random): void {
   writeFileSync(file, bytes);
 }
 
-/** The content of a store, or the code of the error that kept it from being read. */
+/**
+ * The content of a store, or the code of the error that kept it from being read. What reads well is
+ * also written to: damage that nobody reads may be found then, but must not change what was there.
+ */
 async function outcome(file: string, readOnly: boolean): Promise<string> {
   let store: Store | undefined;
   try {
     store = openSqliteStore(file, { readOnly });
+    const content = await contentOf(store, ['fold']);
+    if (readOnly) return content;
+    const state = [change('more', '1', 'counter')];
+    await store.commit(commitOf({ state }));
+    await store.commit(commitOf({ state: [change('more', null, 'counter')] }));
     return await contentOf(store, ['fold']);
   } catch (error) {
     assert.ok(error instanceof LogError, `not a LogError: ${(error as Error).stack}`);
@@ -159,7 +167,9 @@ describe('a damaged file', () => {
   });
 });
 
-/** Changes a byte of a frame, or its lane, as somebody would who knows the file but holds no key. */
+/**
+ * Changes a byte of a frame, or its lane, as somebody would who knows the file but holds no key.
+ */
 function edit(file: string, random: Random): number {
   const handle = new DatabaseSync(file, { returnArrays: true });
   const offset = random.below(FRAMES);

@@ -6,12 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { openSqliteStore } from '#state';
 import { dose, seed } from '#testkit';
 import { Random } from '../contract/random.ts';
 import { checkTruth } from './store-truth.ts';
 
-const WRITER = join(import.meta.dirname, 'store-writer.ts');
+const WRITER = fileURLToPath(new URL('./store-writer.ts', import.meta.url));
 const KILLS = dose === 'full' ? 200 : 12;
 const directory = mkdtempSync(join(tmpdir(), 'warden-kill-'));
 

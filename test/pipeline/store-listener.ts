@@ -4,8 +4,8 @@ import { openSqliteStore } from '#state';
 
 /**
  * Reads whenever it is told of a commit, as `warden tail` does: `store-listener.ts FILE RECORDS`.
- * Records hold the time of their commit. Prints the share of a core that an idle second took, then the
- * ms from each commit to its reading.
+ * Records hold the time of their commit. Prints the share of a core that an idle second took, then
+ * the ms from each commit to its reading.
  */
 const [file = '', records = '0'] = process.argv.slice(2);
 const EVENTS = { topic: 'bpf.events', partition: 0 } as const;

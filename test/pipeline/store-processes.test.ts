@@ -5,23 +5,28 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { openSqliteStore } from '#state';
-import { ALL, commitOf, EVENTS, output } from '../contract/help.ts';
+import { ALL, commitOf, EVENTS, output, refused } from '../contract/help.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'warden-processes-'));
 
-/** Starts a program of this directory; resolves with its lines when it ended well. */
-function run(program: string, ...args: string[]): Promise<string[]> {
-  const script = join(import.meta.dirname, program);
+const APPENDER = new URL('./store-appender.ts', import.meta.url);
+const LISTENER = new URL('./store-listener.ts', import.meta.url);
+
+/** Starts a program; resolves with its lines when it ended well. */
+function run(program: URL, ...args: string[]): Promise<string[]> {
+  const script = fileURLToPath(program);
   const child = spawn(process.execPath, [script, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
   return once(child, 'close').then(([code]) => {
-    assert.equal(code, 0, program);
+    assert.equal(code, 0, script);
     return lines;
   });
 }
@@ -33,7 +38,7 @@ describe('several processes with one file', () => {
     const file = join(directory, 'together.db');
     const names = ['a', 'b', 'c', 'd'];
     const commits = 60;
-    await Promise.all(names.map((name) => run('store-appender.ts', file, name, `${commits}`)));
+    await Promise.all(names.map((name) => run(APPENDER, file, name, `${commits}`)));
     const store = openSqliteStore(file);
     const records = await store.log.read(EVENTS, 0, ALL);
     assert.deepEqual(
@@ -54,11 +59,26 @@ describe('several processes with one file', () => {
     await store.close();
   });
 
+  it('answer LOCKED when another holds the file for long, and lose nothing', async () => {
+    const file = join(directory, 'locked.db');
+    const store = openSqliteStore(file);
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    const commit = commitOf({ outputs: [output('x')] });
+    const error = await refused(store.commit(commit), 'LOCKED');
+    assert.equal(error.retriable, true);
+    assert.equal(await store.log.end(EVENTS), 0);
+    other.exec('ROLLBACK');
+    other.close();
+    assert.deepEqual((await store.commit(commit)).offsets, [0]);
+    await store.close();
+  });
+
   it('wake a reader within 50 ms, which does nothing while nothing happens', async (t) => {
     const file = join(directory, 'wake.db');
     const store = openSqliteStore(file);
     const commits = 40;
-    const listening = run('store-listener.ts', file, `${commits}`);
+    const listening = run(LISTENER, file, `${commits}`);
     await sleep(2000);
     for (let n = 0; n < commits; n++) {
       await sleep(7 + ((n * 13) % 40));

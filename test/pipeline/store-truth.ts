@@ -86,8 +86,8 @@ function foldInto(state: Map<string, string>, records: readonly LogRecord[]): Ma
 }
 
 /**
- * Checks what `store-writer.ts` left behind: offsets dense, commits whole, state and snapshots equal to
- * the fold of the outputs. Returns the number of the last commit, -1 if there is none.
+ * Checks what `store-writer.ts` left behind: offsets dense, commits whole, state and snapshots
+ * equal to the fold of the outputs. Returns the number of the last commit, -1 if there is none.
  */
 export async function checkTruth(store: Store): Promise<number> {
   const start = await store.log.start(EVENTS);

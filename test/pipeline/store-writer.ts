@@ -2,10 +2,10 @@ import { openSqliteStore } from '#state';
 import { Random } from '../contract/random.ts';
 
 /**
- * A process that commits until it is killed: `store-writer.ts FILE SEED [ROUNDS]`. Commit n has 1 to
- * 20 outputs in bpf.events, each `{n, index, count, key}`; `trust` keeps the last output of a key, and
- * position `fold` the end of bpf.events. So the state is a function of the outputs. Prints n after
- * each commit. Now and then it takes a snapshot and trims.
+ * A process that commits until it is killed: `store-writer.ts FILE SEED [ROUNDS]`. Commit n has 1
+ * to 20 outputs in bpf.events, each `{n, index, count, key}`; `trust` keeps the last output of a
+ * key, and position `fold` the end of bpf.events. So the state is a function of the outputs. Prints
+ * n after each commit. Now and then it takes a snapshot and trims.
  */
 const [file = '', seed = '1', rounds = '1000000'] = process.argv.slice(2);
 const EVENTS = { topic: 'bpf.events', partition: 0 } as const;

@@ -43,7 +43,7 @@ export function longFunctions({ path, text }: SourceFile): Finding[] {
   return findings;
 }
 
-/** Functions of a C file: a `{` that begins a line up to the `}` that does, as kernel style has them. */
+/** Functions of a C file: from a `{` that begins a line to the `}` that does, as in the kernel. */
 export function longCFunctions({ path, text }: SourceFile): Finding[] {
   const findings: Finding[] = [];
   let begin = -1;

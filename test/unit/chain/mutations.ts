@@ -21,8 +21,8 @@ function replace(log: readonly Sealed[], at: number, change: Partial<Sealed>): S
 }
 
 /**
- * Where frames that are whole, but not all there or not in their order, first show: told from what the
- * test knows of them, without reading any.
+ * Where frames that are whole, but not all there or not in their order, first show: told from what
+ * the test knows of them, without reading any.
  */
 export function firstMisplaced(log: readonly Sealed[], whole: readonly Sealed[]): Mutated {
   const next = new Map<string, number>();

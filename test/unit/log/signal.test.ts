@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { describe, it } from 'node:test';
+import { it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { openSqliteStore, type Store } from '#state';
@@ -20,52 +20,50 @@ function nextCall(store: Store): Promise<number> {
   });
 }
 
-describe('onCommit', () => {
-  it('tells of commits by another connection of the thread', async () => {
-    const file = placeFor('connection');
-    const [a, b] = [openSqliteStore(file), openSqliteStore(file)];
-    const called = nextCall(a);
-    await b.commit(commitOf({ outputs: [output('x')] }));
-    assert.ok((await called) < 50);
-    await a.close();
-    await b.close();
-  });
+it('onCommit tells of commits by another connection of the thread', async () => {
+  const file = placeFor('connection');
+  const [a, b] = [openSqliteStore(file), openSqliteStore(file)];
+  const called = nextCall(a);
+  await b.commit(commitOf({ outputs: [output('x')] }));
+  assert.ok((await called) < 50);
+  await a.close();
+  await b.close();
+});
 
-  it('tells of commits by another thread, once each', async () => {
-    const file = placeFor('thread');
-    const store = openSqliteStore(file);
-    let calls = 0;
-    const path = new URL('./signal.worker.ts', import.meta.url);
-    const worker = new Worker(path, { workerData: file });
-    await once(worker, 'message');
-    const stop = store.onCommit(() => {
-      calls += 1;
-    });
-    const times: number[] = [];
-    for (let n = 1; n <= 10; n++) {
-      const called = nextCall(store);
-      worker.postMessage('x');
-      times.push(await called);
-      await sleep(5);
-    }
-    await sleep(60);
-    assert.equal(calls, 10);
-    assert.ok(
-      times.every((ms) => ms < 50),
-      `${times}`,
-    );
-    stop();
-    worker.postMessage('end');
-    await once(worker, 'exit');
-    await store.close();
+it('onCommit tells of commits by another thread, once each', async () => {
+  const file = placeFor('thread');
+  const store = openSqliteStore(file);
+  let calls = 0;
+  const path = new URL('./signal.worker.ts', import.meta.url);
+  const worker = new Worker(path, { workerData: file });
+  await once(worker, 'message');
+  const stop = store.onCommit(() => {
+    calls += 1;
   });
+  const times: number[] = [];
+  for (let n = 1; n <= 10; n++) {
+    const called = nextCall(store);
+    worker.postMessage('x');
+    times.push(await called);
+    await sleep(5);
+  }
+  await sleep(60);
+  assert.equal(calls, 10);
+  assert.ok(
+    times.every((ms) => ms < 50),
+    `${times}`,
+  );
+  stop();
+  worker.postMessage('end');
+  await once(worker, 'exit');
+  await store.close();
+});
 
-  it('asks for nothing while nobody listens, and keeps no process alive', async () => {
-    const store = openSqliteStore(placeFor('quiet'));
-    const active = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout');
-    const before = active().length;
-    store.onCommit(() => undefined)();
-    assert.equal(active().length, before);
-    await store.close();
-  });
+it('onCommit asks for nothing while nobody listens, and keeps no process alive', async () => {
+  const store = openSqliteStore(placeFor('quiet'));
+  const active = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout');
+  const before = active().length;
+  store.onCommit(() => undefined)();
+  assert.equal(active().length, before);
+  await store.close();
 });

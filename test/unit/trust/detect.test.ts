@@ -40,6 +40,7 @@ test('signals of one act', () => {
     [{ auidStatus: 'unset' }, []],
     [{ command: 'RING_TAMPER', principal: host }, ['S01 80']],
     [{ command: 'FORK', principal: host }, ['S01 80']],
+    [{ command: 'LOG_TAMPER', principal: host }, ['S01 80']],
     [{ command: 'FORK' }, []],
     [{ command: 'LOSS', principal: host, declared: false }, ['S17 20']],
     [{ command: 'LOSS', principal: host }, []],
