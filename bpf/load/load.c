@@ -18,6 +18,7 @@
 #include "prove.h"
 #include "say.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -177,6 +178,21 @@ static enum wd_how look(const char *dir, struct wd_set *set, struct wd_config *r
 	return WD_HOW_ADOPTED;
 }
 
+/* A ring that is kept keeps its size: its content is worth more than what was asked for. */
+static void note_sizes(const struct wd_options *options, const struct wd_set *set)
+{
+	for (int i = 0; i < WD_RINGS; i++) {
+		struct bpf_map_info info = {};
+		__u32 len = sizeof(info);
+
+		if (!options->ring_bytes[i] || bpf_obj_get_info_by_fd(set->map[i], &info, &len))
+			continue;
+		if (info.max_entries != options->ring_bytes[i])
+			wd_note("%s: adopted with %u bytes: unload first to change that",
+				WD_MAP_PINS[i].name, info.max_entries);
+	}
+}
+
 static int bring_up(const struct wd_options *options, gid_t gid, struct wd_policy *policy,
 		    struct wd_set *set, enum wd_how *ret_how)
 {
@@ -198,6 +214,7 @@ static int bring_up(const struct wd_options *options, gid_t gid, struct wd_polic
 		       load_adopted(policy, set);
 	if (code)
 		return code;
+	note_sizes(options, set);
 	/* The group may be another one than last time. */
 	err = wd_set_give(options->dir, gid, path);
 	return err ? wd_fail(EX_OSERR, "give to group", path, err, NULL) : EX_OK;

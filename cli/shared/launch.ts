@@ -42,7 +42,7 @@ function stagePolicy(config: Config): string {
   return compiled;
 }
 
-/** This node as the services see it: inside the read-only view of the checkout, if it lies there. */
+/** This node as the services see it: in the read-only view of the checkout, if it lies there. */
 function nodePath(runDir: string): string {
   const inside = relative(APP, process.execPath);
   return inside.startsWith('..') ? process.execPath : join(runDir, 'app', inside);
