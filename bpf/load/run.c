@@ -79,7 +79,8 @@ static int make_state(const char *path, uid_t uid, gid_t gid)
 		if (info.st_uid != uid)
 			return wd_fail(EX_CANTCREAT, "state directory", path, 0,
 				       "belongs to another user: choose another --state");
-		return EX_OK;
+		return access(path, W_OK) ? wd_fail(EX_CANTCREAT, "state directory", path, errno,
+						    "choose another --state") : EX_OK;
 	}
 	err = errno == ENOENT ? wd_make_path(path, 0750) : -errno;
 	if (!err && chown(path, uid, gid))
