@@ -216,6 +216,15 @@ async function keepHouse({ store, logger }: Parts, signal: AbortSignal): Promise
   }
 }
 
+/** A log that turns out unreadable is set aside: the monitor's next start begins another. */
+function afterFailure(error: unknown, { database }: Config): unknown {
+  const { name, code, message } = error as LogError;
+  if (name !== 'LogError' || code !== 'CORRUPT') return error;
+  const kept = setAside(database);
+  const text = `${database}: ${message}: kept as ${kept}, a new log begins`;
+  return new CliError(EXIT.temporary, text, { cause: error });
+}
+
 /** The services' side: unprivileged, under the eyes of warden-load. */
 async function serve(config: Config): Promise<void> {
   const staged = { ...config, policyFile: join(config.runDir, 'policy.yaml') };
@@ -235,7 +244,11 @@ async function serve(config: Config): Promise<void> {
     json: config.json,
     signal: showing.signal,
   });
-  await Promise.race([asked.promise, collector.ended, loop, house, shown]);
+  try {
+    await Promise.race([asked.promise, collector.ended, loop, house, shown]);
+  } catch (error) {
+    throw afterFailure(error, config);
+  }
   await collector.stop();
   folding.abort();
   await Promise.all([loop, house]);

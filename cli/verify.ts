@@ -3,8 +3,8 @@ import { chainKey, type Finding, type Head, Verifier } from '#chain';
 import { hostIdentity, openKeys } from '#config';
 import { safeText } from '#event';
 import { compareStates, FOLD_POSITION, type OpenKeys, parseMark, replay } from '#fold';
-import { DEFAULT_LIMIT } from '#log';
-import type { Snapshot, Store } from '#state';
+import { DEFAULT_LIMIT, LogError, type LogRecord } from '#log';
+import type { Snapshot, Space, Store } from '#state';
 import { EXIT } from './shared/exit.ts';
 import { configOf, openLog } from './shared/open.ts';
 
@@ -22,6 +22,20 @@ function progress(what: string): (done: number, of: number) => void {
   };
 }
 
+/** The next records; none, and a finding, where the next one can't be read. */
+async function readable(store: Store, next: number, findings: Finding[]): Promise<LogRecord[]> {
+  try {
+    return await store.log.read(PARTITION, next, DEFAULT_LIMIT);
+  } catch (error) {
+    if (!(error instanceof LogError) || error.code !== 'CORRUPT' || error.offset === null)
+      throw error;
+    const { offset, message } = error;
+    const nowhere = { host: null, incarnation: null, lane: 0, sequence: null };
+    findings.push({ ...nowhere, offset, code: 'BAD_FRAME', detail: message });
+    return [];
+  }
+}
+
 /** Where the fold stood: a log that ends before it was cut off. */
 async function foldedHeads(store: Store): Promise<Map<string, Head>> {
   const heads = new Map<string, Head>();
@@ -34,23 +48,37 @@ async function foldedHeads(store: Store): Promise<Map<string, Head>> {
   }
 }
 
+/** Where the chains stood at the oldest snapshot, behind which the log may have been trimmed. */
+async function snapshotHeads(store: Store): Promise<Map<string, Head>> {
+  const heads = new Map<string, Head>();
+  const [oldest] = await store.snapshots();
+  if (oldest === undefined || (await store.log.start(PARTITION)) < oldest.next) return heads;
+  let after: { space: Space; lane: number; key: string } | undefined;
+  for (;;) {
+    const page = await store.snapshotEntries(oldest.id, { limit: 1000, ...(after && { after }) });
+    for (const { space, lane, key, value } of page) {
+      if (space === 'mark') heads.set(`${key}/${lane}`, parseMark(value));
+    }
+    after = page.at(-1);
+    if (after === undefined) return heads;
+  }
+}
+
 /** Every link of every chain, each record's MAC. */
 async function verifyChains(store: Store, keys: OpenKeys) {
   const start = await store.log.start(PARTITION);
-  const verifier = new Verifier({
-    keyOf: keys.hostKeyOf,
-    unanchored: start > 0 ? 'accept' : 'refuse',
-  });
+  const heads = await snapshotHeads(store);
+  const verifier = new Verifier({ keyOf: keys.hostKeyOf, heads });
   const findings: Finding[] = [];
   const end = await store.log.end(PARTITION);
   const tell = progress('records verified');
   for (let next = start; next < end; ) {
-    const records = await store.log.read(PARTITION, next, DEFAULT_LIMIT);
+    const records = await readable(store, next, findings);
     for (const record of records) {
       const finding = verifier.add(record);
       if (finding !== null) findings.push(finding);
     }
-    next = (records.at(-1)?.offset ?? end - 1) + 1;
+    next = (records.at(-1)?.offset ?? next) + 1;
     tell(next, end);
   }
   findings.push(...verifier.finish(await foldedHeads(store), end));
@@ -81,8 +109,9 @@ async function verify(options: VerifyOptions): Promise<void> {
   const keys = { hostKeyOf: (name: string) => (name === host ? hostKey : null), control };
   try {
     const { report, findings } = await verifyChains(store, keys);
-    const state = options.replay ? await verifyState(store, keys) : null;
-    const good = report.bad === 0 && (state?.differences.length ?? 0) === 0;
+    // A log that is wrong can't be folded again to the same state: that would say nothing more.
+    const state = options.replay && findings.length === 0 ? await verifyState(store, keys) : null;
+    const good = findings.length === 0 && (state?.differences.length ?? 0) === 0;
     if (config.json) {
       const differences = state?.differences ?? null;
       console.log(
@@ -104,7 +133,8 @@ function print(report: Report, findings: readonly Finding[]): void {
   const { frames, events, controls, chains, duplicates, bad } = report;
   const counted = `${events} events in ${frames} frames of ${chains} chains`;
   const what = `${counted}, ${controls} control records`;
-  console.log(bad === 0 ? `${what}: every link and MAC is right` : `${what}: ${bad} found bad`);
+  const good = bad === 0 && findings.length === 0;
+  console.log(good ? `${what}: every link and MAC is right` : `${what}: something is wrong`);
   if (duplicates > 0) console.log(`${duplicates} events stand twice, equal both times`);
   for (const { offset, code, lane, sequence, detail, ...at } of findings) {
     const chain = at.host === null ? `lane ${lane}` : chainKey({ ...at, lane } as never);

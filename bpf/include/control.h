@@ -27,7 +27,7 @@ struct wd_policy_half {
 	__u32 default_tier;
 	__u32 unknown_grant;   /* of loaders without a label */
 	__u32 pad;
-	__u64 bulk_rate;       /* records a second of a subject, while bulk is over half full */
+	__u64 bulk_rate;       /* records a second of a subject, while a ring is over half full */
 	__u8 hash[WD_DIGEST_LEN]; /* of the policy, as its compiler said */
 };
 

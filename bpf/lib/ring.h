@@ -37,16 +37,31 @@ static __always_inline long wd_output(__u32 ring, void *record, __u32 size)
 	}
 }
 
-/*
- * The token bucket: while bulk is over half full, a subject may send `rate` records a second, so
- * that one who makes noise can't push the others' records out.
- */
-static __always_inline bool wd_throttled(const struct wd_subject *subject, __u64 rate)
+static __always_inline bool wd_half_full(__u32 ring)
 {
-	__u64 now, size = bpf_ringbuf_query(&ring_bulk, BPF_RB_RING_SIZE);
-	struct wd_window *window, fresh = {};
+	switch (ring) {
+	case WD_RING_DENY:
+		return bpf_ringbuf_query(&ring_deny, BPF_RB_AVAIL_DATA) * 2 >
+		       bpf_ringbuf_query(&ring_deny, BPF_RB_RING_SIZE);
+	case WD_RING_OBJECT:
+		return bpf_ringbuf_query(&ring_object, BPF_RB_AVAIL_DATA) * 2 >
+		       bpf_ringbuf_query(&ring_object, BPF_RB_RING_SIZE);
+	default:
+		return bpf_ringbuf_query(&ring_bulk, BPF_RB_AVAIL_DATA) * 2 >
+		       bpf_ringbuf_query(&ring_bulk, BPF_RB_RING_SIZE);
+	}
+}
 
-	if (bpf_ringbuf_query(&ring_bulk, BPF_RB_AVAIL_DATA) * 2 <= size)
+/*
+ * The token bucket: while a ring is over half full, a subject may send `rate` records a second, so
+ * that one who makes noise can't push the others' records out of it.
+ */
+static __always_inline bool wd_throttled(__u32 ring, const struct wd_subject *subject, __u64 rate)
+{
+	struct wd_window *window, fresh = {};
+	__u64 now;
+
+	if (!wd_half_full(ring))
 		return false;
 	now = bpf_ktime_get_boot_ns();
 	window = bpf_map_lookup_elem(&windows, subject);
@@ -82,7 +97,7 @@ static __always_inline bool wd_admits(__u32 ring, const struct wd_subject *subje
 {
 	struct wd_ring_stats *counts = wd_ring_stats(ring);
 
-	if (ring != WD_RING_BULK || !counts || !wd_throttled(subject, bulk_rate))
+	if (!counts || !wd_throttled(ring, subject, bulk_rate))
 		return true;
 	wd_add(&counts->attempted, 1);
 	wd_add(&counts->throttled, 1);

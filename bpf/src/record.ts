@@ -36,6 +36,7 @@ export const EXE_PLACES = [
   'path_truncated',
   'none',
   'overlay',
+  'changed',
 ] as const;
 
 export interface KernelClaim {
@@ -98,6 +99,8 @@ export interface KernelAct {
   readonly path: string;
   readonly cgroup: string;
   readonly comm: string;
+  /** The path or tracepoint that the call named, read from user memory: a claim. */
+  readonly named: string | null;
   readonly claim: KernelClaim | null;
   readonly object: KernelObject | null;
 }
@@ -165,7 +168,7 @@ function objectAt(bytes: Uint8Array, at: number): KernelObject | null {
   };
 }
 
-function checkAct(bytes: Uint8Array, from: DataView): { pathLen: number; cgroupLen: number } {
+function checkAct(bytes: Uint8Array, from: DataView) {
   if (bytes.length < Act.size) throw new BpfError('BAD_RECORD', `${bytes.length} bytes`);
   const size = from.getUint32(RecordHead.offset.size, true);
   const kind = from.getUint16(RecordHead.offset.kind, true);
@@ -178,13 +181,13 @@ function checkAct(bytes: Uint8Array, from: DataView): { pathLen: number; cgroupL
   if (size > bytes.length || Act.size + pathLen + cgroupLen > size) {
     throw new BpfError('BAD_RECORD', `size ${size}, tail ${pathLen} + ${cgroupLen}`);
   }
-  return { pathLen, cgroupLen };
+  return { size, pathLen, cgroupLen };
 }
 
 /** Decodes one ring record. Throws `BpfError` BAD_RECORD. */
 export function decodeAct(bytes: Uint8Array): KernelAct {
   const from = view(bytes);
-  const { pathLen, cgroupLen } = checkAct(bytes, from);
+  const { size, pathLen, cgroupLen } = checkAct(bytes, from);
   const u32 = (field: number) => from.getUint32(field, true);
   const u16 = (field: number) => from.getUint16(field, true);
   const tail = Act.size;
@@ -218,6 +221,7 @@ export function decodeAct(bytes: Uint8Array): KernelAct {
     path: pathOf(bytes.subarray(tail, tail + pathLen)),
     cgroup: pathOf(bytes.subarray(tail + pathLen, tail + pathLen + cgroupLen)) || '/',
     comm: kernelText(bytes.subarray(a.comm, a.comm + 16)),
+    named: kernelText(bytes.subarray(tail + pathLen + cgroupLen, size)) || null,
     claim: claimAt(bytes, a.claim),
     object: objectAt(bytes, a.object),
   };

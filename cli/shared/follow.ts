@@ -1,4 +1,4 @@
-import { DEFAULT_LIMIT, type LogRecord, type Topic } from '#log';
+import { DEFAULT_LIMIT, LogError, type LogRecord, type Topic } from '#log';
 import type { Store } from '#state';
 
 export interface FollowOptions {
@@ -7,6 +7,21 @@ export interface FollowOptions {
   /** False: end at the end of the topic as it is. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
+}
+
+type Partition = { readonly topic: Topic; readonly partition: number };
+
+/** The next records, or the offset behind one that can't be read, which is said. */
+async function readOrSkip(store: Store, partition: Partition, next: number) {
+  try {
+    return await store.log.read(partition, next, DEFAULT_LIMIT);
+  } catch (error) {
+    if (!(error instanceof LogError) || error.offset === null || error.code !== 'CORRUPT') {
+      throw error;
+    }
+    process.stderr.write(`warden: ${error.message}: passed over; ./warden verify tells more\n`);
+    return error.offset + 1;
+  }
 }
 
 /** Batches of a topic's records, as they are committed. */
@@ -21,7 +36,11 @@ export async function* follow(store: Store, options: FollowOptions): AsyncGenera
       wake = Promise.withResolvers<void>();
       // What a trim took away since the last read is passed over, not waited for.
       next = Math.max(next, await store.log.start(partition));
-      const records = await store.log.read(partition, next, DEFAULT_LIMIT);
+      const records = await readOrSkip(store, partition, next);
+      if (typeof records === 'number') {
+        next = records;
+        continue;
+      }
       if (records.length > 0) {
         yield records;
         next = (records.at(-1)?.offset ?? next) + 1;

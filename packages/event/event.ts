@@ -7,7 +7,14 @@ export interface Subject {
 }
 
 /** Where an executable's file lives, from the kernel's own objects. */
-export type ExePlace = 'memfd' | 'deleted' | 'tmpfs' | 'overlay_upper' | 'overlay' | 'none';
+export type ExePlace =
+  | 'memfd'
+  | 'deleted'
+  | 'tmpfs'
+  | 'overlay_upper'
+  | 'overlay'
+  | 'none'
+  | 'changed';
 
 export interface Loader {
   readonly name: string | null;

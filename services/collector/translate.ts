@@ -213,7 +213,7 @@ export function translate(act: KernelAct, context: Context): Event {
     program: programOf(act, command, context),
     map: mapOf(act, command, context),
     link: linkOf(act, command, context),
-    path: null,
+    path: act.named,
     verdict: verdictOf(act, context),
     details: [],
   };
