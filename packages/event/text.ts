@@ -1,7 +1,7 @@
 /**
  * Text that came from elsewhere, made fit for a terminal: control characters (C0, DEL, C1), bidi
- * and zero-width characters, lone surrogates and line separators become `\xNN` or `\uNNNN`. A file name
- * must not be able to move the cursor or to pose as another column.
+ * and zero-width characters, lone surrogates and line separators become `\xNN` or `\uNNNN`. A file
+ * name must not be able to move the cursor or to pose as another column.
  */
 export function safeText(text: string): string {
   return text.replace(UNSAFE, escaped);
