@@ -128,8 +128,11 @@ function byPid(pids: readonly number[]): Map<number, number> {
   return counts;
 }
 
+/** Of the acts themselves: a map whose making was lost shows up as DRIFT, under no pid. */
 const storedPids = (seen: readonly SeenEvent[]) =>
-  seen.flatMap(({ event }) => (event.map?.name === 'wl_churn' ? [event.process?.pid ?? 0] : []));
+  seen.flatMap(({ event: { act, map, process } }) =>
+    act.command === 'MAP_CREATE' && map?.name === 'wl_churn' ? [process?.pid ?? 0] : [],
+  );
 
 /** Chains, MACs, and a fold from the beginning against the state that the kills went over. */
 async function verify(at: Placed): Promise<void> {
