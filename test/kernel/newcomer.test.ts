@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { StatsMap } from '#bpf';
 import { place, readEvents, run, Warden, waitFor } from '#testkit';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -219,6 +222,77 @@ test('the services have no capability, no new privileges, and are not root', asy
       assert.match(status, /^NoNewPrivs:\t1$/m);
       assert.doesNotMatch(status, /^Uid:\t0\t/m);
     }
+  } finally {
+    await warden.clean();
+    at.remove();
+  }
+});
+
+test('without BTF: one line, the next step, exit 69', () => {
+  const hidden = `mount -t tmpfs none /sys/kernel/btf && exec ${WARDEN} up`;
+  const { status, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', hidden], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 69, stderr);
+  assert.match(stderr, /^warden: \/sys\/kernel\/btf\/vmlinux: .*CONFIG_DEBUG_INFO_BTF/);
+  assert.equal(stderr.trim().split('\n').length, 1);
+});
+
+test('no compiler and no package manager: one line names what is missing, exit 69', () => {
+  const at = place('bare');
+  const bin = join(at.root, 'bin');
+  mkdirSync(bin);
+  for (const tool of ['sh', 'dirname', 'readlink', 'uname', 'id', 'tr', 'npm', 'make']) {
+    const path = execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim();
+    execFileSync('ln', ['-s', path, join(bin, tool)]);
+  }
+  const { status, stderr } = spawnSync(join(ROOT, 'setup/prepare'), ['all'], {
+    encoding: 'utf8',
+    env: { PATH: bin, HOME: at.root },
+  });
+  assert.equal(status, 69, stderr);
+  assert.match(stderr, /^warden: missing: clang .*bpftool.*install them/);
+  assert.equal(stderr.trim().split('\n').length, 1);
+  at.remove();
+});
+
+test('npm start -- --json prints events and nothing else', async () => {
+  const at = place('npm');
+  const child = spawn('npm', ['start', '--', '--json', '--state', at.state], {
+    cwd: ROOT,
+    env: { ...process.env, WARDEN_RUN: at.run },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+  try {
+    const [chunk] = await once(child.stdout, 'data');
+    const first = JSON.parse(String(chunk).split('\n')[0] ?? '');
+    assert.equal(first.act.command, 'START');
+  } finally {
+    // As a terminal does: to the whole group.
+    process.kill(-(child.pid as number), 'SIGINT');
+    await once(child, 'close');
+    Warden.unload(at);
+    at.remove();
+  }
+});
+
+test('with nothing going on nothing is recorded: it does not audit itself', async () => {
+  const at = place('idle');
+  const warden = await Warden.start({ place: at });
+  try {
+    const stats = new StatsMap(join(at.run, 'bpf/stats'));
+    await sleep(1500);
+    const before = stats.read();
+    const services = warden.servicePids();
+    await sleep(3000);
+    const after = stats.read();
+    assert.ok(after.ownActs > before.ownActs, 'the services use BPF themselves');
+    const own = json(warden.events()).filter(({ process }) =>
+      services.includes(process?.pid ?? -1),
+    );
+    assert.deepEqual(own, []);
+    stats.close();
   } finally {
     await warden.clean();
     at.remove();
