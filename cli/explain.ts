@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { decode, laneOf, MICRO, type PrincipalKey, safeText } from '#event';
-import type { Store } from '#state';
+import { type Store, scanAll } from '#state';
 import {
   type Contributions,
   contributions,
@@ -36,13 +36,8 @@ interface Explained {
 
 async function keysOf(store: Store): Promise<{ principal: string }[]> {
   const found: { principal: string }[] = [];
-  let after: { lane: number; key: string } | undefined;
-  for (;;) {
-    const page = await store.scan('trust', { limit: PAGE, ...(after && { after }) });
-    found.push(...page.map(({ key }) => ({ principal: key })));
-    after = page.at(-1);
-    if (after === undefined) return found;
-  }
+  for await (const { key } of scanAll(store, 'trust')) found.push({ principal: key });
+  return found;
 }
 
 async function eventsOf(store: Store, principal: string): Promise<Map<string, string[]>> {

@@ -1,15 +1,13 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { MICRO, safeText } from '#event';
-import type { Entry, Store } from '#state';
+import { type Entry, type Store, scanAll } from '#state';
 import { contributions, decodeState, effectiveTier, TIER_NAMES } from '#trust';
 import { displayNames } from './shared/display.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { laneModels, type ModelOf } from './shared/models.ts';
 import { configOf, openLog } from './shared/open.ts';
 import { findPrincipal } from './shared/principal.ts';
-
-const PAGE = 1000;
 
 interface Scored {
   readonly principal: string;
@@ -38,13 +36,7 @@ async function scores(store: Store): Promise<Scored[]> {
   const modelOf = await laneModels(store);
   const nowMs = Date.now();
   const found: Scored[] = [];
-  let after: { lane: number; key: string } | undefined;
-  for (;;) {
-    const page = await store.scan('trust', { limit: PAGE, ...(after && { after }) });
-    found.push(...page.map((entry) => score(entry, modelOf, nowMs)));
-    after = page.at(-1);
-    if (after === undefined) break;
-  }
+  for await (const entry of scanAll(store, 'trust')) found.push(score(entry, modelOf, nowMs));
   return found.sort((a, b) => a.trust - b.trust || (a.principal < b.principal ? -1 : 1));
 }
 

@@ -4,7 +4,7 @@ import { hostIdentity, openKeys } from '#config';
 import { safeText } from '#event';
 import { compareStates, FOLD_POSITION, type OpenKeys, parseMark, replay } from '#fold';
 import { DEFAULT_LIMIT, LogError, type LogRecord } from '#log';
-import type { Snapshot, Space, Store } from '#state';
+import { type Snapshot, type Space, type Store, scanAll } from '#state';
 import { EXIT } from './shared/exit.ts';
 import { configOf, openLog } from './shared/open.ts';
 
@@ -39,13 +39,10 @@ async function readable(store: Store, next: number, findings: Finding[]): Promis
 /** Where the fold stood: a log that ends before it was cut off. */
 async function foldedHeads(store: Store): Promise<Map<string, Head>> {
   const heads = new Map<string, Head>();
-  let after: { lane: number; key: string } | undefined;
-  for (;;) {
-    const page = await store.scan('mark', { limit: 1000, ...(after && { after }) });
-    for (const { lane, key, value } of page) heads.set(`${key}/${lane}`, parseMark(value));
-    after = page.at(-1);
-    if (after === undefined) return heads;
+  for await (const { lane, key, value } of scanAll(store, 'mark')) {
+    heads.set(`${key}/${lane}`, parseMark(value));
   }
+  return heads;
 }
 
 /** Where the chains stood at the oldest snapshot, behind which the log may have been trimmed. */

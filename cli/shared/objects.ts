@@ -1,41 +1,18 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import { formatTime, safeText } from '#event';
+import { formatTime, type KnownObject, safeText } from '#event';
+import { scanAll } from '#state';
 import { displayNames } from './display.ts';
 import { configOf, openLog } from './open.ts';
 
-/** A live BPF object as the log remembers it: `services/collector/objects.ts` writes it. */
-interface StoredObject {
-  readonly kind: 'prog' | 'map' | 'link';
-  readonly id: number;
-  readonly type: string;
-  readonly name: string;
-  readonly owner: string | null;
-  readonly loader: string | null;
-  readonly firstSeenUs: number;
-  readonly source: 'act' | 'inventory' | 'drift';
-  readonly tag: string | null;
-  readonly sha256: string | null;
-  readonly program: number | null;
-  readonly ours: boolean;
-}
-
-const PAGE = 1000;
-
-async function list(kind: StoredObject['kind'], options: { json?: boolean; state?: string }) {
+async function list(kind: KnownObject['kind'], options: { json?: boolean; state?: string }) {
   const config = configOf(options);
   const store = await openLog(config);
-  const objects: StoredObject[] = [];
+  const objects: KnownObject[] = [];
   try {
-    let after: { lane: number; key: string } | undefined;
-    for (;;) {
-      const page = await store.scan('object', { limit: PAGE, ...(after && { after }) });
-      for (const { value } of page) {
-        const object = JSON.parse(Buffer.from(value).toString()) as StoredObject;
-        if (object.kind === kind) objects.push(object);
-      }
-      after = page.at(-1);
-      if (after === undefined) break;
+    for await (const { value } of scanAll(store, 'object')) {
+      const object = JSON.parse(Buffer.from(value).toString()) as KnownObject;
+      if (object.kind === kind) objects.push(object);
     }
   } finally {
     await store.close();
@@ -45,21 +22,18 @@ async function list(kind: StoredObject['kind'], options: { json?: boolean; state
   else console.log(table(kind, objects));
 }
 
-function toJson(object: StoredObject) {
+function toJson(object: KnownObject) {
   const { firstSeenUs, ...rest } = object;
   return { schema: `warden.${object.kind}/1`, ...rest, first_seen: formatTime(firstSeenUs) };
 }
 
-function ownerText(
-  { ours, owner, source }: StoredObject,
-  display: (key: string) => string,
-): string {
+function ownerText({ ours, owner, source }: KnownObject, display: (key: string) => string): string {
   if (ours) return 'warden';
   if (owner !== null) return display(owner);
   return source === 'drift' ? 'unseen (drift)' : 'before us';
 }
 
-function table(kind: StoredObject['kind'], objects: readonly StoredObject[]): string {
+function table(kind: KnownObject['kind'], objects: readonly KnownObject[]): string {
   if (objects.length === 0) return `no live ${kind}`;
   const display = displayNames();
   const last = kind === 'link' ? 'PROGRAM' : kind === 'prog' ? 'TAG' : '';
@@ -85,7 +59,7 @@ function table(kind: StoredObject['kind'], objects: readonly StoredObject[]): st
 }
 
 /** A verb that lists live objects of one kind: who made them, when they were first seen. */
-export function objectsVerb(program: Command, verb: string, kind: StoredObject['kind']): void {
+export function objectsVerb(program: Command, verb: string, kind: KnownObject['kind']): void {
   const names = { prog: 'programs', map: 'maps', link: 'links' };
   program
     .command(verb)

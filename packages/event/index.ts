@@ -14,4 +14,5 @@ export {
   PROGRAM_TYPES,
   typeName,
 } from './names.ts';
+export type { KnownObject, ObjectKind } from './object.ts';
 export { safeText } from './text.ts';

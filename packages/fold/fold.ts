@@ -11,7 +11,7 @@ import {
   type PrincipalKey,
 } from '#event';
 import type { LogRecord, Output } from '#log';
-import type { StateChange, Store } from '#state';
+import { type StateChange, type Store, scanAll } from '#state';
 import {
   decodeState,
   encodeState,
@@ -135,13 +135,8 @@ export class Fold {
 
   private async everybody(lane: Lane): Promise<string[]> {
     const keys: string[] = [];
-    let after: { lane: number; key: string } | undefined;
-    for (;;) {
-      const page = await this.state.scan('trust', { lane, limit: 1000, ...(after && { after }) });
-      keys.push(...page.map(({ key }) => key));
-      after = page.at(-1);
-      if (after === undefined) return keys;
-    }
+    for await (const { key } of scanAll(this.state, 'trust', lane)) keys.push(key);
+    return keys;
   }
 
   private async loadMark(

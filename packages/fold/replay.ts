@@ -1,5 +1,5 @@
 import { DEFAULT_LIMIT } from '#log';
-import { openMemoryStore, type Snapshot, type Space, type Store } from '#state';
+import { openMemoryStore, type Snapshot, type Space, type Store, scanAll } from '#state';
 import { FOLD_POSITION, Fold } from './fold.ts';
 import type { OpenKeys } from './records.ts';
 
@@ -58,16 +58,6 @@ async function loadSnapshot(store: Store, snapshot: Snapshot, memory: Store): Pr
   }
 }
 
-async function* entries(store: Store, space: Space) {
-  let after: { lane: number; key: string } | undefined;
-  for (;;) {
-    const page = await store.scan(space, { limit: PAGE, ...(after && { after }) });
-    if (page.length === 0) return;
-    for (const entry of page) yield entry;
-    after = page.at(-1);
-  }
-}
-
 /** The first `limit` differences between two stores in what the fold writes. */
 export async function compareStates(found: Store, expected: Store, limit = 10) {
   const differences: Difference[] = [];
@@ -92,7 +82,7 @@ export async function compareStates(found: Store, expected: Store, limit = 10) {
 
 async function collect(store: Store, space: Space): Promise<Map<string, string>> {
   const values = new Map<string, string>();
-  for await (const { lane, key, value } of entries(store, space)) {
+  for await (const { lane, key, value } of scanAll(store, space)) {
     values.set(`${lane}/${key}`, Buffer.from(value).toString('base64'));
   }
   return values;

@@ -11,4 +11,5 @@ export type {
   StateChange,
   Store,
 } from './port.ts';
+export { scanAll } from './scan.ts';
 export { openSqliteStore, type SqliteStoreOptions } from './sqlite.ts';

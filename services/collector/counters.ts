@@ -1,7 +1,7 @@
 import { ACT_FLAGS, type KernelAct, type KernelCounter, NO_ID } from '#bpf';
 import { commandName, decodeTrusted, type Event, encode, errnoName, type Process } from '#event';
 import { principalOf } from '#policy';
-import type { StateChange, Store } from '#state';
+import { type StateChange, type Store, scanAll } from '#state';
 import { type Context, loaderName, subjectOf, wallUs } from './translate.ts';
 
 const KEY_FLAGS =
@@ -28,14 +28,8 @@ export class Counters {
 
   static async open(store: Store, life: string): Promise<Counters> {
     const counters = new Counters(life);
-    let after: { lane: number; key: string } | undefined;
-    for (;;) {
-      const page = await store.scan('counter', { limit: 1000, ...(after && { after }) });
-      for (const { key, value } of page) counters.restore(key, value);
-      const last = page.at(-1);
-      if (last === undefined) return counters;
-      after = last;
-    }
+    for await (const { key, value } of scanAll(store, 'counter')) counters.restore(key, value);
+    return counters;
   }
 
   /** Counters of an earlier boot are gone with its kernel, and dropped at the next commit. */

@@ -5,7 +5,6 @@ import type { FromWorker, ToWorker, WorkerOptions } from './worker.ts';
 
 export { Collector, type CollectorOptions } from './collector.ts';
 export { systemEvent } from './losses.ts';
-export type { KnownObject } from './objects.ts';
 export type { WorkerOptions } from './worker.ts';
 
 /** The collector's thread, as the rest of its process sees it. */

@@ -1,33 +1,18 @@
 import type { KernelAct, LiveObject } from '#bpf';
 import {
   type Event,
+  type KnownObject,
   LINK_TYPES,
   MAP_TYPES,
   type Mode,
+  type ObjectKind,
   PROGRAM_TYPES,
   type PrincipalKey,
   typeName,
 } from '#event';
-import type { StateChange, Store } from '#state';
+import { type StateChange, type Store, scanAll } from '#state';
 import { systemEvent } from './losses.ts';
-import { inventoryKind, OBJECT_KINDS, type ObjectKind } from './translate.ts';
-
-/** What the log remembers of a live BPF object. `owner` null: nobody was seen making it. */
-export interface KnownObject {
-  readonly kind: ObjectKind;
-  readonly id: number;
-  readonly type: string;
-  readonly name: string;
-  readonly owner: PrincipalKey | null;
-  readonly loader: string | null;
-  readonly firstSeenUs: number;
-  /** act: its making was seen · inventory: there at the first pass · drift: later, unseen. */
-  readonly source: 'act' | 'inventory' | 'drift';
-  readonly tag: string | null;
-  readonly sha256: string | null;
-  readonly program: number | null;
-  readonly ours: boolean;
-}
+import { inventoryKind, OBJECT_KINDS } from './translate.ts';
 
 const TYPE_NAMES: Readonly<Record<ObjectKind, readonly string[]>> = {
   prog: PROGRAM_TYPES,
@@ -52,16 +37,10 @@ export class Objects {
 
   static async open(store: Store): Promise<Objects> {
     const objects = new Objects();
-    let after: { lane: number; key: string } | undefined;
-    for (;;) {
-      const page = await store.scan('object', { limit: 1000, ...(after && { after }) });
-      for (const { key, value } of page) {
-        objects.known.set(key, JSON.parse(Buffer.from(value).toString()) as KnownObject);
-      }
-      const last = page.at(-1);
-      if (last === undefined) return objects;
-      after = last;
+    for await (const { key, value } of scanAll(store, 'object')) {
+      objects.known.set(key, JSON.parse(Buffer.from(value).toString()) as KnownObject);
     }
+    return objects;
   }
 
   ownerOf = (kind: ObjectKind, id: number): PrincipalKey | null =>

@@ -10,6 +10,7 @@ import {
   type Loader,
   MAP_TYPES,
   type Mode,
+  type ObjectKind,
   PROGRAM_TYPES,
   type PrincipalKey,
   type Process,
@@ -30,8 +31,6 @@ export interface Context {
   /** The principal that made an object, when the log knows. */
   readonly ownerOf: (kind: ObjectKind, id: number) => PrincipalKey | null;
 }
-
-export type ObjectKind = 'prog' | 'map' | 'link';
 
 export const OBJECT_KINDS: Readonly<Record<number, ObjectKind>> = {
   1: 'prog',

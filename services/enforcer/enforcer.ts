@@ -12,7 +12,7 @@ import {
 } from '#event';
 import { DEFAULT_LIMIT, type LogRecord } from '#log';
 import { type Policy, subjectsOf } from '#policy';
-import type { StateChange, Store } from '#state';
+import { type StateChange, type Store, scanAll } from '#state';
 import type { Logger } from '#telemetry';
 
 /** The kernel's subject map, as the enforcer needs it. */
@@ -73,17 +73,10 @@ export class Enforcer {
   private async restore(): Promise<void> {
     const { store } = this.options;
     this.next = Number((await store.position(POSITION)) ?? 0n);
-    let after: { lane: number; key: string } | undefined;
-    for (;;) {
-      const page = await store.scan('host', { lane: 0, limit: 1000, ...(after && { after }) });
-      for (const { key, value } of page) {
-        if (!key.startsWith(PREFIX)) continue;
-        const principal = key.slice(PREFIX.length) as PrincipalKey;
-        this.held.set(principal, JSON.parse(Buffer.from(value).toString()) as Held);
-      }
-      const last = page.at(-1);
-      if (last === undefined) return;
-      after = last;
+    for await (const { key, value } of scanAll(store, 'host', 0)) {
+      if (!key.startsWith(PREFIX)) continue;
+      const principal = key.slice(PREFIX.length) as PrincipalKey;
+      this.held.set(principal, JSON.parse(Buffer.from(value).toString()) as Held);
     }
   }
 
