@@ -3,7 +3,7 @@ import { chainKey, type Finding, type Head, Verifier } from '#chain';
 import { hostIdentity, openKeys } from '#config';
 import { safeText } from '#event';
 import { compareStates, FOLD_POSITION, type OpenKeys, parseMark, replay } from '#fold';
-import { DEFAULT_LIMIT, LogError, type LogRecord } from '#log';
+import { readPast } from '#log';
 import { type Snapshot, type Space, type Store, scanAll } from '#state';
 import { EXIT } from './shared/exit.ts';
 import { configOf, openLog } from './shared/open.ts';
@@ -22,18 +22,16 @@ function progress(what: string): (done: number, of: number) => void {
   };
 }
 
-/** The next records; none, and a finding, where the next one can't be read. */
-async function readable(store: Store, next: number, findings: Finding[]): Promise<LogRecord[]> {
-  try {
-    return await store.log.read(PARTITION, next, DEFAULT_LIMIT);
-  } catch (error) {
-    if (!(error instanceof LogError) || error.code !== 'CORRUPT' || error.offset === null)
-      throw error;
-    const { offset, message } = error;
-    const nowhere = { host: null, incarnation: null, lane: 0, sequence: null };
-    findings.push({ ...nowhere, offset, code: 'BAD_FRAME', detail: message });
-    return [];
-  }
+function damagedAt(offset: number, detail: string): Finding {
+  return {
+    offset,
+    code: 'BAD_FRAME',
+    host: null,
+    incarnation: null,
+    lane: 0,
+    sequence: null,
+    detail,
+  };
 }
 
 /** Where the fold stood: a log that ends before it was cut off. */
@@ -70,12 +68,13 @@ async function verifyChains(store: Store, keys: OpenKeys) {
   const end = await store.log.end(PARTITION);
   const tell = progress('records verified');
   for (let next = start; next < end; ) {
-    const records = await readable(store, next, findings);
-    for (const record of records) {
+    const past = await readPast(store.log, PARTITION, next);
+    for (const record of past.records) {
       const finding = verifier.add(record);
       if (finding !== null) findings.push(finding);
     }
-    next = (records.at(-1)?.offset ?? next) + 1;
+    if (past.damaged !== null) findings.push(damagedAt(past.next - 1, past.damaged.message));
+    next = past.next;
     tell(next, end);
   }
   findings.push(...verifier.finish(await foldedHeads(store), end));

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from './config.ts';
 
@@ -23,6 +23,8 @@ function openKey(file: string, { create }: { create: boolean }): Buffer {
   if (create) makeKey(file);
   let key: Buffer;
   try {
+    // The directory belongs to the services: root must not follow what they could put here.
+    if (!lstatSync(file).isFile()) throw new Error('not a regular file');
     key = readFileSync(file);
   } catch (error) {
     throw new ConfigError(`${file}: ${(error as Error).message}`, { cause: error });

@@ -241,8 +241,11 @@ export class Fold {
     const change = this.policies.change(lane, control);
     if (change === null) return;
     working.result.state.push(change);
-    for (const [principal, of] of working.lanes) {
-      if (of === lane) this.applyTo(principal as PrincipalKey, control, record, working);
+    // Sorted: the order of what is written must not depend on how records were batched.
+    for (const principal of [...working.lanes.keys()].sort()) {
+      if (working.lanes.get(principal) === lane) {
+        this.applyTo(principal as PrincipalKey, control, record, working);
+      }
     }
   }
 

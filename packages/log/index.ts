@@ -22,6 +22,7 @@ export {
   type Topic,
   type TopicPartition,
 } from './port.ts';
+export { type ReadPast, readPast } from './read-past.ts';
 export { keyOfStored, type Row, rowCrc, storedKey } from './rows.ts';
 export { CommitSignal } from './signal.ts';
 export { SqliteLog } from './sqlite.ts';

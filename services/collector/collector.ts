@@ -1,4 +1,13 @@
-import { ACT_FLAGS, CountersMap, native, readIterator, StatsMap } from '#bpf';
+import {
+  ACT_FLAGS,
+  CountersMap,
+  type KernelCounter,
+  type KernelStats,
+  type LiveObject,
+  native,
+  readIterator,
+  StatsMap,
+} from '#bpf';
 import { type Event, type HostName, hostPrincipal, type Mode, type PrincipalKey } from '#event';
 import { LogError } from '#log';
 import { hashPolicy, type Policy } from '#policy';
@@ -7,7 +16,7 @@ import type { Logger } from '#telemetry';
 import { Counters } from './counters.ts';
 import { type Life, lifeChange, type Resumed, resumeLife } from './incarnation.ts';
 import { Lanes } from './lanes.ts';
-import { Losses, lossEvent, RING_NAMES, systemEvent } from './losses.ts';
+import { Losses, lossEvent, RING_NAMES, SKIPPED, systemEvent } from './losses.ts';
 import { Objects } from './objects.ts';
 import { type RingItem, Rings } from './rings.ts';
 import { type Context, translate } from './translate.ts';
@@ -26,10 +35,23 @@ export interface CollectorOptions {
   /** ms between inventory passes and between readings of the counters. */
   readonly inventoryMs: number;
   readonly countersMs: number;
+  /** Called while the store refuses: the place to hear of a stop. */
+  readonly whileWaiting: () => void;
 }
 
 const ITERATORS = ['inventory_progs', 'inventory_maps', 'inventory_links'] as const;
 const RETRY_MAX_MS = 2000;
+/** Index in the kernel's error counts: calls for which it ran no program. */
+const SKIPPED_SITE = 5;
+
+/** What was read beside the rings, and how far they must be read before it is judged. */
+interface Pass {
+  readonly stats: KernelStats;
+  readonly nowMs: number;
+  readonly counters: readonly KernelCounter[] | null;
+  readonly inventory: { readonly before: Set<string>; readonly live: LiveObject[] } | null;
+  readonly targets: readonly number[];
+}
 
 /**
  * Drains the rings into the local log. Each batch is one commit of events, lane heads and ring
@@ -53,6 +75,8 @@ export class Collector {
   private firstPass = true;
   private countedBefore = -1;
   private stopping = false;
+  private gaveUp = false;
+  private pass: Pass | null = null;
   /** Events and records stored since the start. */
   readonly totals = { records: 0, events: 0, commits: 0 };
 
@@ -132,27 +156,48 @@ export class Collector {
    * Throws what can't be retried.
    */
   async step(): Promise<{ more: boolean; stored: boolean }> {
-    const nowMs = Date.now();
-    const statsFirst = this.stats.read();
+    this.pass ??= this.beginPass(Date.now());
+    const { pass } = this;
     for (const { ring, found } of this.rings.tampered()) this.tamper(ring, found);
     const context = this.context();
-    const inventory = nowMs >= this.nextInventoryMs ? this.readInventory() : null;
-    const events: Event[] = [];
     const items = this.rings.read();
-    for (const item of items) events.push(...this.eventsOf(item, context));
-    const drained = this.rings.drained();
-    if (drained) events.push(...this.lossesAtEnd(statsFirst.rings));
-    if (drained && inventory !== null) {
-      events.push(...this.reconcile(inventory, nowMs));
-      this.nextInventoryMs = nowMs + this.options.inventoryMs;
-    }
-    if (nowMs >= this.nextCountersMs) {
-      events.push(...this.readCounters(statsFirst.counted, context));
-      this.nextCountersMs = nowMs + this.options.countersMs;
+    const events = items.flatMap((item) => this.eventsOf(item, context));
+    if (this.rings.reached(pass.targets)) {
+      events.push(...this.endPass(pass, context));
+      this.pass = null;
     }
     events.push(...this.queue.splice(0));
     if (items.length > 0 || events.length > 0) await this.store(events, items.length);
-    return { more: !drained, stored: events.length > 0 };
+    return { more: !this.rings.drained(), stored: events.length > 0 };
+  }
+
+  /**
+   * What is read beside the rings is read first, and judged when the rings have been read up to where
+   * they stood then: however fast others write, that is reached.
+   */
+  private beginPass(nowMs: number): Pass {
+    const stats = this.stats.read();
+    const counted = nowMs >= this.nextCountersMs;
+    const fresh = stats.counted !== this.countedBefore || this.counters.unsettled;
+    const pass: Pass = {
+      stats,
+      nowMs,
+      counters: counted && fresh ? this.countersMap.read() : null,
+      inventory: nowMs >= this.nextInventoryMs ? this.readInventory() : null,
+      targets: this.rings.producers(),
+    };
+    if (counted) this.nextCountersMs = nowMs + this.options.countersMs;
+    if (pass.counters !== null) this.countedBefore = stats.counted;
+    if (pass.inventory !== null) this.nextInventoryMs = nowMs + this.options.inventoryMs;
+    return pass;
+  }
+
+  private endPass({ stats, counters, inventory, nowMs }: Pass, context: Context): Event[] {
+    return [
+      ...this.lossesAtEnd(stats),
+      ...(inventory === null ? [] : this.reconcile(inventory, nowMs)),
+      ...(counters === null ? [] : this.counters.collect(counters, context)),
+    ];
   }
 
   private context(): Context {
@@ -177,19 +222,13 @@ export class Collector {
     return [lossEvent(hole, at), event];
   }
 
-  private lossesAtEnd(counts: readonly { lost: number }[]): Event[] {
+  private lossesAtEnd({ rings, errors }: KernelStats): Event[] {
     const at = { principal: this.principal, timeUs: Date.now() * 1000, mode: this.options.mode };
-    return RING_NAMES.flatMap((ring, index) => {
-      const position = this.rings.positionOf(ring);
-      const hole = this.losses.atEnd(ring, position, counts[index]?.lost ?? 0);
-      return hole === null ? [] : [lossEvent(hole, at)];
-    });
-  }
-
-  private readCounters(counted: number, context: Context): Event[] {
-    if (counted === this.countedBefore) return [];
-    this.countedBefore = counted;
-    return this.counters.collect(this.countersMap.read(), context);
+    const holes = RING_NAMES.map((ring, index) =>
+      this.losses.atEnd(ring, this.rings.positionOf(ring), rings[index]?.lost ?? 0),
+    );
+    holes.push(this.losses.atEnd(SKIPPED, 0, errors[SKIPPED_SITE] ?? 0));
+    return holes.flatMap((hole) => (hole === null ? [] : [lossEvent(hole, at)]));
   }
 
   /** What is live now, and what was known now: compared once the rings have been drained. */
@@ -220,7 +259,9 @@ export class Collector {
       lifeChange(this.life),
     ];
     const commit = { outputs, state: changes, position: this.rings.positions() };
-    if (!(await this.commitUntilStored(commit))) return;
+    if (this.gaveUp) return;
+    this.gaveUp = !(await this.commitUntilStored(commit));
+    if (this.gaveUp) return;
     this.rings.release();
     this.totals.records += records;
     this.totals.events += events.length;
@@ -229,7 +270,7 @@ export class Collector {
 
   /** False when it was told to stop while the store refused. */
   private async commitUntilStored(commit: Commit): Promise<boolean> {
-    const { store, logger } = this.options;
+    const { store, logger, whileWaiting } = this.options;
     for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
       try {
         await store.commit(commit);
@@ -241,19 +282,35 @@ export class Collector {
           { reason: error.message },
           'the log cannot be written: records wait in the rings',
         );
+        whileWaiting();
         if (this.stopping) return false;
         await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
     }
   }
 
-  /** Stores what is left and a STOP event, and closes what it opened. */
-  async stop(): Promise<void> {
+  /** From now on a commit that the store refuses is given up instead of tried again. */
+  requestStop(): void {
     this.stopping = true;
-    this.nextCountersMs = 0;
-    while ((await this.step()).more);
-    this.life = { ...this.life, clean: true };
-    await this.store([this.system('STOP', { incarnation: this.life.incarnation })], 0);
+  }
+
+  /**
+   * Stores what came before this call and a STOP event, and closes what it opened. After a batch had
+   * to be given up nothing more is stored: its records are still in the rings, at the stored position.
+   */
+  async stop(): Promise<void> {
+    this.requestStop();
+    // Twice: a counter made just now waits one pass for its first record.
+    for (let pass = 0; pass < 2 && !this.gaveUp; pass++) {
+      this.nextCountersMs = 0;
+      this.pass = null;
+      do await this.step();
+      while (this.pass !== null && !this.gaveUp);
+    }
+    if (!this.gaveUp) {
+      this.life = { ...this.life, clean: true };
+      await this.store([this.system('STOP', { incarnation: this.life.incarnation })], 0);
+    }
     this.rings.close();
     this.stats.close();
     this.countersMap.close();

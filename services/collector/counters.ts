@@ -20,6 +20,8 @@ interface Known {
 export class Counters {
   private readonly known = new Map<string, Known>();
   private readonly touched = new Set<string>();
+  /** Keys read once whose first record had not come by then. */
+  private readonly waiting = new Set<string>();
   private readonly life: string;
 
   private constructor(life: string) {
@@ -45,18 +47,41 @@ export class Counters {
   /** Takes note of a counter's first call, whose event is stored by itself. */
   first(act: KernelAct, event: Event): void {
     const key = `${this.life}/${counterKey(act)}`;
-    const known = this.known.get(key);
-    if (known !== undefined) return;
+    this.waiting.delete(key);
+    if (this.known.has(key)) return;
     this.known.set(key, { total: 1, template: encode('Event', event) });
     this.touched.add(key);
   }
 
-  /** Events for what has been counted since the last call, in the order of last use. */
+  /** Whether a counter waits for its first record: it is looked at again at the next pass. */
+  get unsettled(): boolean {
+    return this.waiting.size > 0;
+  }
+
+  /**
+   * Events for what has been counted since the last call, in the order of last use. `counters` were
+   * read before the rings, which have been drained up to then. The first record of a new key is sent
+   * just after its counter is made, so a key without one waits for another pass; if it has none by
+   * then, that record was lost, and declared: the counter's first call is not told a second time.
+   */
   collect(counters: readonly KernelCounter[], context: Context): Event[] {
     const grown = counters
       .filter((counter) => counter.calls > this.totalOf(counter))
       .sort((a, b) => (a.lastBootNs < b.lastBootNs ? -1 : Number(a.lastBootNs > b.lastBootNs)));
-    return grown.map((counter) => this.advance(counter, context));
+    return grown.flatMap((counter) => this.settle(counter, context));
+  }
+
+  private settle(counter: KernelCounter, context: Context): Event[] {
+    const key = `${this.life}/${counter.key}`;
+    if (!this.known.has(key)) {
+      if (!this.waiting.delete(key)) {
+        this.waiting.add(key);
+        return [];
+      }
+      this.known.set(key, { total: 1, template: encode('Event', bareEvent(counter, context)) });
+      this.touched.add(key);
+    }
+    return counter.calls > this.totalOf(counter) ? [this.advance(counter, context)] : [];
   }
 
   private totalOf(counter: KernelCounter): number {
@@ -65,14 +90,10 @@ export class Counters {
 
   private advance(counter: KernelCounter, context: Context): Event {
     const key = `${this.life}/${counter.key}`;
-    const known = this.known.get(key);
-    const template =
-      known === undefined ? bareEvent(counter, context) : decodeTrusted('Event', known.template);
-    const count = counter.calls - (known?.total ?? 0);
-    this.known.set(key, {
-      total: counter.calls,
-      template: known?.template ?? encode('Event', template),
-    });
+    const known = this.known.get(key) as Known;
+    const template = decodeTrusted('Event', known.template);
+    const count = counter.calls - known.total;
+    this.known.set(key, { ...known, total: counter.calls });
     this.touched.add(key);
     return {
       ...template,

@@ -3,10 +3,13 @@ import type { StateChange, Store } from '#state';
 
 export const RING_NAMES = ['deny', 'object', 'bulk'] as const;
 export type RingName = (typeof RING_NAMES)[number];
+/** Calls for which the kernel ran no program at all: an upper bound, in no ring. */
+export const SKIPPED = 'skipped';
+export type LossSource = RingName | typeof SKIPPED;
 
 /** Where one ring's hole lies: after the record at `after`, before the one at `before`. */
 export interface Hole {
-  readonly ring: RingName;
+  readonly ring: LossSource;
   readonly count: number;
   readonly after: number | null;
   readonly before: number;
@@ -18,9 +21,9 @@ export interface Hole {
  * kernel's own statistics once the ring is empty.
  */
 export class Losses {
-  private readonly declared = new Map<RingName, number>();
-  private readonly last = new Map<RingName, number>();
-  private readonly touched = new Set<RingName>();
+  private readonly declared = new Map<LossSource, number>();
+  private readonly last = new Map<LossSource, number>();
+  private readonly touched = new Set<LossSource>();
   private readonly life: string;
 
   private constructor(life: string) {
@@ -30,14 +33,14 @@ export class Losses {
   /** `life`: boot id and ring map ids, so that counts of other rings are not mistaken for these. */
   static async open(store: Store, life: string): Promise<Losses> {
     const losses = new Losses(life);
-    for (const ring of RING_NAMES) {
+    for (const ring of [...RING_NAMES, SKIPPED] as const) {
       const stored = await store.get('host', 0, losses.key(ring));
       losses.declared.set(ring, stored === null ? 0 : Number(Buffer.from(stored).toString()));
     }
     return losses;
   }
 
-  private key(ring: RingName): string {
+  private key(ring: LossSource): string {
     return `lost/${this.life}/${ring}`;
   }
 
@@ -49,11 +52,11 @@ export class Losses {
   }
 
   /** The hole at the end of an emptied ring whose producer stands at `position`. */
-  atEnd(ring: RingName, position: number, lost: number): Hole | null {
+  atEnd(ring: LossSource, position: number, lost: number): Hole | null {
     return this.grow(ring, position, lost);
   }
 
-  private grow(ring: RingName, before: number, lost: number): Hole | null {
+  private grow(ring: LossSource, before: number, lost: number): Hole | null {
     const declared = this.declared.get(ring) ?? 0;
     if (lost <= declared) return null;
     this.declared.set(ring, lost);

@@ -134,6 +134,16 @@ export class Rings {
     return this.readers.map((reader) => ({ source: reader.source, next: BigInt(reader.position) }));
   }
 
+  /** Where the producers stand now: what a pass has to read up to. */
+  producers(): number[] {
+    return this.readers.map((reader) => reader.ring.positions().producer);
+  }
+
+  /** Whether everything before `targets` has been read. */
+  reached(targets: readonly number[]): boolean {
+    return this.readers.every((reader, i) => reader.position >= (targets[i] ?? 0));
+  }
+
   positionOf(ring: RingName): number {
     return this.readers[RING_NAMES.indexOf(ring)]?.position ?? 0;
   }

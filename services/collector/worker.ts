@@ -7,7 +7,7 @@ import { createLogger } from '#telemetry';
 import { Collector, type CollectorOptions } from './collector.ts';
 
 /** What the thread is given: the options, with the store as a file. */
-export type WorkerOptions = Omit<CollectorOptions, 'store' | 'logger'> & {
+export type WorkerOptions = Omit<CollectorOptions, 'store' | 'logger' | 'whileWaiting'> & {
   readonly database: string;
   readonly logLevel: string;
 };
@@ -24,22 +24,32 @@ async function run(options: WorkerOptions): Promise<void> {
   const port = parentPort as NonNullable<typeof parentPort>;
   const logger = createLogger({ level: options.logLevel, name: 'collector' });
   const store = await openSqliteStore(options.database);
-  const collector = await Collector.open({ ...options, store, logger });
+  let stop = false;
+  const early: Event[] = [];
+  let collector: Collector | null = null;
+  const hear = () => {
+    for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) {
+      const message = got.message as ToWorker;
+      if ('stop' in message) {
+        stop = true;
+        collector?.requestStop();
+      } else if (collector === null) early.push(message.append);
+      else collector.append(message.append);
+    }
+  };
+  collector = await Collector.open({ ...options, store, logger, whileWaiting: hear });
+  for (const event of early) collector.append(event);
   const event = native().eventOpen();
   const fds = [event, ...collector.fds];
   port.postMessage({ ready: { event } } satisfies FromWorker);
-  for (let stop = false; !stop; ) {
+  while (!stop) {
     const { more, stored } = await collector.step();
     await turn();
     if (!more) {
       const timeoutMs = Math.min(stored ? FOLLOW_UP_MS : 1000, Math.ceil(collector.idleMs));
       if (native().wait(fds, timeoutMs) & 1) native().eventDrain(event);
     }
-    for (let got = receiveMessageOnPort(port); got; got = receiveMessageOnPort(port)) {
-      const message = got.message as ToWorker;
-      if ('append' in message) collector.append(message.append);
-      else stop = true;
-    }
+    hear();
   }
   await collector.stop();
   await store.close();

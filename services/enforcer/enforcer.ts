@@ -1,4 +1,4 @@
-import type { SubjectEntry } from '#bpf';
+import { BpfError, type SubjectEntry } from '#bpf';
 import {
   decode,
   details,
@@ -10,7 +10,7 @@ import {
   type PrincipalKey,
   type TierRecord,
 } from '#event';
-import { DEFAULT_LIMIT, type LogRecord } from '#log';
+import { type LogRecord, readPast } from '#log';
 import { type Policy, subjectsOf } from '#policy';
 import { type StateChange, type Store, scanAll } from '#state';
 import type { Logger } from '#telemetry';
@@ -83,11 +83,13 @@ export class Enforcer {
   /** Takes what is new in `bpf.tiers` and makes the kernel follow. */
   async step(): Promise<{ more: boolean }> {
     const { store } = this.options;
-    const records = await store.log.read(PARTITION, this.next, DEFAULT_LIMIT);
-    if (records.length === 0) return { more: false };
+    const { records, damaged, next } = await readPast(store.log, PARTITION, this.next);
+    if (damaged !== null) {
+      this.options.logger.error({ reason: damaged.message }, 'a tier record cannot be read');
+    } else if (records.length === 0) return { more: false };
     const changes = records.flatMap((record) => this.take(record));
     this.reconcile();
-    this.next = (records.at(-1)?.offset ?? 0) + 1;
+    this.next = next;
     const position = [{ source: POSITION, next: BigInt(this.next) }];
     await store.commit({ outputs: [], state: changes, position });
     return { more: true };
@@ -145,7 +147,14 @@ export class Enforcer {
       const found = actual.get(key);
       if (found?.tier === entry.tier && found.revision === entry.revision) continue;
       const { kind, id, tier, revision } = entry;
-      subjects.set({ kind, id, tier, revision });
+      try {
+        subjects.set({ kind, id, tier, revision });
+      } catch (error) {
+        // A full map keeps who is in it; the rest is said, and tried again with the next change.
+        if (!(error instanceof BpfError)) throw error;
+        logger.error({ subject: key, reason: error.message }, 'a tier is not in the kernel');
+        continue;
+      }
       this.report(entry.principal, entry, found?.tier ?? null, entry.held);
     }
     for (const [key, entry] of actual) {

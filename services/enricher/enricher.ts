@@ -9,7 +9,7 @@ import {
   parseDueKey,
   sealControl,
 } from '#fold';
-import { DEFAULT_LIMIT, LogError, type LogRecord } from '#log';
+import { readPast } from '#log';
 import { canonical, hashPolicy, type Policy } from '#policy';
 import type { Store } from '#state';
 
@@ -81,11 +81,11 @@ export class Enricher {
   async step(): Promise<{ more: boolean; events: number }> {
     const { store, onFault } = this.options;
     await this.writeDue();
-    const records = await this.read();
-    if (records === null) return { more: true, events: 0 };
-    if (records.length === 0) return { more: false, events: 0 };
+    const { records, damaged, next } = await readPast(store.log, PARTITION, this.next);
+    if (damaged !== null) {
+      onFault({ offset: next - 1, lane: 0, code: damaged.code, why: damaged.message });
+    } else if (records.length === 0) return { more: false, events: 0 };
     const folded = await this.fold.apply(records);
-    const next = (records.at(-1)?.offset ?? 0) + 1;
     await store.commit({
       outputs: folded.outputs,
       state: folded.state,
@@ -100,23 +100,6 @@ export class Enricher {
     this.totals.events += folded.events;
     this.totals.commits += 1;
     return { more: true, events: folded.events };
-  }
-
-  /** The next records; null when one that can't be read was passed over, and that was said. */
-  private async read(): Promise<LogRecord[] | null> {
-    const { store, onFault } = this.options;
-    try {
-      return await store.log.read(PARTITION, this.next, DEFAULT_LIMIT);
-    } catch (error) {
-      if (!(error instanceof LogError) || error.code !== 'CORRUPT' || error.offset === null)
-        throw error;
-      const { offset, code, message } = error;
-      onFault({ offset, lane: 0, code, why: message });
-      this.next = offset + 1;
-      const position = [{ source: FOLD_POSITION, next: BigInt(this.next) }];
-      await store.commit({ outputs: [], state: [], position });
-      return null;
-    }
   }
 
   private noteDue(lane: Lane, dueMs: number): void {

@@ -99,6 +99,7 @@ async function openCollector(at: Placed, store: Store): Promise<Collector> {
     logger: createLogger({ level: 'error', name: 'bench' }),
     inventoryMs: 3_600_000,
     countersMs: 1000,
+    whileWaiting: () => undefined,
   });
 }
 
