@@ -6,10 +6,9 @@ import { BpfError, type KernelStats, StatsMap } from '#bpf';
 import { type Config, ConfigError, loadedState } from '#config';
 import { safeText } from '#event';
 import { EXIT } from './shared/exit.ts';
-import { LOADER } from './shared/launch.ts';
 import { configOf } from './shared/open.ts';
 import { loadPolicy } from './shared/policy-file.ts';
-import { type Probe, probeKernel } from './shared/probe.ts';
+import { LOADER, type Probe, probeKernel } from './shared/probe.ts';
 
 /** ok: as it should be · note: true and worth knowing · bad: something does not work. */
 type Grade = 'ok' | 'note' | 'bad';
@@ -97,6 +96,15 @@ function running(config: Config): Finding[] {
 }
 
 const RINGS = ['deny', 'object', 'bulk'];
+/** `enum wd_error_site`. */
+const ERROR_SITES = [
+  'no storage for a task: its call was counted as lost',
+  'counter table full: counted by subject and command',
+  'kernel memory could not be read',
+  'a call was never seen to end: sent without a result',
+  'only the end of a call was seen',
+  'programs that the kernel skipped: at most this many calls were not seen',
+];
 
 function counts(stats: KernelStats): Finding[] {
   const findings = stats.rings.map((ring, index) => {
@@ -108,8 +116,9 @@ function counts(stats: KernelStats): Finding[] {
   findings.push(
     ok('acts', `${stats.acts} by others, ${stats.ownActs} of our own, ${stats.counted} counted`),
   );
-  const errors = stats.errors.reduce((sum, count) => sum + count, 0);
-  if (errors > 0) findings.push(note('helpers', `${errors} failed: ${stats.errors.join(' ')}`));
+  for (const [site, count] of stats.errors.entries()) {
+    if (count > 0) findings.push(note('kernel side', `${count} × ${ERROR_SITES[site] ?? site}`));
+  }
   return findings;
 }
 

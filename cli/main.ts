@@ -56,7 +56,8 @@ function report(error: unknown): number {
   process.stderr.write(
     `warden: unexpected: ${safeText((error as Error).stack ?? String(error))}\n`,
   );
-  return EXIT.software;
+  // The monitor starts services again that failed for a reason nobody foresaw.
+  return process.env.WARDEN_SERVICE === undefined ? EXIT.software : EXIT.temporary;
 }
 
 // A reader that ends early (head, less) is no failure of ours.
@@ -67,5 +68,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await build().parseAsync(process.argv);
 } catch (error) {
-  process.exitCode = report(error);
+  const code = report(error);
+  // A service that failed must end, whatever timer or thread is left.
+  if (process.env.WARDEN_SERVICE !== undefined) process.exit(code);
+  process.exitCode = code;
 }

@@ -29,9 +29,8 @@ interface UpOptions {
 const COUNTERS_MS = 1000;
 const INVENTORY_MS = 60_000;
 const HOUSEKEEPING_MS = 60_000;
-/** Bytes of a topic that are kept, and when a snapshot is due. */
+/** Bytes of a topic that are kept. */
 const TOPIC_BYTES = 256 * 1024 * 1024;
-const SNAPSHOT_BYTES = 64 * 1024 * 1024;
 const SNAPSHOTS = 3;
 
 interface Parts {
@@ -190,71 +189,87 @@ class Loop {
   }
 }
 
+/** Records of `bpf.events` since the newest snapshot. */
+async function sinceSnapshot({ store }: Parts): Promise<number> {
+  const end = await store.log.end({ topic: 'bpf.events', partition: 0 });
+  return end - ((await store.snapshots()).at(-1)?.next ?? 0);
+}
+
 /** Snapshots and trims now and then, so that the log stays bounded. */
-async function keepHouse({ store, logger }: Parts, signal: AbortSignal): Promise<void> {
-  let lastSize = (await store.size()).bytes;
+async function keepHouse(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { store, logger, config } = parts;
   while (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, HOUSEKEEPING_MS);
-      signal.addEventListener('abort', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-    if (signal.aborted) return;
-    const { bytes } = await store.size();
-    if (bytes - lastSize < SNAPSHOT_BYTES) continue;
     try {
-      await store.snapshot(FOLD_POSITION);
-      const trimmed = await store.trim({ keepSnapshots: SNAPSHOTS, maxBytes: TOPIC_BYTES });
-      logger.info(trimmed, 'snapshot taken, log trimmed behind the oldest');
+      if ((await sinceSnapshot(parts)) >= config.snapshotRecords) {
+        await store.snapshot(FOLD_POSITION);
+        const trimmed = await store.trim({ keepSnapshots: SNAPSHOTS, maxBytes: TOPIC_BYTES });
+        logger.info(trimmed, 'snapshot taken, log trimmed behind the oldest');
+      }
     } catch (error) {
       if (!(error instanceof LogError) || !error.retriable) throw error;
       logger.error({ reason: error.message }, 'no snapshot: the log cannot be written');
     }
-    lastSize = (await store.size()).bytes;
+    await pause(HOUSEKEEPING_MS, signal);
   }
 }
 
-/** A log that turns out unreadable is set aside: the monitor's next start begins another. */
-function afterFailure(error: unknown, { database }: Config): unknown {
+/** Waits, or less when the signal comes. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
+  clearTimeout(timer);
+}
+
+/**
+ * The services can't go on: everything is ended before a word is said, so that nobody writes to a log
+ * that is being set aside, and the monitor can start them again.
+ */
+async function abandon(parts: Parts, error: unknown): Promise<never> {
+  const { collector, store, config } = parts;
+  await collector.terminate();
+  await store.close();
   const { name, code, message } = error as LogError;
-  if (name !== 'LogError' || code !== 'CORRUPT') return error;
-  const kept = setAside(database);
-  const text = `${database}: ${message}: kept as ${kept}, a new log begins`;
-  return new CliError(EXIT.temporary, text, { cause: error });
+  if (name !== 'LogError' || code !== 'CORRUPT') throw error;
+  const kept = setAside(config.database);
+  const text = `${config.database}: ${message}: kept as ${kept}, a new log begins`;
+  throw new CliError(EXIT.temporary, text, { cause: error });
+}
+
+/** Shows, folds and enforces until it is asked to stop or something fails. */
+async function serveUntilAsked(parts: Parts, signals: Record<'fold' | 'show', AbortController>) {
+  const { store, collector, config } = parts;
+  const asked = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => asked.resolve());
+  if (!config.json) await print(modeLines(parts.mode, process.env.WARDEN_REFUSED ?? ''));
+  const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
+  const loop = new Loop(parts, signals.fold.signal).run();
+  const house = keepHouse(parts, signals.fold.signal);
+  const { signal } = signals.show;
+  const shown = printEvents(store, { from, follow: true, json: config.json, signal });
+  await Promise.race([asked.promise, collector.ended, loop, house, shown]);
+  await collector.stop();
+  signals.fold.abort();
+  await Promise.all([loop, house]);
+  signals.show.abort();
+  await shown;
 }
 
 /** The services' side: unprivileged, under the eyes of warden-load. */
 async function serve(config: Config): Promise<void> {
-  const staged = { ...config, policyFile: join(config.runDir, 'policy.yaml') };
+  const staged = { ...config, policyFile: process.env.WARDEN_STAGED_POLICY ?? null };
   const parts = await startParts(config, loadPolicy(staged).policy);
-  const { store, collector } = parts;
-  const folding = new AbortController();
-  const showing = new AbortController();
-  const asked = Promise.withResolvers<void>();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => asked.resolve());
-  if (!config.json) await print(modeLines(parts.mode));
-  const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
-  const loop = new Loop(parts, folding.signal).run();
-  const house = keepHouse(parts, folding.signal);
-  const shown = printEvents(store, {
-    from,
-    follow: true,
-    json: config.json,
-    signal: showing.signal,
-  });
+  const signals = { fold: new AbortController(), show: new AbortController() };
   try {
-    await Promise.race([asked.promise, collector.ended, loop, house, shown]);
+    await serveUntilAsked(parts, signals);
   } catch (error) {
-    throw afterFailure(error, config);
+    signals.fold.abort();
+    signals.show.abort();
+    await abandon(parts, error);
   }
-  await collector.stop();
-  folding.abort();
-  await Promise.all([loop, house]);
-  showing.abort();
-  await shown;
-  await store.close();
+  await parts.store.close();
 }
 
 async function up(options: UpOptions): Promise<void> {

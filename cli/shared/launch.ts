@@ -1,14 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { accessSync, chmodSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Config } from '#config';
-import { compilePolicy } from '#policy';
+import { compilePolicy, hashPolicy } from '#policy';
 import { CliError, EXIT } from './exit.ts';
 import { loadPolicy } from './policy-file.ts';
+import { LOADER, probeKernel } from './probe.ts';
 
 /** The root of the checkout. */
 export const APP = resolve(import.meta.dirname, '../..');
-export const LOADER = join(APP, 'bpf/build/warden-load');
 const SERVICE_USER = 'bpf-warden';
 
 /** What must hold before anything is loaded, each with its next step. */
@@ -30,16 +29,19 @@ function checkMachine(): void {
   }
 }
 
-/** Leaves the compiled policy for warden-load and the policy itself for the services. */
-function stagePolicy(config: Config): string {
+/**
+ * Leaves the compiled policy for warden-load and the policy itself for the services, under the name
+ * of its content: a start that is refused must not change what a running instance reads.
+ */
+function stagePolicy(config: Config): { compiled: string; source: string } {
   const { policy, text } = loadPolicy(config);
-  const compiled = join(config.runDir, 'policy.compiled');
   mkdirSync(config.runDir, { recursive: true, mode: 0o755 });
-  writeFileSync(compiled, compilePolicy(policy), { mode: 0o600 });
-  const source = join(config.runDir, 'policy.yaml');
-  writeFileSync(source, text, { mode: 0o644 });
-  chmodSync(source, 0o644);
-  return compiled;
+  const name = join(config.runDir, `policy-${hashPolicy(policy).slice(0, 16)}`);
+  const staged = { compiled: `${name}.compiled`, source: `${name}.yaml` };
+  writeFileSync(staged.compiled, compilePolicy(policy), { mode: 0o600 });
+  writeFileSync(staged.source, text, { mode: 0o644 });
+  chmodSync(staged.source, 0o644);
+  return staged;
 }
 
 /** This node as the services see it: in the read-only view of the checkout, if it lies there. */
@@ -51,7 +53,7 @@ function nodePath(runDir: string): string {
 /** Becomes `warden-load run`, which loads the programs and runs this verb without privileges. */
 export function launch(config: Config, options: { keep: boolean }): never {
   checkMachine();
-  const compiled = stagePolicy(config);
+  const { compiled, source } = stagePolicy(config);
   const { runDir, stateDir } = config;
   const arguments_ = [
     LOADER,
@@ -71,6 +73,8 @@ export function launch(config: Config, options: { keep: boolean }): never {
     // The services' own: root must never run what they could have written.
     NODE_COMPILE_CACHE: join(stateDir, 'cache'),
     WARDEN_SERVICE: 'standalone',
+    WARDEN_STAGED_POLICY: source,
+    WARDEN_REFUSED: refusals(),
     WARDEN_STATE: stateDir,
     WARDEN_RUN: runDir,
     WARDEN_JSON: config.json ? '1' : '0',
@@ -82,10 +86,9 @@ export function launch(config: Config, options: { keep: boolean }): never {
   return execve.call(process, LOADER, arguments_, environment as NodeJS.ProcessEnv);
 }
 
-/** Two or three lines on what this kernel's mode sees and denies. */
-export function modeLines(mode: string): string {
-  const probe = spawnSync(LOADER, ['probe', '--json'], { encoding: 'utf8' });
-  const reason = mode === 'audit' ? refusals(probe.stdout) : '';
+/** Two or three lines on what this kernel's mode sees and denies. `refused`: why not more. */
+export function modeLines(mode: string, refused: string): string {
+  const reason = refused === '' ? '' : ` (${refused})`;
   return [
     `mode ${mode}: every bpf(2) call with its result, who made it and from which executable,`,
     '  and every live program, map and link. Not seen: calls that BPF programs make themselves',
@@ -93,14 +96,9 @@ export function modeLines(mode: string): string {
   ].join('\n');
 }
 
-function refusals(report: string): string {
-  try {
-    const { hooks } = JSON.parse(report) as {
-      hooks: { name: string; ok: boolean; errno: string }[];
-    };
-    const lsm = hooks.find(({ name }) => name.startsWith('lsm'));
-    return lsm === undefined || lsm.ok ? '' : ` (lsm: ${lsm.errno})`;
-  } catch {
-    return '';
-  }
+/** Why this kernel gives no better mode; asked as root, before privileges are dropped. */
+function refusals(): string {
+  const { probe } = probeKernel();
+  const lsm = probe?.hooks.find(({ name }) => name.startsWith('lsm'));
+  return lsm === undefined || lsm.ok ? '' : `${lsm.name}: ${lsm.errno}`;
 }

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { LOADER } from './launch.ts';
+import { resolve } from 'node:path';
+
+export const LOADER = resolve(import.meta.dirname, '../../bpf/build/warden-load');
 
 /** One kernel hook as `warden-load probe` tried it. */
 export interface Hook {

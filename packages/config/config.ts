@@ -33,6 +33,8 @@ export interface Config {
   readonly logLevel: string;
   /** Bytes of the rings that are not to have their default size. */
   readonly ringBytes: Readonly<Record<string, number>>;
+  /** A snapshot is due after this many records of `bpf.events`; the log goes back to the oldest. */
+  readonly snapshotRecords: number;
 }
 
 const RINGS = ['deny', 'object', 'bulk'];
@@ -54,6 +56,15 @@ function ringBytes(env: Environment): Record<string, number> {
     sizes[ring] = bytes;
   }
   return sizes;
+}
+
+/** WARDEN_SNAPSHOT_RECORDS, by default 100,000. */
+function snapshotRecords(env: Environment): number {
+  const text = env.WARDEN_SNAPSHOT_RECORDS ?? '100000';
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new ConfigError(
+    `WARDEN_SNAPSHOT_RECORDS ${JSON.stringify(text)}: expected a number from 1`,
+  );
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -79,6 +90,7 @@ export function readConfig(options: RawOptions, env: Environment): Config {
     policyFile: policy === undefined || policy === '' ? null : resolve(policy),
     json: options.json ?? env.WARDEN_JSON === '1',
     ringBytes: ringBytes(env),
+    snapshotRecords: snapshotRecords(env),
     logLevel: logLevel(options.logLevel ?? env.WARDEN_LOG_LEVEL ?? 'info'),
   };
 }

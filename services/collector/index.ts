@@ -13,6 +13,8 @@ export interface CollectorThread {
   append(event: Event): void;
   /** Drains, stores STOP, ends the thread. */
   stop(): Promise<void>;
+  /** Ends the thread where it is: what is not stored is still in the rings. */
+  terminate(): Promise<void>;
   /** Rejects when the thread ends by an error; resolves after `stop`. */
   readonly ended: Promise<void>;
 }
@@ -42,6 +44,9 @@ export async function startCollector(options: WorkerOptions): Promise<CollectorT
     stop: async () => {
       send({ stop: true });
       await ended;
+    },
+    terminate: async () => {
+      await worker.terminate();
     },
     ended,
   };

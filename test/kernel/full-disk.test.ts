@@ -49,3 +49,31 @@ test('a full disk: it says so, the rings hold, and all is stored once there is r
     at.remove();
   }
 });
+
+test('stopped while the disk is full: it ends at once, and the next start stores the rest', async () => {
+  const at = place('full-stop');
+  mkdirSync(at.state);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', at.state]);
+  execFileSync('chown', ['bpf-warden:', at.state]);
+  try {
+    const warden = await Warden.start({ place: at, args: ['--keep'] });
+    const ballast = join(at.state, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(freeBytes(at.state)));
+    const { acts } = await workload('churn', ['500', '4']);
+    await waitFor('word of it', () => /cannot be written/.test(warden.stderr));
+    const { code } = await warden.stop();
+    assert.equal(code, 0, warden.stderr);
+    rmSync(ballast);
+    const next = await Warden.start({ place: at });
+    await next.stop();
+    const seen = await readEvents(at.database);
+    const stored = seen.filter(({ event }) => event.map?.name === 'wl_churn');
+    assert.equal(stored.length, acts.length, 'all, and none twice');
+    const verified = await run('./warden', ['verify', '--state', at.state]);
+    assert.equal(verified.code, 0, verified.stdout);
+  } finally {
+    Warden.unload(at);
+    execFileSync('umount', [at.state]);
+    at.remove();
+  }
+});

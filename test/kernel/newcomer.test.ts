@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -205,6 +213,27 @@ test('a log that cannot be read is set aside; the new one is another incarnation
     assert.match(warden.stderr, /cannot be read/);
   } finally {
     Warden.unload(at);
+    at.remove();
+  }
+});
+
+test('a log that turns out damaged while it runs: set aside, and another begins', async () => {
+  const at = place('damaged');
+  const warden = await Warden.start({ place: at });
+  try {
+    const bytes = readFileSync(at.database);
+    const fd = openSync(at.database, 'r+');
+    writeSync(fd, Buffer.alloc(bytes.length - 4096, 0x5a), 0, bytes.length - 4096, 4096);
+    closeSync(fd);
+    execFileSync('sh', ['-c', `rm -f ${at.database}-wal`]);
+    await run('bpftool', ['map', 'list']);
+    await waitFor('a second START', () => {
+      const starts = json(warden.events()).filter(({ act }) => act.command === 'START');
+      return new Set(starts.map(({ details }) => details?.incarnation)).size > 1;
+    });
+    assert.ok(readdirSync(at.state).some((name) => /^warden\.db\.damaged/.test(name)));
+  } finally {
+    await warden.clean();
     at.remove();
   }
 });
