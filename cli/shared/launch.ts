@@ -1,4 +1,4 @@
-import { accessSync, chmodSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Config } from '#config';
 import { compilePolicy, hashPolicy } from '#policy';
@@ -74,7 +74,7 @@ export function launch(config: Config, options: { keep: boolean }): never {
     NODE_COMPILE_CACHE: join(stateDir, 'cache'),
     WARDEN_SERVICE: 'standalone',
     WARDEN_STAGED_POLICY: source,
-    WARDEN_REFUSED: refusals(),
+    WARDEN_REFUSED: refusals(runDir),
     WARDEN_STATE: stateDir,
     WARDEN_RUN: runDir,
     WARDEN_JSON: config.json ? '1' : '0',
@@ -96,8 +96,12 @@ export function modeLines(mode: string, refused: string): string {
   ].join('\n');
 }
 
-/** Why this kernel gives no better mode; asked as root, before privileges are dropped. */
-function refusals(): string {
+/**
+ * Why this kernel gives no better mode; asked as root, before privileges are dropped. Not where our
+ * programs are attached already: they would record the attempts as somebody's.
+ */
+function refusals(runDir: string): string {
+  if (existsSync(join(runDir, 'bpf/stats'))) return '';
   const { probe } = probeKernel();
   const lsm = probe?.hooks.find(({ name }) => name.startsWith('lsm'));
   return lsm === undefined || lsm.ok ? '' : `${lsm.name}: ${lsm.errno}`;
