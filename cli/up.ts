@@ -224,8 +224,8 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * The services can't go on: everything is ended before a word is said, so that nobody writes to a log
- * that is being set aside, and the monitor can start them again.
+ * The services can't go on: everything is ended before a word is said, so that nobody writes to a
+ * log that is being set aside, and the monitor can start them again.
  */
 async function abandon(parts: Parts, error: unknown): Promise<never> {
   const { collector, store, config } = parts;

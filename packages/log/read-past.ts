@@ -9,8 +9,8 @@ export interface ReadPast {
 }
 
 /**
- * Reads on from `from`. A single damaged record must not stop its readers for ever: it is handed back
- * as `damaged`, to be reported, and the next read goes on behind it.
+ * Reads on from `from`. A single damaged record must not stop its readers for ever: it is handed
+ * back as `damaged`, to be reported, and the next read goes on behind it.
  */
 export async function readPast(log: Log, source: TopicPartition, from: number): Promise<ReadPast> {
   try {

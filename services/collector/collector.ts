@@ -172,8 +172,8 @@ export class Collector {
   }
 
   /**
-   * What is read beside the rings is read first, and judged when the rings have been read up to where
-   * they stood then: however fast others write, that is reached.
+   * What is read beside the rings is read first, and judged when the rings have been read up to
+   * where they stood then: however fast others write, that is reached.
    */
   private beginPass(nowMs: number): Pass {
     const stats = this.stats.read();
@@ -295,8 +295,8 @@ export class Collector {
   }
 
   /**
-   * Stores what came before this call and a STOP event, and closes what it opened. After a batch had
-   * to be given up nothing more is stored: its records are still in the rings, at the stored position.
+   * Stores what came before this call and a STOP event, and closes what it opened. After a batch
+   * had to be given up nothing more is stored: its records are still in the rings.
    */
   async stop(): Promise<void> {
     this.requestStop();

@@ -50,7 +50,7 @@ test('a full disk: it says so, the rings hold, and all is stored once there is r
   }
 });
 
-test('stopped while the disk is full: it ends at once, and the next start stores the rest', async () => {
+test('stopped while the disk is full: it ends, and the next start stores the rest', async () => {
   const at = place('full-stop');
   mkdirSync(at.state);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', at.state]);
