@@ -61,8 +61,8 @@ export class Counters {
   /**
    * Events for what has been counted since the last call, in the order of last use. `counters` were
    * read before the rings, which have been drained up to then. The first record of a new key is
-   * sent just after its counter is made, so a key without one waits for another pass; if it has none by
-   * then, that record was lost, and declared: the counter's first call is not told a second time.
+   * sent just after its counter is made, so a key without one waits for another pass; if it has
+   * none by then, that record was lost, and declared: the first call is not told a second time.
    */
   collect(counters: readonly KernelCounter[], context: Context): Event[] {
     const grown = counters
