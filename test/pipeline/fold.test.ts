@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
 import { type Event, encode, hostName, incarnation, type PrincipalKey, principalKey } from '#event';
-import { compareStates, type Fault, FOLD_POSITION, replay, sealControl } from '#fold';
+import { compareStates, type Fault, FOLD_POSITION, Fold, replay, sealControl } from '#fold';
+import type { LogRecord } from '#log';
 import { defaultPolicy, parsePolicy } from '#policy';
 import { openMemoryStore, openSqliteStore, type Store } from '#state';
 import { dose, seed } from '#testkit';
@@ -280,3 +281,39 @@ test('what is not authentic is left out and named, and the rest is folded', asyn
   );
   assert.equal(await bench.store.log.end({ topic: 'bpf.enriched', partition: 0 }), acts.length);
 });
+
+test('outputs too are the same, however records are cut into batches', async () => {
+  const bench = await Bench.open(async (clock) => openMemoryStore({ clock }));
+  const other = parsePolicy('version: 1\nmode: observe\nbases: { uid: 90 }\n', 'test');
+  assert.ok(other.ok);
+  const [items = []] = fc.sample(fc.array(made, { minLength: 30, maxLength: 30 }), { seed });
+  for (const item of items) await bench.append([eventOf(item, bench.nowMs)]);
+  await bench.fold();
+  bench.forget();
+  await bench.fold(other.policy);
+  const limit = { records: 10_000, bytes: 1 << 24 };
+  const records = await bench.store.log.read(EVENTS, 0, limit);
+  const whole = await outputsOf([records]);
+  assert.deepEqual(await outputsOf(records.map((record) => [record])), whole);
+  assert.deepEqual(await outputsOf([records.slice(0, 9), records.slice(9)]), whole);
+  assert.ok(
+    whole.some((output) => output.startsWith('bpf.tiers')),
+    'tiers changed',
+  );
+});
+
+/** What the fold writes for records in these batches, as text. */
+async function outputsOf(batches: readonly (readonly LogRecord[])[]): Promise<string[]> {
+  const state = openMemoryStore();
+  const folder = new Fold({ state, keys: KEYS });
+  const written: string[] = [];
+  for (const batch of batches) {
+    const folded = await folder.apply(batch);
+    await state.commit({ outputs: [], state: folded.state, position: [] });
+    folder.committed();
+    for (const { topic, key, value } of folded.outputs) {
+      written.push(`${topic} ${key} ${Buffer.from(value).toString('base64')}`);
+    }
+  }
+  return written;
+}
