@@ -68,6 +68,22 @@ static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 	return EX_OK;
 }
 
+/*
+ * Gives a directory that root just made to the service. By fd and without following links: who may
+ * write to its parent must not be able to have another directory given away.
+ */
+static int hand_over(const char *path, uid_t uid, gid_t gid)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat info;
+
+	if (fd < 0 || fstat(fd, &info))
+		return -errno;
+	if (info.st_uid != 0)
+		return -EPERM;
+	return fchown(fd, uid, gid) ? -errno : 0;
+}
+
 static int make_state(const char *path, uid_t uid, gid_t gid)
 {
 	struct stat info;
@@ -83,8 +99,8 @@ static int make_state(const char *path, uid_t uid, gid_t gid)
 						    "choose another --state") : EX_OK;
 	}
 	err = errno == ENOENT ? wd_make_path(path, 0750) : -errno;
-	if (!err && chown(path, uid, gid))
-		err = -errno;
+	if (!err)
+		err = hand_over(path, uid, gid);
 	return err ? wd_fail(EX_CANTCREAT, "state directory", path, err,
 			     "choose another --state") : EX_OK;
 }
