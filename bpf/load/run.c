@@ -39,6 +39,7 @@ struct monitor {
 	int64_t restarts[RESTARTS_MAX]; /* when, in a ring */
 	unsigned int restarts_count;
 	int64_t backoff_ms;
+	bool gave_up;
 };
 
 enum outcome {
@@ -264,6 +265,14 @@ static bool pause_is_interrupted(const struct monitor *monitor)
 	}
 }
 
+/* Fail static: the programs stay, and the rings hold what they see, for the next start. */
+static int give_up(struct monitor *monitor)
+{
+	monitor->gave_up = true;
+	return wd_fail(EX_SOFTWARE, "service", monitor->service.command[0], 0,
+		       "died more than 10 times in 60 s: gave up; the programs stay attached");
+}
+
 static int keep_running(struct monitor *monitor)
 {
 	for (;;) {
@@ -280,8 +289,7 @@ static int keep_running(struct monitor *monitor)
 		if (outcome != OUTCOME_DIED)
 			return code;
 		if (!may_restart(monitor, started))
-			return wd_fail(EX_SOFTWARE, "service", monitor->service.command[0], 0,
-				       "died more than 10 times in 60 s: gave up");
+			return give_up(monitor);
 		say_death(monitor, status);
 		if (pause_is_interrupted(monitor))
 			return EX_OK;
@@ -344,6 +352,6 @@ int wd_run(const struct wd_options *options)
 	}
 	code = keep_running(&monitor);
 	wd_set_close(&monitor.set);
-	end = options->keep ? EX_OK : wd_unload(options->dir);
+	end = options->keep || monitor.gave_up ? EX_OK : wd_unload(options->dir);
 	return code ? code : end;
 }
