@@ -5,6 +5,7 @@ import pc from 'picocolors';
 import { BpfError, type KernelStats, StatsMap } from '#bpf';
 import { type Config, ConfigError, loadedState } from '#config';
 import { safeText } from '#event';
+import { enforcesAnything } from '#policy';
 import { EXIT } from './shared/exit.ts';
 import { configOf } from './shared/open.ts';
 import { loadPolicy } from './shared/policy-file.ts';
@@ -69,10 +70,11 @@ function kernel(probe: Probe | null, reason: string): Finding[] {
   }
   findings.push(ok('mode', probe.mode));
   if (probe.available !== probe.mode) {
-    const text = `this kernel would allow ${probe.available}, but this build observes only`;
-    findings.push(note('mode', text));
+    findings.push(
+      note('mode', `this kernel would allow ${probe.available}, which is not built yet`),
+    );
   }
-  return findings;
+  return [...findings, ...(probe.mode === 'audit' ? AUDIT_LIMITS : LSM_LIMITS)];
 }
 
 /** The honest list for mode `audit`. */
@@ -85,6 +87,35 @@ const AUDIT_LIMITS: readonly Finding[] = [
   note('loader', 'known by inode from the path in the policy: no digest is taken at exec'),
 ];
 
+/** The same for mode `lsm`. */
+const LSM_LIMITS: readonly Finding[] = [
+  ok(
+    'denied',
+    'commands, types of programs and maps, attach types, helpers, kfuncs, foreign objects',
+  ),
+  note('not seen', 'attaching outside bpf(2): perf ioctl, netlink, setsockopt, io_uring'),
+  note('not denied', 'use of an fd that was held, inherited or passed: judged when it was issued'),
+  note('not guarded', 'root can detach or stop this: the guard does not protect itself yet'),
+];
+
+/** Whether what the policy asks for happens on this kernel. */
+function enforcement(config: Config, probe: Probe | null): Finding[] {
+  if (probe === null) return [];
+  let enforced: boolean;
+  try {
+    enforced = enforcesAnything(loadPolicy(config).policy);
+  } catch {
+    return [];
+  }
+  if (!enforced) return [ok('enforced', 'nothing: the policy observes')];
+  if (probe.mode === 'lsm') return [ok('enforced', 'what the policy does not grant is refused')];
+  const hasBpf = probe.lsm?.split(',').includes('bpf') ?? true;
+  const next = hasBpf
+    ? 'run on a kernel that lets BPF LSM programs load'
+    : `boot with lsm=${probe.lsm},bpf on the kernel's command line`;
+  return [bad('enforced', 'nothing, though the policy enforces: this kernel has no guard', next)];
+}
+
 function running(config: Config): Finding[] {
   try {
     const state = loadedState(config.runDir);
@@ -95,7 +126,7 @@ function running(config: Config): Finding[] {
   }
 }
 
-const RINGS = ['deny', 'object', 'bulk'];
+const RINGS = ['deny', 'object', 'bulk', 'code'];
 /** `enum wd_error_site`. */
 const ERROR_SITES = [
   'no storage for a task: its call was counted as lost',
@@ -104,6 +135,9 @@ const ERROR_SITES = [
   'a call was never seen to end: sent without a result',
   'only the end of a call was seen',
   'programs that the kernel skipped: at most this many calls were not seen',
+  'objects whose maker could not be remembered: foreign to everybody',
+  'a reflex could not be set',
+  'a program whose instructions did not all reach us: it has no digest',
 ];
 
 function counts(stats: KernelStats): Finding[] {
@@ -164,8 +198,8 @@ function doctor(options: { json?: boolean; state?: string; policy?: string }): v
   const findings = [
     ...machine(),
     ...kernel(probe, reason),
-    ...(probe === null || probe.mode === 'audit' ? AUDIT_LIMITS : []),
     ...policy(config),
+    ...enforcement(config, probe),
     ...running(config),
     ...kernelCounts(config),
     ...log(config),

@@ -1,7 +1,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { SubjectsMap } from '#bpf';
+import { native, ReflexesMap, SubjectsMap } from '#bpf';
 import { type Config, hostIdentity, loadedState, openKeys } from '#config';
 import { type HostName, hostPrincipal, type Mode } from '#event';
 import { type Fault, FOLD_POSITION, type OpenKeys } from '#fold';
@@ -21,6 +21,7 @@ import { print, printEvents } from './tail.ts';
 interface UpOptions {
   readonly json?: boolean;
   readonly keep?: boolean;
+  readonly enforce?: boolean;
   readonly policy?: string;
   readonly state?: string;
   readonly logLevel?: string;
@@ -37,6 +38,7 @@ interface Parts {
   readonly config: Config;
   readonly host: HostName;
   readonly mode: Mode;
+  readonly bootId: string;
   readonly policy: Policy;
   readonly logger: Logger;
   readonly store: Store;
@@ -92,7 +94,7 @@ async function startParts(config: Config, policy: Policy): Promise<Parts> {
   });
   const hostKeyOf = (name: string) => (name === host ? hostKey : null);
   const keys = { hostKeyOf, control };
-  return { config, host, mode, policy, logger, store, collector, keys };
+  return { config, host, mode, bootId, policy, logger, store, collector, keys };
 }
 
 /** How a record that could not be folded is told: a hole, a fork, or a log that was changed. */
@@ -153,21 +155,25 @@ class Loop {
   }
 
   private async fold(): Promise<void> {
-    const { store, policy, logger, collector, config, keys, host, mode } = this.parts;
+    const { store, policy, logger, collector, config, keys, host, mode, bootId } = this.parts;
     const now = () => Date.now();
     const onFault = (fault: Fault) => reportFault(this.parts, fault);
     const enricher = await Enricher.open({ store, keys, policy, onFault, now });
     const subjects = new SubjectsMap(join(config.runDir, 'bpf/subjects'));
+    const reflexes = new ReflexesMap(join(config.runDir, 'bpf/reflexes'));
     const append = collector.append;
     const enforcer = await Enforcer.open({
       store,
       subjects,
+      reflexes,
+      bootId,
       host,
       mode,
       policy,
       logger,
       append,
       now,
+      bootNow: () => BigInt(now()) * 1_000_000n - native().bootOffset(),
     });
     try {
       while (!this.signal.aborted) {
@@ -179,6 +185,7 @@ class Loop {
       while ((await enricher.step()).more);
     } finally {
       subjects.close();
+      reflexes.close();
     }
   }
 
@@ -243,7 +250,7 @@ async function serveUntilAsked(parts: Parts, signals: Record<'fold' | 'show', Ab
   const { store, collector, config } = parts;
   const asked = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => asked.resolve());
-  if (!config.json) await print(modeLines(parts.mode, process.env.WARDEN_REFUSED ?? ''));
+  if (!config.json) await print(modeLines(parts, process.env.WARDEN_REFUSED ?? ''));
   const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
   const loop = new Loop(parts, signals.fold.signal).run();
   const house = keepHouse(parts, signals.fold.signal);
@@ -259,7 +266,9 @@ async function serveUntilAsked(parts: Parts, signals: Record<'fold' | 'show', Ab
 
 /** The services' side: unprivileged, under the eyes of warden-load. */
 async function serve(config: Config): Promise<void> {
-  const staged = { ...config, policyFile: process.env.WARDEN_STAGED_POLICY ?? null };
+  // Staged as it is to be: nothing is added to it here.
+  const policyFile = process.env.WARDEN_STAGED_POLICY ?? null;
+  const staged = { policyFile, enforce: false };
   const parts = await startParts(config, loadPolicy(staged).policy);
   const signals = { fold: new AbortController(), show: new AbortController() };
   try {
@@ -284,6 +293,7 @@ export function upVerb(program: Command): void {
     .description('record, score and show every use of BPF on this machine (as root)')
     .option('--json', 'one event a line, as JSON (schema bpf.enriched/1)')
     .option('--keep', 'leave the programs attached at the end: nothing goes unrecorded meanwhile')
+    .option('--enforce', 'mode enforce, whatever the policy says (WARDEN_ENFORCE=1)')
     .option('--policy <file>', 'policy in YAML (WARDEN_POLICY); see: ./warden policy show')
     .option('--state <dir>', 'directory of the log (WARDEN_STATE), by default /var/lib/warden')
     .option('--log-level <level>', 'trace to silent (WARDEN_LOG_LEVEL)')

@@ -14,11 +14,26 @@
 /* A policy is written into the half that is not in force. */
 #define WD_POLICY_HALVES 2
 
-/* A grant as bit masks: bit n of `commands` is command n, and so on. Numbers >= 64 are refused. */
+/*
+ * A grant as bit masks: bit n of `commands` is command n, and so on; a number without a bit is
+ * refused. Bit 0 of `kfuncs` is the class of all kfuncs that no grant lists.
+ */
 struct wd_grant {
 	__u64 commands;
 	__u64 prog_types;
 	__u64 map_types;
+	__u64 attach_types[2];
+	__u64 helpers[WD_HELPER_WORDS];
+	__u64 kfuncs[WD_KFUNC_WORDS];
+	__u32 enforce;	       /* bit n: dimension n denies; else it would deny */
+	__u32 foreign;	       /* 1: programs and maps of others may be used */
+};
+
+/* What a refusal by a dimension does to the subject, at once. */
+struct wd_reflex_rule {
+	__u32 tier;	       /* enum wd_tier */
+	__u32 set;	       /* 0: nothing */
+	__u64 for_ns;
 };
 
 /* One half of a policy's scalars; the grants map holds WD_MAX_GRANTS entries a half. */
@@ -26,9 +41,10 @@ struct wd_policy_half {
 	__u32 tier_grant[5];   /* index into this half's grants, by tier */
 	__u32 default_tier;
 	__u32 unknown_grant;   /* of loaders without a label */
-	__u32 pad;
+	__u32 ceiling;	       /* enum wd_tier: no subject of this host is above it */
 	__u64 bulk_rate;       /* records a second of a subject, while a ring is over half full */
 	__u8 hash[WD_DIGEST_LEN]; /* of the policy, as its compiler said */
+	struct wd_reflex_rule reflex[WD_DIMS]; /* by dimension */
 };
 
 enum wd_mode {
@@ -52,6 +68,7 @@ struct wd_config {
 	__u32 half;	       /* of the policy in force: flipped last */
 	__u32 baseline;	       /* enum wd_baseline, while the baseline iterator runs */
 	__u32 pad;
+	__u64 guard_boot_ns;   /* since when programs are scanned; 0: they are not */
 	__u8 build[WD_DIGEST_LEN]; /* SHA-256 of the object that the active programs came from */
 	struct wd_policy_half policy[WD_POLICY_HALVES];
 };
@@ -64,10 +81,13 @@ enum wd_loader_kind {
 };
 
 struct wd_loader_half {
-	__u32 index;	       /* the policy's loader number, from 1; 0: not in this half */
+	__u32 index;	       /* the policy's number of the loader; 0: not in this half */
 	__u32 kind;	       /* enum wd_loader_kind */
 	__u32 grant;	       /* index into this half's grants */
 	__u32 fresh;	       /* 1: the policy before did not have it */
+	__u32 has_digest;      /* 1: only a file of this content is the loader */
+	__u8 digest[WD_DIGEST_LEN];
+	__u32 pad;
 };
 
 /* Value of the loaders map, by struct wd_exe_key. */
@@ -81,9 +101,12 @@ enum wd_role {
 	WD_ROLE_SERVICE = 2,
 };
 
+#define WD_CARRIED 4
+
 /*
  * Identity of a task, in task storage (the tasks map; warden-load writes a role by pidfd). Only
- * tasks that need one have one: of a listed loader, with a role, or with an auid that counts.
+ * tasks that need one have one: of a listed loader, with a role, with an auid that counts, or that
+ * carries a subject.
  */
 struct wd_task {
 	__u32 role;	       /* enum wd_role: inherited, kept across exec */
@@ -91,6 +114,35 @@ struct wd_task {
 	struct wd_exe_key exe;
 	__u32 vouched_auid;    /* plus 1; 0: none */
 	__u32 base_auid;       /* plus 1: what it was when the label began; not vouched for */
+	__u32 has_digest;
+	__u32 carried_count;
+	__u8 digest[WD_DIGEST_LEN]; /* of the executable, at exec */
+	struct wd_subject carried[WD_CARRIED]; /* lowered subjects that it was before */
+};
+
+/* What is remembered of a live program or map, by its address (a program: of its aux). */
+struct wd_made {
+	struct wd_subject subject; /* who made it; kind 0: it was there before us */
+	__u32 loader;
+	__u32 kind;	       /* enum wd_object_kind */
+	__u32 id;	       /* 0 until it has one */
+	__u32 scan;	       /* programs: enum wd_scan, and the rule */
+	__u64 boot_ns;
+};
+
+/* The low byte of `scan`; the rule that refused is above it. */
+enum wd_scan {
+	WD_SCAN_NONE = 0,
+	WD_SCAN_ALLOWED = 1,
+	WD_SCAN_REFUSED = 2,   /* its fd is refused, by whomever it is asked for */
+	WD_SCAN_PENDING = 3,   /* scanned, not yet taken by the verifier and judged whole */
+};
+
+#define WD_SCAN_RULE_SHIFT 8
+
+/* Key of the kfuncs map: a name, NUL-padded. Its value is a class from 1 to 255. */
+struct wd_kfunc_key {
+	char name[WD_KFUNC_NAME];
 };
 
 /* Key of the own map: the objects that warden-load made. */
@@ -99,21 +151,22 @@ struct wd_own_key {
 	__u32 id;
 };
 
-enum wd_judged {
-	WD_JUDGED_PROG_TYPE = 1 << 0, /* `prog_type` is to be judged */
-	WD_JUDGED_MAP_TYPE = 1 << 1,
-};
-
 /* Input and output of the decision, and the context of the `decide` program under a test run. */
 struct wd_decide_case {
+	__u32 judged;	       /* bit n: dimension n is to be judged, by the field below */
 	__u32 command;
-	__u32 judged;	       /* enum wd_judged */
 	__u32 prog_type;
 	__u32 map_type;
+	__u32 attach_type;
+	__u32 foreign;	       /* 1: the object belongs to somebody else */
+	__u64 helpers[WD_HELPER_WORDS]; /* all that the program calls */
+	__u64 kfuncs[WD_KFUNC_WORDS];	/* classes of all that it calls */
+	__u32 beyond;	       /* 1: calls a helper that has no bit */
+	__u32 rule;	       /* out: enum wd_rule */
+	__u32 decision;	       /* out: enum wd_decision */
+	__u32 pad;
 	struct wd_grant tier;
 	struct wd_grant loader;
-	__u32 rule;	       /* out: enum wd_rule */
-	__u32 pad;
 };
 
 /* Context of the `resolve` program: which inode an fd of the caller is, as the kernel keys it. */

@@ -162,11 +162,60 @@ struct user_struct {
 	wd_kuid uid;
 };
 
-struct bpf_prog_aux {
+struct btf_type {
+	__u32 name_off;
+};
+
+struct btf {
+	struct btf_type **types;
+	const char *strings;
+	__u32 nr_types;
 	__u32 id;
-	__u64 load_time;
+	struct btf *base_btf;
+	__u32 start_id;
+	__u32 start_str_off;
+	char name[56];
+};
+
+struct bpf_kfunc_btf {
+	struct btf *btf;
+	__u16 offset;
+};
+
+struct bpf_kfunc_btf_tab {
+	struct bpf_kfunc_btf descs[256];
+	__u32 nr_descs;
+};
+
+struct bpf_map;
+struct bpf_prog;
+
+struct bpf_prog_aux {
+	__u32 used_map_cnt;
+	__u32 id;
+	__u32 attach_btf_id;
+	struct btf *attach_btf;
+	struct bpf_prog *dst_prog;
+	struct bpf_kfunc_btf_tab *kfunc_btf_tab;
+	struct bpf_map **used_maps;
 	struct user_struct *user;
+	__u64 load_time;
 	char name[16];
+	struct btf *btf;
+};
+
+struct bpf_prog_aux___61 {
+	bool sleepable; /* up to 6.8 */
+};
+
+struct wd_signature {
+	__s32 keyring_serial;
+	__u8 keyring_type;
+	__u8 verdict;
+};
+
+struct bpf_prog_aux___72 {
+	struct wd_signature sig; /* 7.2 and later */
 };
 
 struct bpf_prog {
@@ -176,6 +225,16 @@ struct bpf_prog {
 	__u32 len;
 	__u8 tag[8];
 	struct bpf_prog_aux *aux;
+	struct bpf_insn insnsi[0];
+};
+
+struct bpf_prog___69 {
+	__u16 sleepable : 1; /* 6.9 and later */
+};
+
+/* 6.9 and later, and with it the hook bpf_prog_load */
+struct bpf_token {
+	void *userns;
 };
 
 struct bpf_prog___618 {
@@ -200,11 +259,6 @@ struct bpf_link {
 
 struct bpf_link___617 {
 	enum bpf_attach_type attach_type; /* 6.17 and later */
-};
-
-struct btf {
-	__u32 id;
-	char name[56];
 };
 
 struct seq_file;

@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WD_LAYOUT_VERSION 1
+#define WD_LAYOUT_VERSION 2
 
 #define WD_COMM_LEN 16
 #define WD_NAME_LEN 16
@@ -40,11 +40,14 @@ enum wd_ring {
 	WD_RING_DENY = 0,      /* denials, would-denials, tampering */
 	WD_RING_OBJECT = 1,    /* loads, maps made, attaches, links, pins, fds by id */
 	WD_RING_BULK = 2,      /* everything else, unknown commands too */
-	WD_RINGS = 3,
+	WD_RINGS = 3,	       /* rings that hold acts */
+	WD_RING_CODE = 3,      /* instructions of programs being loaded, for their hash */
+	WD_ALL_RINGS = 4,
 };
 
 enum wd_record_kind {
 	WD_RECORD_ACT = 1,
+	WD_RECORD_CODE = 2,    /* struct wd_code, in the code ring only */
 };
 
 enum wd_subject_kind {
@@ -72,6 +75,23 @@ struct wd_subject_state {
 	__u32 tier;	       /* enum wd_tier */
 	__u32 pad;
 	__u64 revision;	       /* offset in bpf.tiers of the record that set it */
+	__u64 folded_boot_ns;  /* `tier` takes into account all acts of the subject up to here */
+	__u64 acked_boot_ns;   /* when the enforcer wrote that */
+};
+
+/*
+ * Value of the reflexes map, by subject: lowered by the guard itself, at once. It is over when the
+ * enforcer has acknowledged the act that caused it and `for_ns` have passed since:
+ *
+ *	folded_boot_ns >= cause_boot_ns && now >= max(acked_boot_ns, cause_boot_ns) + for_ns
+ *
+ * so that stopping the services ends no reflex.
+ */
+struct wd_reflex {
+	__u32 tier;	       /* enum wd_tier */
+	__u32 rule;	       /* of the act that caused it */
+	__u64 cause_boot_ns;   /* begin of the latest act that caused it */
+	__u64 for_ns;
 };
 
 enum wd_decision {
@@ -80,15 +100,35 @@ enum wd_decision {
 	WD_WOULD_DENY = 2,
 };
 
-/* The rule that decided; 0 when nothing was refused. */
+/* What a grant speaks about, in the order of judging. Below 16. */
+enum wd_dimension {
+	WD_DIM_COMMAND = 1,
+	WD_DIM_PROG_TYPE = 2,
+	WD_DIM_MAP_TYPE = 3,
+	WD_DIM_ATTACH_TYPE = 4,
+	WD_DIM_HELPER = 5,
+	WD_DIM_KFUNC = 6,
+	WD_DIM_OBJECT = 7,     /* a program or map that belongs to somebody else */
+	WD_DIMS = 8,
+};
+
+/*
+ * The rule that decided; 0 when nothing was refused. The subject's tier refuses by the dimension's
+ * number, the loader's grant by the number plus WD_RULE_LOADER.
+ */
 enum wd_rule {
 	WD_RULE_NONE = 0,
-	WD_RULE_TIER_COMMAND = 1,
-	WD_RULE_TIER_PROG_TYPE = 2,
-	WD_RULE_TIER_MAP_TYPE = 3,
-	WD_RULE_LOADER_COMMAND = 4,
-	WD_RULE_LOADER_PROG_TYPE = 5,
-	WD_RULE_LOADER_MAP_TYPE = 6,
+	WD_RULE_LOADER = 16,
+	WD_RULE_UNSCANNED = 32,/* fail closed: nobody has looked into this program */
+	WD_RULE_NO_MEMORY = 33,/* fail closed: no room to judge a program in */
+};
+
+/* What made the tier of an act as low as it was. */
+enum wd_tier_from {
+	WD_TIER_FROM_SUBJECT = 0, /* its own, or the default */
+	WD_TIER_FROM_CEILING = 1,
+	WD_TIER_FROM_REFLEX = 2,
+	WD_TIER_FROM_CARRIED = 3, /* of a subject that the task was before */
 };
 
 /* Key of the loaders map: the inode that warden-load found at the path the policy names. */
@@ -131,6 +171,9 @@ enum wd_act_flag {
 	WD_ACT_COUNTER_FULL = 1 << 10, /* counter table was full: counted per subject and command */
 	WD_ACT_LATE = 1 << 11,	     /* only its end was seen: older than us, or seccomp refused */
 	WD_ACT_REFUSED = 1 << 12,    /* in a counter's key: the decision was not WD_ALLOW */
+	WD_ACT_NESTED = 1 << 13,     /* made by a BPF program (bpf_sys_bpf), not by a system call */
+	WD_ACT_COPIED = 1 << 14,     /* the claim is from the kernel's own copy: no longer racy */
+	WD_ACT_REFLEX = 1 << 15,     /* this act set off a reflex */
 };
 
 enum wd_object_kind {
@@ -149,6 +192,8 @@ struct wd_record {
 	__u64 boot_ns;	       /* CLOCK_BOOTTIME at the act's begin */
 	__u64 lost;	       /* of this record's ring, cumulative, when the record was sent */
 };
+
+#include "facts.h"
 
 /* What user memory said about a program or map: racy, so never more than a claim. */
 struct wd_claim {
@@ -178,9 +223,10 @@ struct wd_object {
 
 /*
  * One use of BPF. Followed by `path_len` bytes of executable path and `cgroup_len` bytes of cgroup
- * path, each a run of NUL-terminated names from the leaf to the root ("bpftool\0sbin\0usr\0"). What
- * is left of `size` after them is the string that the call named in user memory (OBJ_PIN, OBJ_GET:
- * the pin's path; RAW_TRACEPOINT_OPEN: the tracepoint), with its NUL: a claim.
+ * path, each a run of NUL-terminated names from the leaf to the root ("bpftool\0sbin\0usr\0"),
+ * and by `facts_len` bytes: 0, or a struct wd_facts (PROG_LOAD that was scanned). What is left of
+ * `size` after them is the string that the call named in user memory (OBJ_PIN, OBJ_GET: the pin's
+ * path; RAW_TRACEPOINT_OPEN: the tracepoint), with its NUL: a claim.
  */
 struct wd_act {
 	struct wd_record head;
@@ -201,7 +247,7 @@ struct wd_act {
 	__u32 userns;	       /* inode number of the user namespace */
 	__u32 mntns;
 	__u32 flags;	       /* enum wd_act_flag */
-	__u32 loader;	       /* index, 0 when unknown */
+	__u32 loader;	       /* the policy's number of it, 0 when unknown */
 	__u32 exe_flags;       /* enum wd_exe_flag */
 	__u32 exe_uid;	       /* owner of the executable's inode */
 	__u16 label;	       /* enum wd_label */
@@ -210,7 +256,11 @@ struct wd_act {
 	__u16 tier;	       /* of the subject at the call */
 	__u16 path_len;
 	__u16 cgroup_len;
+	__u16 facts_len;
+	__u16 tier_from;       /* enum wd_tier_from */
+	__u32 has_exe_digest;
 	char comm[WD_COMM_LEN];
+	__u8 exe_digest[WD_DIGEST_LEN]; /* SHA-256 at exec, of listed loaders */
 	struct wd_claim claim;
 	struct wd_object object;
 };
@@ -254,7 +304,10 @@ enum wd_error_site {
 	WD_ERR_STALE_OPEN = 3,	/* a call's end was not seen: sent at the task's next, or exit */
 	WD_ERR_LATE = 4,	/* a call's begin was not seen: WD_ACT_LATE */
 	WD_ERR_SKIPPED = 5,	/* runs of our hooks that the kernel left out (7.0 and later) */
-	WD_ERR_SITES = 8,
+	WD_ERR_OBJECTS_FULL = 6,/* an object whose owner could not be remembered: foreign to all */
+	WD_ERR_REFLEX = 7,	/* a reflex that could not be set */
+	WD_ERR_CODE = 8,	/* a program whose instructions did not all go into the code ring */
+	WD_ERR_SITES = 12,
 };
 
 /*
@@ -268,7 +321,7 @@ enum wd_error_site {
  * `calls` is `counted` plus those records, whether delivered or lost.
  */
 struct wd_stats {
-	struct wd_ring_stats rings[WD_RINGS];
+	struct wd_ring_stats rings[WD_ALL_RINGS]; /* the code ring is in none of the sums above */
 	__u64 acts;		/* bpf(2) calls by anybody but us, counted at their begin */
 	__u64 own_acts;		/* by our own services: counted, not recorded */
 	__u64 counted;		/* data-plane calls that went to a counter and made no record */

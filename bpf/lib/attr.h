@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The attributes of a call, from user memory: another thread can change them while the kernel looks
- * at its own copy, so all that comes from here is a claim.
+ * The attributes of a call. From user memory another thread can change them while the kernel looks
+ * at its own copy, so all that comes from there is a claim; the guard has the copy (ACT_COPIED).
  */
 #ifndef WARDEN_ATTR_H
 #define WARDEN_ATTR_H
 
+#include "decide.h"
 #include "maps.h"
 #include "syscall.h"
 
@@ -42,14 +43,32 @@ static __always_inline __u32 wd_attr_u32(const struct wd_open *open, __u32 offse
 static __always_inline void wd_read_attr(struct wd_open *open)
 {
 	__u32 len = open->act.attr_size;
+	void *attr = (void *)open->attr_address;
+	long err;
 
 	if (len > sizeof(open->attr))
 		len = sizeof(open->attr);
 	__builtin_memset(open->attr, 0, sizeof(open->attr));
-	if (bpf_probe_read_user(open->attr, len, (void *)open->attr_address))
+	if (open->act.flags & WD_ACT_NESTED)
+		err = bpf_probe_read_kernel(open->attr, len, attr);
+	else
+		err = bpf_probe_read_user(open->attr, len, attr);
+	if (err)
 		open->act.flags |= WD_ACT_ATTR_UNREADABLE;
 	else
 		open->act.flags &= ~WD_ACT_ATTR_UNREADABLE;
+}
+
+/* The kernel's own copy, which nobody can change any more. `size` is what the kernel took of it. */
+static __always_inline void wd_copy_attr(struct wd_open *open, const void *attr, __u32 size)
+{
+	if (size > sizeof(open->attr))
+		size = sizeof(open->attr);
+	__builtin_memset(open->attr, 0, sizeof(open->attr));
+	if (bpf_probe_read_kernel(open->attr, size, attr))
+		open->act.flags |= WD_ACT_ATTR_UNREADABLE;
+	else
+		open->act.flags |= WD_ACT_COPIED;
 }
 
 static __always_inline void wd_claim_prog(struct wd_open *open, struct wd_claim *claim)
@@ -108,13 +127,37 @@ static __always_inline void wd_fill_claim(struct wd_open *open)
 	}
 }
 
+/*
+ * 0 is an attach type (BPF_CGROUP_INET_INGRESS) and, for most program types, also what a load says
+ * that means none.
+ */
+static __always_inline bool wd_load_has_attach_type(const struct wd_claim *claim)
+{
+	return claim->attach_type != 0 || claim->type == BPF_PROG_TYPE_CGROUP_SKB;
+}
+
+/* Which dimensions the attributes tell something about, as bits. */
 static __always_inline __u32 wd_judged(const struct wd_open *open)
 {
-	if (!open->act.claim.valid)
-		return 0;
-	if (open->act.command == BPF_PROG_LOAD)
-		return WD_JUDGED_PROG_TYPE;
-	return open->act.command == BPF_MAP_CREATE ? WD_JUDGED_MAP_TYPE : 0;
+	const struct wd_claim *claim = &open->act.claim;
+
+	if (!claim->valid)
+		return WD_JUDGE(WD_DIM_COMMAND);
+	switch (open->act.command) {
+	case BPF_PROG_LOAD:
+		if (wd_load_has_attach_type(claim))
+			return WD_JUDGE(WD_DIM_COMMAND) | WD_JUDGE(WD_DIM_PROG_TYPE) |
+			       WD_JUDGE(WD_DIM_ATTACH_TYPE);
+		return WD_JUDGE(WD_DIM_COMMAND) | WD_JUDGE(WD_DIM_PROG_TYPE);
+	case BPF_MAP_CREATE:
+		return WD_JUDGE(WD_DIM_COMMAND) | WD_JUDGE(WD_DIM_MAP_TYPE);
+	case BPF_PROG_ATTACH:
+	case BPF_PROG_DETACH:
+	case BPF_LINK_CREATE:
+		return WD_JUDGE(WD_DIM_COMMAND) | WD_JUDGE(WD_DIM_ATTACH_TYPE);
+	default:
+		return WD_JUDGE(WD_DIM_COMMAND);
+	}
 }
 
 static __always_inline bool wd_is_data_plane(__u32 command)

@@ -48,7 +48,7 @@ static __always_inline enum wd_counted wd_count_new(const struct wd_counter_key 
 	struct wd_counter fresh = {
 		.calls = 1,
 		.last_boot_ns = act->head.boot_ns,
-		.pid = act->pid,
+		.pid = bpf_get_current_pid_tgid() >> 32,
 		.uid = act->uid,
 		.auid = act->auid,
 		.loader = act->loader,

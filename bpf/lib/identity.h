@@ -14,6 +14,7 @@
 
 #include "exe.h"
 #include "maps.h"
+#include "tier.h"
 
 struct wd_who {
 	struct wd_subject subject;
@@ -21,7 +22,8 @@ struct wd_who {
 	__u32 loader;
 	__u32 kind;
 	__u32 grant;
-	__u32 tier;
+	struct wd_tier_now tier;
+	__u32 uid;
 	__u32 auid;
 	__u32 flags;	       /* enum wd_act_flag */
 	__u32 exe_flags;       /* enum wd_exe_flag */
@@ -53,17 +55,32 @@ static __always_inline struct file *wd_exe_file(struct task_struct *task)
 	return task->mm->exe_file;
 }
 
-/* Lets the task's auid count from now on, if a login loader has written it. */
-static __always_inline void wd_vouch(struct task_struct *task, struct wd_task *store, __u32 half)
+/*
+ * Lets the task's auid count from now on, if a login loader has written it: a login makes a new
+ * person of the task, who carries nothing of what it was before. If anybody else wrote over an auid
+ * that counted, the task goes on carrying that one.
+ */
+static __noinline void wd_vouch(struct task_struct *task, struct wd_task *store,
+				const struct wd_policy_half *policy, __u32 half)
 {
+	struct wd_subject before = { .kind = WD_SUBJECT_AUID };
 	struct wd_loader_half *loader;
 	__u32 auid = wd_auid(task);
 
-	if (auid == WD_NO_ID || store->vouched_auid == auid + 1 || store->base_auid == auid + 1)
+	if (store->vouched_auid == auid + 1)
 		return;
-	loader = wd_loader_of(&store->exe, half);
-	if (loader && loader->kind == WD_LOADER_LOGIN)
+	loader = auid == WD_NO_ID || store->base_auid == auid + 1 ? NULL :
+								    wd_loader_of(&store->exe, half);
+	if (loader && loader->kind == WD_LOADER_LOGIN) {
 		store->vouched_auid = auid + 1;
+		store->carried_count = 0;
+		return;
+	}
+	if (!store->vouched_auid)
+		return;
+	before.id = store->vouched_auid - 1;
+	if (wd_is_lowered(&before, policy->default_tier))
+		wd_carry(store, &before, policy->default_tier);
 }
 
 static __always_inline void wd_identify_exe(struct task_struct *task, struct wd_task *store,
@@ -82,13 +99,14 @@ static __always_inline void wd_identify_exe(struct task_struct *task, struct wd_
 }
 
 static __always_inline void wd_identify_auid(struct task_struct *task, struct wd_task *store,
-					     __u32 half, struct wd_who *who)
+					     const struct wd_policy_half *policy, __u32 half,
+					     struct wd_who *who)
 {
 	who->auid = wd_auid(task);
+	if (store)
+		wd_vouch(task, store, policy, half);
 	if (who->auid == WD_NO_ID)
 		return;
-	if (store)
-		wd_vouch(task, store, half);
 	if (store && store->vouched_auid == who->auid + 1)
 		who->flags |= WD_ACT_AUID_COUNTS;
 	else
@@ -108,7 +126,42 @@ static __always_inline void wd_choose_subject(struct wd_who *who)
 		return;
 	}
 	who->subject.kind = WD_SUBJECT_UID;
-	who->subject.id = (__u32)bpf_get_current_uid_gid();
+	who->subject.id = who->uid;
+}
+
+/*
+ * False when the policy names the content of the loader's file and what was executed had another.
+ * A task without a digest (no IMA in this kernel, or labelled when it already ran) is the loader by
+ * its inode alone: weak, and visible, because its records have no exe_digest.
+ */
+static __always_inline bool wd_same_content(const struct wd_loader_half *loader,
+					    const struct wd_task *store)
+{
+	const __u32 *want = (const __u32 *)loader->digest;
+	const __u32 *have = (const __u32 *)store->digest;
+	__u32 differs = 0;
+
+	if (!loader->has_digest || !store->has_digest)
+		return true;
+	for (__u32 i = 0; i < WD_DIGEST_LEN / sizeof(__u32); i++)
+		differs |= want[i] ^ have[i];
+	return differs == 0;
+}
+
+/* The loader that a labelled task is. */
+static __always_inline struct wd_loader_half *wd_labelled_loader(const struct wd_task *store,
+								 __u32 half, struct wd_who *who)
+{
+	struct wd_loader_half *loader;
+
+	/* Fail closed: what runs now is not what was labelled, so it is nobody we know. */
+	if (!store || who->label == WD_LABEL_CALL || (who->exe_flags & WD_EXE_CHANGED))
+		return NULL;
+	loader = wd_loader_of(&store->exe, half);
+	if (!loader || wd_same_content(loader, store))
+		return loader;
+	who->exe_flags |= WD_EXE_CHANGED;
+	return NULL;
 }
 
 /* Fills a zeroed `who`; `task` is the current one. */
@@ -116,26 +169,24 @@ static __always_inline void wd_identify(struct task_struct *task, struct wd_task
 					const struct wd_policy_half *policy, __u32 half,
 					struct wd_who *who)
 {
-	struct wd_loader_half *loader = NULL;
-	struct wd_subject_state *lowered;
+	struct wd_loader_half *loader;
 
+	who->uid = (__u32)bpf_get_current_uid_gid();
 	wd_identify_exe(task, store, who);
-	/* Fail closed: what runs now is not what was labelled, so it is nobody we know. */
-	if (who->label != WD_LABEL_CALL && !(who->exe_flags & WD_EXE_CHANGED))
-		loader = wd_loader_of(&who->exe, half);
+	loader = wd_labelled_loader(store, half, who);
 	who->loader = loader ? loader->index : 0;
 	who->kind = loader ? loader->kind : 0;
 	who->grant = loader ? loader->grant : policy->unknown_grant;
-	wd_identify_auid(task, store, half, who);
+	wd_identify_auid(task, store, policy, half, who);
 	wd_choose_subject(who);
-	lowered = bpf_map_lookup_elem(&subjects, &who->subject);
-	who->tier = lowered ? lowered->tier : policy->default_tier;
+	wd_effective_tier(&who->subject, store, policy, &who->tier);
 }
 
 /* A task without any of these needs no storage, and its children none. */
 static __always_inline bool wd_needs_storage(const struct wd_task *store)
 {
-	return store->role != WD_ROLE_NONE || store->vouched_auid != 0;
+	return store->role != WD_ROLE_NONE || store->vouched_auid != 0 ||
+	       store->carried_count != 0;
 }
 
 static __always_inline struct wd_task *wd_make_storage(struct task_struct *task,
@@ -150,40 +201,100 @@ static __always_inline struct wd_task *wd_make_storage(struct task_struct *task,
 }
 
 static __always_inline void wd_on_fork(struct task_struct *parent, struct task_struct *child,
-				       __u32 half)
+				       const struct wd_policy_half *policy, __u32 half)
 {
 	struct wd_task *store = bpf_task_storage_get(&tasks, parent, 0, 0);
 
 	if (!store)
 		return;
-	wd_vouch(parent, store, half);
+	wd_vouch(parent, store, policy, half);
 	wd_make_storage(child, store);
 }
 
-static __always_inline void wd_on_exec(struct task_struct *task, struct file *file, __u32 half)
+/* The subject by what the storage says, for a task that is about to become another. */
+static __always_inline void wd_subject_by_label(struct task_struct *task, struct wd_task *store,
+						__u32 half, struct wd_subject *ret_subject)
+{
+	struct wd_who who = { .label = store ? store->label : WD_LABEL_CALL };
+	struct wd_loader_half *loader = wd_labelled_loader(store, half, &who);
+	__u32 auid = wd_auid(task);
+
+	who.loader = loader ? loader->index : 0;
+	who.kind = loader ? loader->kind : 0;
+	who.uid = (__u32)bpf_get_current_uid_gid();
+	who.auid = auid;
+	if (store && auid != WD_NO_ID && store->vouched_auid == auid + 1)
+		who.flags = WD_ACT_AUID_COUNTS;
+	wd_choose_subject(&who);
+	*ret_subject = who.subject;
+}
+
+/*
+ * The real uid is about to change, and with it the subject of a task that is known by it. Fail
+ * open, and counted, when there is no memory to remember that in.
+ */
+static __always_inline void wd_on_setuid(struct task_struct *task,
+					 const struct wd_policy_half *policy, __u32 half)
 {
 	struct wd_task *store = bpf_task_storage_get(&tasks, task, 0, 0);
+	struct wd_subject before = {};
+
+	if (store)
+		wd_vouch(task, store, policy, half);
+	wd_subject_by_label(task, store, half, &before);
+	if (before.kind != WD_SUBJECT_UID || !wd_is_lowered(&before, policy->default_tier))
+		return;
+	if (!store)
+		store = wd_make_storage(task, NULL);
+	if (store)
+		wd_carry(store, &before, policy->default_tier);
+}
+
+/* True when `subject`, which the task was before its exec, is one to carry on. */
+static __always_inline bool wd_is_left_behind(struct task_struct *task, struct wd_task *store,
+					      const struct wd_subject *before, bool was_lowered,
+					      __u32 half)
+{
+	struct wd_subject after = {};
+
+	wd_subject_by_label(task, store, half, &after);
+	return was_lowered && (after.kind != before->kind || after.id != before->id);
+}
+
+/* Labels a task by the file that it just executed; returns its storage if it is a listed loader. */
+static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, struct file *file,
+						  const struct wd_policy_half *policy, __u32 half)
+{
+	struct wd_task *store = bpf_task_storage_get(&tasks, task, 0, 0);
+	struct wd_subject before = {};
 	struct wd_loader_half *loader;
 	struct wd_exe_key exe = {};
 	__u32 auid = wd_auid(task);
+	bool lowered = false;
 
 	wd_exe_key(file, &exe);
 	loader = wd_loader_of(&exe, half);
 	if (store)
-		wd_vouch(task, store, half);
+		wd_vouch(task, store, policy, half);
 	if (!loader && !store)
-		return;
-	if (!loader && !wd_needs_storage(store)) {
+		return NULL;
+	wd_subject_by_label(task, store, half, &before);
+	lowered = wd_is_lowered(&before, policy->default_tier);
+	if (!loader && !lowered && !wd_needs_storage(store)) {
 		bpf_task_storage_delete(&tasks, task);
-		return;
+		return NULL;
 	}
 	if (!store)
 		store = wd_make_storage(task, NULL);
 	if (!store)
-		return;
+		return NULL;
 	store->exe = exe;
 	store->label = WD_LABEL_EXEC;
+	store->has_digest = 0;
 	store->base_auid = store->vouched_auid == auid + 1 ? 0 : auid + 1;
+	if (wd_is_left_behind(task, store, &before, lowered, half))
+		wd_carry(store, &before, policy->default_tier);
+	return loader ? store : NULL;
 }
 
 /* A task that was there before us: label and auid are taken on trust, and marked so. */

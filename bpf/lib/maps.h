@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Every map. All are pinned but `windows`, whose content lives for a second; warden-load gives each
- * its file mode, which says who may open it (bpf/README.md has the table).
+ * Every map. All are pinned but `windows`, whose content lives for a second, and `nested`, whose
+ * content lives as long as a call; warden-load gives each its file mode, which says who may open it
+ * (bpf/README.md has the table).
  */
 #ifndef WARDEN_MAPS_H
 #define WARDEN_MAPS_H
@@ -10,15 +11,67 @@
 #include "control.h"
 #include <bpf/bpf_helpers.h>
 
+enum wd_open_state {
+	WD_CLOSED = 0,
+	WD_OPEN = 1,
+	WD_SENT = 2,	       /* refused: its record is out, its end is still to come */
+};
+
+/* No call has both a text and facts. */
+_Static_assert(sizeof(struct wd_facts) >= WD_TEXT_MAX, "a tail has room for either");
+
+/* Where a walk to the root is; see lib/path.h. */
+struct wd_walk {
+	__u64 node;	       /* struct dentry or kernfs_node */
+	__u64 mount;	       /* struct mount */
+	__u32 at;	       /* where in the tail the next name goes */
+	__u32 end;
+	__u32 components;
+	__u32 done;
+};
+
 /* A call between its begin and its end. Never per-CPU: a task can be preempted, or migrate. */
 struct wd_open {
-	__u32 active;
-	__u32 attr_len;
+	__u32 active;	       /* enum wd_open_state */
+	__u32 nested;	       /* 1: the call that its program made is open, in `nested` */
+	__u32 half;	       /* of the policy that it was judged by */
+	__u32 grant;	       /* the loader's, in that half */
+	__u32 scanned;	       /* 1: the task's `scans` has facts of this load */
+	__u32 late;	       /* 1: judged when it was over: nothing can be refused any more */
+	__u32 blameless;       /* 1: refused for what another act did: sets off no reflex */
+	__u32 pad;
 	__u64 attr_address;
-	__u8 attr[128];	       /* what user memory held, zeroes after attr_len */
+	struct wd_walk walk;
+	__u8 attr[128];	       /* as far as attr_size goes, then zeroes; not of data-plane calls */
 	struct wd_act act;
-	char tail[WD_PATH_MAX + WD_CGROUP_MAX + WD_TEXT_MAX];
+	char tail[WD_PATH_MAX + WD_CGROUP_MAX + sizeof(struct wd_facts)];
 };
+
+#define WD_CHUNK 64	       /* instructions looked at, and sent, at once */
+#define WD_KFUNC_CALLS 256     /* different ones in a program: the verifier takes no more */
+
+struct wd_kfunc_call {
+	__u32 btf_id;
+	__s32 offset;	       /* 0: of vmlinux; else of a module, which the verifier finds */
+};
+
+/* What a load is scanned in. `code` and `insns` are one record of the code ring. */
+struct wd_scratch {
+	struct wd_facts facts;
+	__u64 kfuncs[WD_KFUNC_WORDS]; /* classes of those that have a name by now */
+	__u32 calls_count;
+	__u32 unresolved;      /* of the calls: those of modules */
+	__u32 failed;	       /* 1: not all of the program could be read */
+	__u32 code_lost;       /* 1: the code ring had no room */
+	struct wd_kfunc_call calls[WD_KFUNC_CALLS];
+	struct wd_kfunc_key name;
+	struct wd_code code;
+	struct bpf_insn insns[WD_CHUNK];
+};
+
+#define WD_MAX_REFLEXES 16384
+#define WD_MAX_OBJECTS 65536
+#define WD_MAX_KFUNCS 4096
 
 /* What the programs remember for themselves. */
 struct wd_state {
@@ -27,6 +80,7 @@ struct wd_state {
 	__u64 buckets;	       /* of which for the whole of a subject and command */
 	__u64 skipped;	       /* declared so far, of the generation below */
 	__u64 skipped_generation;
+	__u64 reflexes;	       /* entries of the reflexes map: most hosts have none */
 };
 
 /* A second in the life of a subject while the bulk ring is over half full. */
@@ -49,6 +103,11 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096 * 1024);
 } ring_bulk SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 2048 * 1024);
+} ring_code SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -113,6 +172,45 @@ struct {
 	__type(key, int);
 	__type(value, struct wd_open);
 } calls SEC(".maps");
+
+/* The call that a program makes while the call that runs it is open. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct wd_open);
+} nested SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct wd_scratch);
+} scans SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WD_MAX_REFLEXES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct wd_subject);
+	__type(value, struct wd_reflex);
+} reflexes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WD_MAX_OBJECTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct wd_made);
+} objects SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WD_MAX_KFUNCS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct wd_kfunc_key);
+	__type(value, __u32);
+} kfuncs SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

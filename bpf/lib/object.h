@@ -101,9 +101,9 @@ static __always_inline void wd_fill_map_id(struct file *file, struct wd_object *
 {
 	struct bpf_map *map;
 
-	object->kind = wd_kind_of(file);
-	if (object->kind != WD_OBJECT_MAP)
+	if ((__u64)BPF_CORE_READ(file, f_op) != file_operations[WD_OBJECT_MAP])
 		return;
+	object->kind = WD_OBJECT_MAP;
 	map = BPF_CORE_READ(file, private_data);
 	object->id = BPF_CORE_READ(map, id);
 }

@@ -77,7 +77,7 @@ static __always_inline struct wd_ring_stats *wd_ring_stats(__u32 ring)
 {
 	struct wd_stats *all = wd_stats();
 
-	return all ? &all->rings[wd_bounded(ring, WD_RINGS)] : NULL;
+	return all ? &all->rings[wd_bounded(ring, WD_ALL_RINGS)] : NULL;
 }
 
 /* A record that was never built counts too. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Grants, loaders and scalars of a policy, into one half of the maps. */
+/* Grants, kfunc classes, loaders and scalars of a policy, into one half of the maps. */
 #include "apply.h"
 
+#include "classes.h"
 #include "cleanup.h"
+#include "say.h"
 #include "sha256.h"
 
 #include <bpf/bpf.h>
@@ -55,8 +57,19 @@ static enum wd_loader_status open_loader(const struct wd_policy_loader *loader, 
 	return WD_LOADER_LABELLED;
 }
 
-static int write_loader(const struct wd_set *set, struct wd_policy_loader *loader, __u32 number,
-			__u32 half, bool first)
+static void fill_loader(const struct wd_policy_loader *loader, struct wd_loader_half *ret_half)
+{
+	*ret_half = (struct wd_loader_half){
+		.index = loader->number,
+		.kind = loader->kind,
+		.grant = loader->grant,
+		.has_digest = loader->has_sha256,
+	};
+	memcpy(ret_half->digest, loader->sha256, sizeof(ret_half->digest));
+}
+
+static int write_loader(const struct wd_set *set, struct wd_policy_loader *loader, __u32 half,
+			bool first)
 {
 	_cleanup_fd_ int fd = -1;
 	struct wd_loader value = {};
@@ -76,9 +89,7 @@ static int write_loader(const struct wd_set *set, struct wd_policy_loader *loade
 		loader->status = WD_LOADER_DUPLICATE;
 		return 0;
 	}
-	value.half[half].index = number;
-	value.half[half].kind = loader->kind;
-	value.half[half].grant = loader->grant;
+	fill_loader(loader, &value.half[half]);
 	value.half[half].fresh = first || !value.half[before].index;
 	return bpf_map_update_elem(map, &key, &value, BPF_ANY) ? -errno : 0;
 }
@@ -107,25 +118,35 @@ static int clear_half(const struct wd_set *set, __u32 half)
 	return 0;
 }
 
-int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first)
+static int write_half(const struct wd_set *set, struct wd_policy *policy, __u32 half, bool first)
 {
-	struct wd_config config;
-	int err = wd_config_read(set, &config);
-	__u32 half = (config.half + 1) % WD_POLICY_HALVES;
+	int err = clear_half(set, half);
 
-	if (!err)
-		err = clear_half(set, half);
 	if (!err)
 		err = write_grants(set, policy, half);
 	for (__u32 i = 0; !err && i < policy->loaders_count; i++)
-		err = write_loader(set, &policy->loaders[i], i + 1, half, first);
+		err = write_loader(set, &policy->loaders[i], half, first);
+	return err;
+}
+
+int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first)
+{
+	struct wd_config config;
+	int code, err = wd_config_read(set, &config);
+	__u32 half = (config.half + 1) % WD_POLICY_HALVES;
+
 	if (err)
-		return err;
+		return wd_fail(EX_OSERR, "apply policy", "config", err, NULL);
+	code = wd_classes_write(set, policy, config.half);
+	if (code)
+		return code;
+	err = write_half(set, policy, half, first);
 	config.policy[half] = policy->scalars;
-	err = wd_config_write(set, &config);
-	if (err)
-		return err;
+	if (!err)
+		err = wd_config_write(set, &config);
 	/* Only now is all of it there: the flip is one word. */
 	config.half = half;
-	return wd_config_write(set, &config);
+	if (!err)
+		err = wd_config_write(set, &config);
+	return err ? wd_fail(EX_OSERR, "apply policy", "maps", err, NULL) : EX_OK;
 }

@@ -8,7 +8,7 @@
 
 /*
  * Finds each loader's file, checks its hash and takes its key from the kernel itself; sets
- * `status` of each. Returns 0 or -errno.
+ * `status` of each. Returns an exit code.
  */
 int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first);
 

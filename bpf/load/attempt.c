@@ -3,7 +3,7 @@
 #include "attempt.h"
 
 #include "cleanup.h"
-#include "control.h"
+#include "hooks.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -18,7 +18,31 @@
 #include <sys/wait.h>
 
 #define SECURITYFS "/sys/kernel/security"
+#define PROVOKE_TRIES 20
 #define KPROBE_PMU "/sys/bus/event_source/devices/kprobe/type"
+
+static const char LSM_SILENT[] =
+	"attaches but never runs: bpf is missing from lsm= on the kernel's command line, or "
+	"kernel.ftrace_enabled is 0";
+static const char SILENT[] = "attaches but never runs: is kernel.ftrace_enabled 0?";
+
+/* Where a program is attached, by the first part of its section's name. */
+static const struct kind {
+	const char *prefix;
+	enum bpf_prog_type type;
+	enum bpf_attach_type attach;
+	__u32 flags;
+	const char *before;    /* what the kernel's BTF has before the target's name */
+	int btf_kind;
+} KINDS[] = {
+	{ "lsm/", BPF_PROG_TYPE_LSM, BPF_LSM_MAC, 0, "bpf_lsm_", BTF_KIND_FUNC },
+	{ "lsm.s/", BPF_PROG_TYPE_LSM, BPF_LSM_MAC, BPF_F_SLEEPABLE, "bpf_lsm_", BTF_KIND_FUNC },
+	{ "fmod_ret/", BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN, 0, "", BTF_KIND_FUNC },
+	{ "fentry/", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, 0, "", BTF_KIND_FUNC },
+	{ "fexit/", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, 0, "", BTF_KIND_FUNC },
+	{ "tp_btf/", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, 0, "btf_trace_", BTF_KIND_TYPEDEF },
+	{ "iter/", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, 0, "bpf_iter_", BTF_KIND_FUNC },
+};
 
 static void fail(struct wd_attempt *attempt, int error, const char *detail)
 {
@@ -42,8 +66,7 @@ static int make_counter(void)
 }
 
 /* r1 = &counter[0]; *r1 += 1 atomically; return 0 */
-static int load_counting(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id,
-			 int map)
+static int load_counting(const struct kind *kind, int btf_id, int map)
 {
 	const struct bpf_insn program[] = {
 		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = 1, .src_reg = BPF_PSEUDO_MAP_VALUE,
@@ -55,70 +78,109 @@ static int load_counting(enum bpf_prog_type type, enum bpf_attach_type attach, i
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = attach,
-		    .attach_btf_id = btf_id);
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = kind->attach,
+		    .attach_btf_id = btf_id, .prog_flags = kind->flags);
 
-	return bpf_prog_load(type, "warden_probe", "Dual BSD/GPL", program, WD_COUNT(program),
+	return bpf_prog_load(kind->type, "warden_probe", "Dual BSD/GPL", program, WD_COUNT(program),
 			     &options);
 }
 
-/* A call that every hook of bpf(2) must see; no kernel knows the command. */
+static int find_target(const struct kind *kind, const char *target)
+{
+	const struct btf *kernel = wd_kernel_btf();
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s%s", kind->before, target);
+	return kernel ? btf__find_by_name_kind(kernel, name, kind->btf_kind) : -ENOENT;
+}
+
+static const struct kind *kind_of(const char *section)
+{
+	for (size_t i = 0; i < WD_COUNT(KINDS); i++)
+		if (!strncmp(section, KINDS[i].prefix, strlen(KINDS[i].prefix)))
+			return &KINDS[i];
+	return NULL;
+}
+
+bool wd_hook_exists(const char *section)
+{
+	const struct kind *kind = kind_of(section);
+
+	return kind && find_target(kind, section + strlen(kind->prefix)) >= 0;
+}
+
+/* Loading a program, making a map, forking: what the guard's hooks stand on the way of. */
+static void provoke(void)
+{
+	const struct bpf_insn program[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	_cleanup_fd_ int map = make_counter(), loaded = -1;
+	char nothing[8] = "";
+	pid_t child;
+
+	/* No kernel knows the command. */
+	syscall(SYS_bpf, WD_CANARY_COMMAND, nothing, sizeof(nothing));
+	loaded = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, "warden_probe", "Dual BSD/GPL",
+			       program, WD_COUNT(program), NULL);
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	if (child > 0)
+		waitpid(child, NULL, 0);
+}
+
 static bool counts(int map)
 {
 	__u64 before = 0, after = 0;
-	char nothing[8] = "";
 	__u32 zero = 0;
 
 	bpf_map_lookup_elem(map, &zero, &before);
-	for (int try = 0; try < 20 && after <= before; try++) {
-		syscall(SYS_bpf, WD_CANARY_COMMAND, nothing, sizeof(nothing));
+	for (int try = 0; try < PROVOKE_TRIES && after <= before; try++) {
+		provoke();
 		bpf_map_lookup_elem(map, &zero, &after);
 	}
 	return after > before;
 }
 
-void wd_try_tracing(struct wd_attempt *attempt, enum bpf_prog_type type,
-		    enum bpf_attach_type attach, const char *target)
+static bool is_provoked(const char *section)
+{
+	static const char *const reached[] = {
+		"lsm/bpf", "lsm/bpf_prog_load", "lsm/bpf_prog", "lsm/bpf_map", "lsm/task_alloc",
+		"fmod_ret/security_bpf", "fexit/__sys_bpf", "fentry/bpf_check",
+		"tp_btf/sys_enter", "tp_btf/sched_process_exit",
+	};
+
+	for (size_t i = 0; i < WD_COUNT(reached); i++)
+		if (!strcmp(section, reached[i]))
+			return true;
+	return false;
+}
+
+void wd_try_hook(struct wd_attempt *attempt, const char *section)
 {
 	_cleanup_fd_ int map = make_counter(), program = -1, link = -1;
-	int id = libbpf_find_vmlinux_btf_id(target, attach);
+	const struct kind *kind = kind_of(section);
+	int id = kind ? find_target(kind, section + strlen(kind->prefix)) : -EINVAL;
 
+	attempt->name = section;
 	if (map < 0)
 		return fail(attempt, errno, "no map can be made");
 	if (id < 0)
 		return fail(attempt, id, "the kernel's BTF does not have it");
-	program = load_counting(type, attach, id, map);
+	program = load_counting(kind, id, map);
 	if (program < 0)
 		return fail(attempt, errno, why_not_loaded(errno));
-	link = bpf_raw_tracepoint_open(NULL, program);
+	link = kind->attach == BPF_TRACE_ITER ? bpf_link_create(program, 0, kind->attach, NULL) :
+						bpf_raw_tracepoint_open(NULL, program);
 	if (link < 0)
 		return fail(attempt, errno, errno == EPERM ? why_not_loaded(errno) :
 							     "loads, but can't be attached");
-	attempt->ran = counts(map);
-	if (attempt->ran)
-		return;
-	if (type == BPF_PROG_TYPE_LSM)
-		fail(attempt, ENOTSUP, "attaches but never runs: bpf is missing from lsm= on the "
-				       "kernel's command line");
-	else
-		fail(attempt, ENOTSUP, "attaches but never runs: is kernel.ftrace_enabled 0?");
-}
-
-void wd_try_iterator(struct wd_attempt *attempt, const char *target)
-{
-	_cleanup_fd_ int map = make_counter(), program = -1, link = -1;
-	int id = libbpf_find_vmlinux_btf_id(target, BPF_TRACE_ITER);
-
-	if (map < 0)
-		return fail(attempt, errno, "no map can be made");
-	if (id < 0)
-		return fail(attempt, id, "the kernel's BTF does not have it");
-	program = load_counting(BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, id, map);
-	if (program < 0)
-		return fail(attempt, errno, why_not_loaded(errno));
-	link = bpf_link_create(program, 0, BPF_TRACE_ITER, NULL);
-	if (link < 0)
-		fail(attempt, errno, "loads, but can't be attached");
+	attempt->provoked = is_provoked(section);
+	attempt->ran = attempt->provoked && counts(map);
+	if (attempt->provoked && !attempt->ran)
+		fail(attempt, ENOTSUP, kind->type == BPF_PROG_TYPE_LSM ? LSM_SILENT : SILENT);
 }
 
 static int make_task_storage(void)

@@ -10,14 +10,20 @@ struct wd_attempt {
 	const char *name;
 	int error;	       /* 0, or an errno, positive */
 	const char *detail;    /* for a person; NULL when it works */
+	bool provoked;	       /* something was done that it must see */
 	bool ran;	       /* the program was seen to run */
 };
 
-/* Loads a program that counts, attaches it to `target`, calls bpf(2), looks whether it counted. */
-void wd_try_tracing(struct wd_attempt *attempt, enum bpf_prog_type type,
-		    enum bpf_attach_type attach, const char *target);
+/*
+ * Loads a program that counts, attaches it where `section` says ("lsm/bpf", "fexit/__sys_bpf"…),
+ * uses bpf(2), forks, and looks whether it counted. A hook that all this does not reach is only
+ * attached.
+ */
+void wd_try_hook(struct wd_attempt *attempt, const char *section);
 
-void wd_try_iterator(struct wd_attempt *attempt, const char *target);
+/* True when this kernel has what `section` names. Attaches nothing. */
+bool wd_hook_exists(const char *section);
+
 void wd_try_map(struct wd_attempt *attempt, enum bpf_map_type type);
 void wd_try_kprobes(struct wd_attempt *attempt);
 

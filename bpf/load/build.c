@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The libbpf skeleton, behind a door of five functions. */
+/* libbpf's side of a load: one of the two objects, its maps shared with what is already there. */
 #include "build.h"
 
 #include "cleanup.h"
+#include "image.h"
 #include "say.h"
 #include "sha256.h"
-
-#include "audit.skel.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 
 struct wd_build {
-	struct audit_bpf *skeleton;
+	struct wd_image image;
 	struct bpf_map *maps[WD_MAPS];
-	struct bpf_program *hooks[WD_HOOKS];
+	struct bpf_program *hooks[WD_HOOKS]; /* NULL: of another mode, or another kernel */
 	struct bpf_program *iterators[WD_ITERATORS];
 };
 
@@ -27,29 +27,77 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list argu
 	return 0;
 }
 
-static int open_skeleton(const struct wd_options *options, struct wd_build **ret_build)
+static struct bpf_program *find_program(const struct wd_build *build, const char *name)
 {
-	struct wd_build *build = calloc(1, sizeof(*build));
+	return bpf_object__find_program_by_name(build->image.object, name);
+}
+
+static bool is_known(const char *name, __u32 mode)
+{
+	static const char *const others[] = { "baseline", "resolve", "declare", "decide" };
+
+	for (size_t i = 0; i < WD_COUNT(others); i++)
+		if (!strcmp(name, others[i]))
+			return true;
+	for (int i = 0; i < WD_ITERATORS; i++)
+		if (!strcmp(name, WD_ITERATOR_PINS[i].name))
+			return true;
+	for (int i = 0; i < WD_HOOKS; i++)
+		if (WD_HOOK_SPECS[i].modes >> mode & 1 && !strcmp(name, WD_HOOK_SPECS[i].name))
+			return true;
+	return false;
+}
+
+/* A program that no table knows is a mistake in the build: it must not go unattached. */
+static int choose_programs(struct wd_build *build, __u32 mode)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, build->image.object)
+		if (!is_known(bpf_program__name(program), mode))
+			return -ENOTSUP;
+	for (int i = 0; i < WD_HOOKS; i++) {
+		if (!(WD_HOOK_SPECS[i].modes >> mode & 1))
+			continue;
+		program = find_program(build, WD_HOOK_SPECS[i].name);
+		if (!program)
+			return -ENOENT;
+		if (wd_hook_is_wanted(i, mode))
+			build->hooks[i] = program;
+		else
+			bpf_program__set_autoload(program, false);
+	}
+	for (int i = 0; i < WD_ITERATORS; i++) {
+		build->iterators[i] = find_program(build, WD_ITERATOR_PINS[i].name);
+		if (!build->iterators[i])
+			return -ENOENT;
+	}
+	return 0;
+}
+
+static int open_build(const struct wd_options *options, __u32 mode, __u32 generation,
+		      struct wd_build **ret_build)
+{
+	_cleanup_build_ struct wd_build *build = calloc(1, sizeof(*build));
+	int err;
 
 	if (!build)
 		return -ENOMEM;
 	if (!options || !options->verbose)
 		libbpf_set_print(quiet);
-	build->skeleton = audit_bpf__open();
-	if (!build->skeleton) {
-		free(build);
-		return -errno;
-	}
-	for (int i = 0; i < WD_MAPS; i++)
-		build->maps[i] = bpf_object__find_map_by_name(build->skeleton->obj,
+	err = wd_image_open(mode, generation, &build->image);
+	for (int i = 0; !err && i < WD_MAPS; i++) {
+		build->maps[i] = bpf_object__find_map_by_name(build->image.object,
 							      WD_MAP_PINS[i].name);
-	for (int i = 0; i < WD_HOOKS; i++)
-		build->hooks[i] = bpf_object__find_program_by_name(build->skeleton->obj,
-								   WD_HOOK_PINS[i].name);
-	for (int i = 0; i < WD_ITERATORS; i++)
-		build->iterators[i] = bpf_object__find_program_by_name(build->skeleton->obj,
-								       WD_ITERATOR_PINS[i].name);
+		if (!build->maps[i])
+			err = -ENOENT;
+	}
+	if (!err)
+		err = choose_programs(build, mode);
+	if (err)
+		return err;
 	*ret_build = build;
+	build = NULL;
 	return 0;
 }
 
@@ -57,15 +105,15 @@ void wd_build_free(struct wd_build **build)
 {
 	if (!*build)
 		return;
-	audit_bpf__destroy((*build)->skeleton);
+	wd_image_close(&(*build)->image);
 	free(*build);
 	*build = NULL;
 }
 
-void wd_build_hash(__u8 ret_hash[WD_DIGEST_LEN])
+void wd_build_hash(__u32 mode, __u8 ret_hash[WD_DIGEST_LEN])
 {
-	size_t len;
-	const void *object = audit_bpf__elf_bytes(&len);
+	size_t len = 0;
+	const void *object = wd_image_bytes(mode, &len);
 
 	wd_sha256(object, len, ret_hash);
 }
@@ -83,16 +131,22 @@ static bool map_fits(const struct bpf_map *built, int fd, bool is_ring)
 	       (is_ring || info.max_entries == bpf_map__max_entries(built));
 }
 
-bool wd_build_fits(const struct wd_set *set)
+static bool maps_fit(const struct wd_set *set, __u32 mode)
 {
 	_cleanup_build_ struct wd_build *build = NULL;
 
-	if (open_skeleton(NULL, &build))
+	if (open_build(NULL, mode, 0, &build))
 		return false;
 	for (int i = 0; i < WD_MAPS; i++)
-		if (!map_fits(build->maps[i], set->map[i], i <= WD_MAP_RING_BULK))
+		if (!map_fits(build->maps[i], set->map[i], i < WD_ALL_RINGS))
 			return false;
 	return true;
+}
+
+/* The modes share their maps: a host goes from one to the other without losing any. */
+bool wd_build_fits(const struct wd_set *set)
+{
+	return maps_fit(set, WD_MODE_AUDIT) && maps_fit(set, WD_MODE_LSM);
 }
 
 static int prepare_maps(struct wd_build *build, const struct wd_options *options,
@@ -103,7 +157,7 @@ static int prepare_maps(struct wd_build *build, const struct wd_options *options
 
 		if (set->map[i] >= 0)
 			err = bpf_map__reuse_fd(build->maps[i], set->map[i]);
-		else if (i <= WD_MAP_RING_BULK && options->ring_bytes[i])
+		else if (i < WD_ALL_RINGS && options->ring_bytes[i])
 			err = bpf_map__set_max_entries(build->maps[i], options->ring_bytes[i]);
 		if (err)
 			return err;
@@ -130,16 +184,25 @@ static int keep_link(struct bpf_program *program, int *ret_fd)
 	return err;
 }
 
+/* -1 when there is no such program. */
+static int fd_of(const struct wd_build *build, const char *name)
+{
+	const struct bpf_program *program = find_program(build, name);
+
+	return program ? bpf_program__fd(program) : -1;
+}
+
 static int keep_objects(struct wd_build *build, struct wd_set *set)
 {
-	int err = keep_fd(bpf_program__fd(build->skeleton->progs.resolve), &set->resolve);
+	struct bpf_program *baseline = find_program(build, "baseline");
+	int err = keep_fd(fd_of(build, "resolve"), &set->resolve);
 
 	if (!err)
-		err = keep_fd(bpf_program__fd(build->skeleton->progs.declare), &set->declare);
+		err = keep_fd(fd_of(build, "declare"), &set->declare);
 	if (!err)
-		err = keep_fd(bpf_program__fd(build->skeleton->progs.decide), &set->decide);
+		err = keep_fd(fd_of(build, "decide"), &set->decide);
 	if (!err)
-		err = keep_link(build->skeleton->progs.baseline, &set->baseline);
+		err = baseline ? keep_link(baseline, &set->baseline) : -ENOENT;
 	for (int i = 0; !err && i < WD_MAPS; i++)
 		if (set->map[i] < 0)
 			err = keep_fd(bpf_map__fd(build->maps[i]), &set->map[i]);
@@ -158,17 +221,31 @@ static int teach(const struct wd_set *set, __u32 kind, int fd)
 	return context.error;
 }
 
-/* Shows the programs one fd of each kind. The kernel's own BTF is the first one it made. */
+/* The kernel's own BTF, as an fd: mostly the first one that it made. Returns an fd or -errno. */
+static int open_kernel_btf(void)
+{
+	__u32 id = 0;
+
+	while (!bpf_btf_get_next_id(id, &id)) {
+		_cleanup_fd_ int fd = bpf_btf_get_fd_by_id(id);
+		char name[64] = "";
+		struct bpf_btf_info info = { .name = (uintptr_t)name, .name_len = sizeof(name) };
+		__u32 len = sizeof(info);
+
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+			continue;
+		if (info.kernel_btf && !strcmp(name, "vmlinux"))
+			return wd_take_fd(&fd);
+	}
+	return -errno;
+}
+
+/* Shows the programs one fd of each kind. Of the BTF they learn where kfuncs' names are, too. */
 static int teach_kinds(const struct wd_set *set)
 {
-	_cleanup_fd_ int btf = -1;
-	__u32 id = 0;
-	int err;
+	_cleanup_fd_ int btf = open_kernel_btf();
+	int err = btf < 0 ? btf : teach(set, WD_OBJECT_BTF, btf);
 
-	if (bpf_btf_get_next_id(0, &id))
-		return -errno;
-	btf = bpf_btf_get_fd_by_id(id);
-	err = teach(set, WD_OBJECT_BTF, btf);
 	if (!err)
 		err = teach(set, WD_OBJECT_PROG, set->resolve);
 	if (!err)
@@ -176,25 +253,26 @@ static int teach_kinds(const struct wd_set *set)
 	return err ? err : teach(set, WD_OBJECT_LINK, set->baseline);
 }
 
-int wd_build_load(const struct wd_options *options, __u32 generation, struct wd_set *set,
-		  struct wd_build **ret_build)
+int wd_build_load(const struct wd_options *options, __u32 mode, __u32 generation,
+		  struct wd_set *set, struct wd_build **ret_build)
 {
 	_cleanup_build_ struct wd_build *build = NULL;
-	int err = open_skeleton(options, &build);
+	const char *name = wd_mode_name(mode);
+	int err = open_build(options, mode, generation, &build);
 
 	if (err)
-		return wd_fail(EX_SOFTWARE, "open programs", "audit", err, NULL);
-	build->skeleton->rodata->generation = generation;
+		return wd_fail(EX_SOFTWARE, "open programs", name, err, NULL);
 	err = prepare_maps(build, options, set);
 	if (err)
-		return wd_fail(EX_SOFTWARE, "size maps", "audit", err, NULL);
-	err = audit_bpf__load(build->skeleton);
+		return wd_fail(EX_SOFTWARE, "size maps", name, err, NULL);
+	err = bpf_object__load_skeleton(build->image.skeleton);
 	if (err)
-		return wd_fail(EX_CONFIG, "load programs", "audit", err,
+		return wd_fail(EX_CONFIG, "load programs", name, err,
 			       "see warden-load probe; --verbose shows the kernel's log");
+	set->generation = generation;
 	err = keep_objects(build, set);
 	if (err)
-		return wd_fail(EX_OSERR, "make iterators", "audit", err, NULL);
+		return wd_fail(EX_OSERR, "make iterators", name, err, NULL);
 	err = teach_kinds(set);
 	if (err)
 		return wd_fail(EX_SOFTWARE, "teach kinds of fds", "resolve", err, NULL);
@@ -206,10 +284,10 @@ int wd_build_load(const struct wd_options *options, __u32 generation, struct wd_
 int wd_build_attach(struct wd_build *build, struct wd_set *set)
 {
 	for (int i = 0; i < WD_HOOKS; i++) {
-		int err = keep_link(build->hooks[i], &set->hook[i]);
+		int err = build->hooks[i] ? keep_link(build->hooks[i], &set->hook[i]) : 0;
 
 		if (err)
-			return wd_fail(EX_CONFIG, "attach", WD_HOOK_PINS[i].name, err,
+			return wd_fail(EX_CONFIG, "attach", WD_HOOK_SPECS[i].section, err,
 				       "warden-load probe says what this kernel refuses");
 	}
 	return EX_OK;

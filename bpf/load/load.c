@@ -3,8 +3,8 @@
  * Three ways to come up, by what is pinned in DIR:
  *
  *	the same build, whole		adopt: refresh the policy, label, canary
- *	another build, same layout	load the new programs beside the old ones on the same maps,
- *					switch the generation, canary, then drop the old ones
+ *	another build or mode, same	load the new programs beside the old ones on the same maps,
+ *	layout				switch the generation, canary, then drop the old ones
  *	anything else			load and prove a new set, then replace what is pinned
  *
  * Whatever a crash left half done is the third case, or is dropped with the old generation.
@@ -14,6 +14,8 @@
 #include "apply.h"
 #include "build.h"
 #include "cleanup.h"
+#include "forget.h"
+#include "mode.h"
 #include "place.h"
 #include "prove.h"
 #include "say.h"
@@ -22,6 +24,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <time.h>
 
 static int fail_canary(int err)
 {
@@ -45,13 +48,6 @@ static int settle(const struct wd_set *set, enum wd_baseline mode)
 	return err ? fail_canary(err) : EX_OK;
 }
 
-static int apply(const struct wd_set *set, struct wd_policy *policy, bool first)
-{
-	int err = wd_apply_policy(set, policy, first);
-
-	return err ? wd_fail(EX_OSERR, "apply policy", "maps", err, NULL) : EX_OK;
-}
-
 static int take_role(const struct wd_set *set)
 {
 	int err = wd_give_role(set, getpid(), WD_ROLE_LOAD);
@@ -59,18 +55,38 @@ static int take_role(const struct wd_set *set)
 	return err ? wd_fail(EX_OSERR, "take own role", "tasks", err, NULL) : EX_OK;
 }
 
-static int start_config(const struct wd_set *set, __u32 generation)
+static int start_config(const struct wd_set *set, __u32 mode, __u32 generation)
 {
 	struct wd_config config = {
 		.layout_version = WD_LAYOUT_VERSION,
-		.mode = WD_MODE_AUDIT,
+		.mode = mode,
 		.generation = generation,
 	};
 	int err;
 
-	wd_build_hash(config.build);
+	wd_build_hash(mode, config.build);
 	err = wd_config_write(set, &config);
 	return err ? wd_fail(EX_OSERR, "write config", "config", err, NULL) : EX_OK;
+}
+
+/*
+ * From here on every program is scanned. Called when that is so already: what was loaded before, a
+ * load that is under way among it, is taken as it is. What went while no guard saw it is forgotten.
+ */
+static int begin_guard(const struct wd_set *set)
+{
+	struct wd_config config;
+	struct timespec now;
+	int err = wd_config_read(set, &config);
+
+	if (err)
+		return err;
+	if (config.mode != WD_MODE_LSM || config.guard_boot_ns)
+		return 0;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	config.guard_boot_ns = (__u64)now.tv_sec * 1000000000 + now.tv_nsec;
+	err = wd_config_write(set, &config);
+	return err ? err : wd_forget_gone(set, config.guard_boot_ns);
 }
 
 static int pin_all(const char *dir, gid_t gid, const struct wd_set *set, __u32 generation,
@@ -86,22 +102,25 @@ static int pin_all(const char *dir, gid_t gid, const struct wd_set *set, __u32 g
 	return err ? wd_fail(EX_OSERR, "pin", path, err, NULL) : EX_OK;
 }
 
-static int load_fresh(const struct wd_options *options, gid_t gid, struct wd_policy *policy,
-		      struct wd_set *set)
+static int load_fresh(const struct wd_options *options, __u32 mode, gid_t gid,
+		      struct wd_policy *policy, struct wd_set *set)
 {
 	_cleanup_build_ struct wd_build *build = NULL;
-	int code = wd_build_load(options, 1, set, &build);
+	int err, code = wd_build_load(options, mode, 1, set, &build);
 
 	if (!code)
-		code = start_config(set, 1);
+		code = start_config(set, mode, 1);
 	if (!code)
 		code = take_role(set);
 	if (!code)
-		code = apply(set, policy, true);
+		code = wd_apply_policy(set, policy, true);
 	if (!code)
 		code = wd_build_attach(build, set);
-	if (!code)
-		code = settle(set, WD_BASELINE_FIRST);
+	if (code)
+		return code;
+	err = begin_guard(set);
+	code = err ? wd_fail(EX_OSERR, "begin", "config", err, NULL) :
+		     settle(set, WD_BASELINE_FIRST);
 	if (code)
 		return code;
 	/* The new set runs: only now does the old one go. */
@@ -113,75 +132,105 @@ static int load_fresh(const struct wd_options *options, gid_t gid, struct wd_pol
 
 static int load_adopted(struct wd_policy *policy, struct wd_set *set)
 {
-	int code = take_role(set);
+	int code = wd_apply_policy(set, policy, false);
 
-	if (!code)
-		code = apply(set, policy, false);
 	return code ? code : settle(set, WD_BASELINE_FRESH);
 }
 
-static int switch_generation(const struct wd_set *set, __u32 generation, const __u8 *build)
+/* Lets the programs of `to` act. A guard that begins with it has scanned nothing before. */
+static int switch_to(const struct wd_set *set, const struct wd_config *to)
 {
 	struct wd_config config;
 	int err = wd_config_read(set, &config);
 
 	if (err)
 		return err;
-	config.generation = generation;
-	memcpy(config.build, build, sizeof(config.build));
-	return wd_config_write(set, &config);
+	config.generation = to->generation;
+	config.mode = to->mode;
+	config.guard_boot_ns = to->guard_boot_ns;
+	memcpy(config.build, to->build, sizeof(config.build));
+	err = wd_config_write(set, &config);
+	return err ? err : begin_guard(set);
 }
 
-static int load_upgraded(const struct wd_options *options, gid_t gid, struct wd_policy *policy,
-			 const struct wd_config *before, struct wd_set *set)
+/* The new programs act, and are seen to; else the old ones act again, as they began. */
+static int take_over(const struct wd_set *set, const struct wd_config *before,
+		     const struct wd_config *next)
+{
+	struct wd_config back = *before;
+	int err = switch_to(set, next);
+	int code = err ? wd_fail(EX_OSERR, "switch generation", "config", err, NULL) :
+			 settle(set, WD_BASELINE_FRESH);
+
+	if (!code)
+		return EX_OK;
+	/* Nobody knows whether the new ones scanned: what was loaded meanwhile is as it is. */
+	back.guard_boot_ns = 0;
+	err = switch_to(set, &back);
+	return err ? wd_fail(EX_OSERR, "switch back", "config", err, NULL) : code;
+}
+
+static int load_upgraded(const struct wd_options *options, __u32 mode, gid_t gid,
+			 struct wd_policy *policy, const struct wd_config *before,
+			 struct wd_set *set)
 {
 	_cleanup_build_ struct wd_build *build = NULL;
-	__u32 next = before->generation + 1;
-	__u8 hash[WD_DIGEST_LEN];
-	int code = take_role(set);
+	struct wd_config next = { .generation = before->generation + 1, .mode = mode };
+	int code = wd_build_load(options, mode, next.generation, set, &build);
 
-	wd_build_hash(hash);
-	if (!code)
-		code = wd_build_load(options, next, set, &build);
+	wd_build_hash(mode, next.build);
+	if (before->mode == WD_MODE_LSM && mode == WD_MODE_LSM)
+		next.guard_boot_ns = before->guard_boot_ns;
 	if (!code)
 		code = wd_build_attach(build, set);
 	if (!code)
-		code = pin_all(options->dir, gid, set, next, false);
+		code = pin_all(options->dir, gid, set, next.generation, false);
 	if (!code)
-		code = apply(set, policy, false);
-	if (!code && switch_generation(set, next, hash))
-		code = wd_fail(EX_OSERR, "switch generation", "config", errno, NULL);
+		code = wd_apply_policy(set, policy, false);
 	if (!code)
-		code = settle(set, WD_BASELINE_FRESH);
-	if (code)
-		switch_generation(set, before->generation, before->build);
-	wd_set_drop_generations(options->dir, code ? before->generation : next);
+		code = take_over(set, before, &next);
+	wd_set_drop_generations(options->dir, code ? before->generation : next.generation);
 	return code;
 }
 
-/* What is pinned decides; `set` gets the maps when they are to be kept. */
-static enum wd_how look(const char *dir, struct wd_set *set, struct wd_config *ret_config)
+/*
+ * Finds out whether what is pinned can be gone on with: then `set` has the maps. Pins that we may
+ * not open are no reason to begin anew: it would throw the rings away, and the guard that refuses.
+ */
+static int can_keep(const char *dir, struct wd_set *set, struct wd_config *ret_config,
+		    bool *ret_keep)
+{
+	int err = wd_bpffs_is_mounted(dir) ? wd_set_open_maps(dir, set) : -ENOENT;
+
+	*ret_keep = false;
+	if (err == -EPERM || err == -EACCES)
+		return wd_fail(EX_NOPERM, "open pins", dir, err,
+			       "the guard in force refuses this caller: warden-load unload first, "
+			       "which it can't refuse, or run this as a loader that may do it");
+	if (err)
+		return EX_OK;
+	*ret_keep = wd_build_fits(set) && !wd_config_read(set, ret_config) &&
+		    ret_config->layout_version == WD_LAYOUT_VERSION && ret_config->generation != 0;
+	if (!*ret_keep)
+		wd_set_close(set);
+	return EX_OK;
+}
+
+/* Opens the programs that act when they are of this build and mode, and whole. */
+static bool can_adopt(const char *dir, __u32 mode, const struct wd_config *config,
+		      struct wd_set *set)
 {
 	__u8 hash[WD_DIGEST_LEN];
 
-	if (!wd_bpffs_is_mounted(dir) || wd_set_open_maps(dir, set))
-		return WD_HOW_FRESH;
-	if (!wd_build_fits(set) || wd_config_read(set, ret_config) ||
-	    ret_config->layout_version != WD_LAYOUT_VERSION || ret_config->generation == 0) {
-		wd_set_close(set);
-		return WD_HOW_FRESH;
-	}
-	wd_build_hash(hash);
-	if (memcmp(hash, ret_config->build, sizeof(hash)) ||
-	    wd_set_open_generation(dir, ret_config->generation, set))
-		return WD_HOW_UPGRADED;
-	return WD_HOW_ADOPTED;
+	wd_build_hash(mode, hash);
+	return config->mode == mode && !memcmp(hash, config->build, sizeof(hash)) &&
+	       !wd_set_open_generation(dir, config->generation, mode, set);
 }
 
 /* A ring that is kept keeps its size: its content is worth more than what was asked for. */
 static void note_sizes(const struct wd_options *options, const struct wd_set *set)
 {
-	for (int i = 0; i < WD_RINGS; i++) {
+	for (int i = 0; i < WD_ALL_RINGS; i++) {
 		struct bpf_map_info info = {};
 		__u32 len = sizeof(info);
 
@@ -193,31 +242,56 @@ static void note_sizes(const struct wd_options *options, const struct wd_set *se
 	}
 }
 
+/* On the maps that are there, which `set` has; the caller's calls count as ours already. */
+static int go_on(const struct wd_options *options, __u32 mode, gid_t gid,
+		 struct wd_policy *policy, const struct wd_config *config, struct wd_set *set,
+		 enum wd_how *ret_how)
+{
+	char path[PATH_MAX];
+	int err, code = wd_bpffs_mount(options->dir, gid);
+
+	if (code)
+		return code;
+	err = wd_set_drop_generations(options->dir, config->generation);
+	if (err)
+		return wd_fail(EX_OSERR, "drop leftovers", options->dir, err, NULL);
+	if (can_adopt(options->dir, mode, config, set)) {
+		*ret_how = WD_HOW_ADOPTED;
+		code = load_adopted(policy, set);
+	} else {
+		*ret_how = WD_HOW_UPGRADED;
+		code = load_upgraded(options, mode, gid, policy, config, set);
+	}
+	if (code)
+		return code;
+	note_sizes(options, set);
+	err = wd_own_sweep(set);
+	if (err)
+		return wd_fail(EX_OSERR, "list own objects", "own", err, NULL);
+	/* The group may be another one than last time. */
+	err = wd_set_give(options->dir, gid, path);
+	return err ? wd_fail(EX_OSERR, "give to group", path, err, NULL) : EX_OK;
+}
+
 static int bring_up(const struct wd_options *options, gid_t gid, struct wd_policy *policy,
 		    struct wd_set *set, enum wd_how *ret_how)
 {
 	struct wd_config config = {};
-	char path[PATH_MAX];
-	int err, code;
+	bool keep;
+	int code = can_keep(options->dir, set, &config, &keep);
+	__u32 mode;
 
-	*ret_how = look(options->dir, set, &config);
-	if (*ret_how == WD_HOW_FRESH)
-		return load_fresh(options, gid, policy, set);
-	code = wd_bpffs_mount(options->dir, gid);
+	/* First of all: what is tried for the mode is no use of BPF that anybody must judge. */
+	if (!code && keep)
+		code = take_role(set);
+	if (!code)
+		code = wd_mode_choose(options->mode, &mode);
 	if (code)
 		return code;
-	err = wd_set_drop_generations(options->dir, config.generation);
-	if (err)
-		return wd_fail(EX_OSERR, "drop leftovers", options->dir, err, NULL);
-	code = *ret_how == WD_HOW_UPGRADED ?
-		       load_upgraded(options, gid, policy, &config, set) :
-		       load_adopted(policy, set);
-	if (code)
-		return code;
-	note_sizes(options, set);
-	/* The group may be another one than last time. */
-	err = wd_set_give(options->dir, gid, path);
-	return err ? wd_fail(EX_OSERR, "give to group", path, err, NULL) : EX_OK;
+	if (keep)
+		return go_on(options, mode, gid, policy, &config, set, ret_how);
+	*ret_how = WD_HOW_FRESH;
+	return load_fresh(options, mode, gid, policy, set);
 }
 
 int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *policy,
@@ -227,20 +301,4 @@ int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *polic
 	int code = bring_up(options, gid, policy, set, &how);
 
 	return code ? code : wd_report(options, gid, policy, set, how);
-}
-
-int wd_unload(const char *dir)
-{
-	static const char *const leftovers[] = { "load.json", "load.json.next" };
-	char path[PATH_MAX];
-	int code = wd_bpffs_unmount(dir);
-
-	for (size_t i = 0; i < WD_COUNT(leftovers); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, leftovers[i]);
-		if (unlink(path) && errno != ENOENT)
-			code = wd_fail(EX_OSERR, "remove", path, errno, NULL);
-	}
-	snprintf(path, sizeof(path), "%s/app", dir);
-	rmdir(path);
-	return code;
 }

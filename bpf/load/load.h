@@ -10,7 +10,7 @@
 enum wd_how {
 	WD_HOW_FRESH,	       /* nothing usable was there */
 	WD_HOW_ADOPTED,	       /* the same build was: programs, maps and rings untouched */
-	WD_HOW_UPGRADED,       /* another build on the same layout: new programs, same maps */
+	WD_HOW_UPGRADED,       /* another build or mode, same layout: new programs, same maps */
 };
 
 /*
@@ -20,7 +20,10 @@ enum wd_how {
 int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *policy,
 	    struct wd_set *set);
 
-/* Detaches and removes everything in DIR but the lock. Returns an exit code. */
+/*
+ * Detaches and removes everything in DIR but the lock, whatever the guard allows us, and waits until
+ * it is so. Returns an exit code.
+ */
 int wd_unload(const char *dir);
 
 /* Writes DIR/load.json, and prints the same with `--json`. Returns an exit code. */

@@ -29,7 +29,9 @@ static const char HELP[] =
 	"  --app DIR      what COMMAND reads; it sees it read-only as DIR/app and starts there\n"
 	"  --state DIR    directory that COMMAND may write to; made when missing\n"
 	"  --keep         leave the programs attached when COMMAND has stopped\n"
-	"  --ring-deny, --ring-object, --ring-bulk BYTES   powers of two, a page to 256 MiB\n"
+	"  --mode MODE    lsm: sees and refuses; audit: only sees; auto: lsm where it works\n"
+	"  --ring-deny, --ring-object, --ring-bulk, --ring-code BYTES\n"
+	"                 powers of two, a page to 256 MiB\n"
 	"  --verbose      show libbpf's own messages\n"
 	"\n"
 	"Exit codes: 0 done; 64 usage; 65 policy wrong; 66 policy not readable; 67 no such user;\n"
@@ -50,13 +52,16 @@ enum option_code {
 	OPTION_JSON,
 	OPTION_VERBOSE,
 	OPTION_HELP,
+	OPTION_MODE,
 	OPTION_RING_DENY,
 	OPTION_RING_OBJECT,
 	OPTION_RING_BULK,
+	OPTION_RING_CODE,
 };
 
 #define BIT(option) (1U << (option))
-#define RING_OPTIONS (BIT(OPTION_RING_DENY) | BIT(OPTION_RING_OBJECT) | BIT(OPTION_RING_BULK))
+#define LOAD_TAKES (BIT(OPTION_MODE) | BIT(OPTION_RING_DENY) | BIT(OPTION_RING_OBJECT) | \
+		    BIT(OPTION_RING_BULK) | BIT(OPTION_RING_CODE))
 #define LOAD_NEEDS (BIT(OPTION_DIR) | BIT(OPTION_POLICY))
 #define COMMON (BIT(OPTION_JSON) | BIT(OPTION_VERBOSE))
 
@@ -74,6 +79,8 @@ static const struct option OPTIONS[] = {
 	{ "ring-deny", required_argument, NULL, OPTION_RING_DENY },
 	{ "ring-object", required_argument, NULL, OPTION_RING_OBJECT },
 	{ "ring-bulk", required_argument, NULL, OPTION_RING_BULK },
+	{ "ring-code", required_argument, NULL, OPTION_RING_CODE },
+	{ "mode", required_argument, NULL, OPTION_MODE },
 	{},
 };
 
@@ -84,11 +91,11 @@ static const struct verb {
 	unsigned int takes;
 } VERBS[] = {
 	{ "probe", WD_VERB_PROBE, 0, COMMON },
-	{ "load", WD_VERB_LOAD, LOAD_NEEDS | BIT(OPTION_GID), COMMON | RING_OPTIONS },
+	{ "load", WD_VERB_LOAD, LOAD_NEEDS | BIT(OPTION_GID), COMMON | LOAD_TAKES },
 	{ "unload", WD_VERB_UNLOAD, BIT(OPTION_DIR), COMMON },
 	{ "run", WD_VERB_RUN,
 	  LOAD_NEEDS | BIT(OPTION_USER) | BIT(OPTION_APP) | BIT(OPTION_STATE),
-	  COMMON | RING_OPTIONS | BIT(OPTION_KEEP) },
+	  COMMON | LOAD_TAKES | BIT(OPTION_KEEP) },
 };
 
 static int usage(const char *what, const char *where)
@@ -100,7 +107,9 @@ static int wrong_value(const struct option *option, const char *value)
 {
 	const char *advice = "needs a number";
 
-	if (option->val >= OPTION_RING_DENY)
+	if (option->val == OPTION_MODE)
+		advice = "needs auto, lsm or audit";
+	else if (option->val >= OPTION_RING_DENY)
 		advice = "needs a power of two, from a page to 256 MiB";
 	else if (option->val != OPTION_GID)
 		advice = "needs an absolute path";
@@ -140,6 +149,22 @@ static int read_path(const char *text, const char **ret_path)
 	return 0;
 }
 
+static int read_mode(const char *text, __u32 *ret_mode)
+{
+	static const struct {
+		const char *name;
+		__u32 mode;
+	} modes[] = { { "auto", 0 }, { "lsm", WD_MODE_LSM }, { "audit", WD_MODE_AUDIT } };
+
+	for (size_t i = 0; i < WD_COUNT(modes); i++) {
+		if (strcmp(text, modes[i].name))
+			continue;
+		*ret_mode = modes[i].mode;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static int read_option(int option, const char *text, struct wd_options *options)
 {
 	switch (option) {
@@ -158,6 +183,8 @@ static int read_option(int option, const char *text, struct wd_options *options)
 	case OPTION_GID:
 		options->has_gid = true;
 		return read_u32(text, &options->gid);
+	case OPTION_MODE:
+		return read_mode(text, &options->mode);
 	case OPTION_KEEP:
 		options->keep = true;
 		return 0;

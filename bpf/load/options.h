@@ -3,7 +3,7 @@
 #ifndef WARDEN_OPTIONS_H
 #define WARDEN_OPTIONS_H
 
-#include "warden.h"
+#include "control.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -27,7 +27,8 @@ struct wd_options {
 	const char *state;
 	gid_t gid;
 	bool has_gid;
-	__u32 ring_bytes[WD_RINGS]; /* 0: as built */
+	__u32 mode;	       /* enum wd_mode, or 0: the best that this kernel can */
+	__u32 ring_bytes[WD_ALL_RINGS]; /* 0: as built */
 	char **command;	       /* of `run`, ended by NULL */
 };
 

@@ -5,12 +5,16 @@
 #include "cleanup.h"
 #include "say.h"
 #include "sha256.h"
+#include "words.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
-#define LINE_BYTES (PATH_MAX + 512)
+/* The longest lines: a loader's path, or a grant's patterns. */
+#define LINE_BYTES (PATH_MAX + WD_PATTERNS_MAX * (WD_PATTERN_LEN + 2) + 512)
+#define NS_PER_MS 1000000ULL
+#define DIMENSION_BITS (((1U << WD_DIMS) - 1) & ~1U)
 
 enum scalar {
 	SCALAR_VERSION = 1 << 0,
@@ -18,7 +22,8 @@ enum scalar {
 	SCALAR_DEFAULT_TIER = 1 << 2,
 	SCALAR_BULK_RATE = 1 << 3,
 	SCALAR_UNKNOWN_GRANT = 1 << 4,
-	SCALAR_ALL = (1 << 5) - 1,
+	SCALAR_CEILING = 1 << 5,
+	SCALAR_ALL = (1 << 6) - 1,
 };
 
 static const char *const KINDS[] = {
@@ -41,70 +46,6 @@ const char *wd_loader_status_name(enum wd_loader_status status)
 	return status < WD_COUNT(names) ? names[status] : "unknown";
 }
 
-/* The next word of the line, up to one space; NULL at its end or for a doubled space. */
-static char *take_word(char **cursor)
-{
-	char *word = *cursor, *space;
-
-	if (!word || !*word || *word == ' ')
-		return NULL;
-	space = strchr(word, ' ');
-	if (space)
-		*space = 0;
-	*cursor = space ? space + 1 : NULL;
-	return word;
-}
-
-/* The value of the next word, which must be KEY=VALUE. */
-static char *take_value(char **cursor, const char *key)
-{
-	char *word = take_word(cursor);
-	size_t len = strlen(key);
-
-	if (!word || strncmp(word, key, len) || word[len] != '=')
-		return NULL;
-	return word + len + 1;
-}
-
-/* A number without sign or blank, up to `max`; `base` is 10 or 16 (lower-case digits). */
-static int read_number(const char *text, int base, uint64_t max, uint64_t *ret_number)
-{
-	const char *digits = base == 16 ? "0123456789abcdef" : "0123456789";
-	size_t len = text ? strlen(text) : 0;
-	uint64_t number;
-	char *end;
-
-	if (len == 0 || len > 20 || strspn(text, digits) != len)
-		return -EINVAL;
-	errno = 0;
-	number = strtoull(text, &end, base);
-	if (errno || *end || number > max)
-		return -EINVAL;
-	*ret_number = number;
-	return 0;
-}
-
-static int take_u32(char **cursor, const char *key, uint64_t max, __u32 *ret_number)
-{
-	char *text = key ? take_value(cursor, key) : take_word(cursor);
-	uint64_t number;
-
-	if (read_number(text, 10, max, &number))
-		return -EINVAL;
-	*ret_number = (__u32)number;
-	return 0;
-}
-
-static int take_mask(char **cursor, const char *key, __u64 *ret_mask)
-{
-	uint64_t mask;
-
-	if (read_number(take_value(cursor, key), 16, UINT64_MAX, &mask))
-		return -EINVAL;
-	*ret_mask = mask;
-	return 0;
-}
-
 static const char *once(struct wd_policy *policy, enum scalar scalar)
 {
 	if (policy->scalars_set & scalar)
@@ -118,14 +59,14 @@ static const char *read_version(struct wd_policy *policy, char **cursor)
 {
 	__u32 version;
 
-	if (take_u32(cursor, NULL, UINT32_MAX, &version) || version != 1)
-		return "this build reads version 1";
+	if (wd_take_number(cursor, NULL, 2, 2, &version))
+		return "this build reads version 2";
 	return once(policy, SCALAR_VERSION);
 }
 
 static const char *read_hash(struct wd_policy *policy, char **cursor)
 {
-	char *text = take_word(cursor);
+	char *text = wd_take_word(cursor);
 
 	if (!text || wd_unhex(text, WD_DIGEST_LEN, policy->scalars.hash))
 		return "needs 64 hexadecimal digits";
@@ -134,16 +75,23 @@ static const char *read_hash(struct wd_policy *policy, char **cursor)
 
 static const char *read_default_tier(struct wd_policy *policy, char **cursor)
 {
-	if (take_u32(cursor, NULL, WD_TIER_TRUSTED, &policy->scalars.default_tier))
+	if (wd_take_number(cursor, NULL, 0, WD_TIER_TRUSTED, &policy->scalars.default_tier))
 		return "needs a tier, 0 to 4";
 	return once(policy, SCALAR_DEFAULT_TIER);
+}
+
+static const char *read_ceiling(struct wd_policy *policy, char **cursor)
+{
+	if (wd_take_number(cursor, NULL, 0, WD_TIER_TRUSTED, &policy->scalars.ceiling))
+		return "needs a tier, 0 to 4";
+	return once(policy, SCALAR_CEILING);
 }
 
 static const char *read_bulk_rate(struct wd_policy *policy, char **cursor)
 {
 	__u32 rate;
 
-	if (take_u32(cursor, NULL, UINT32_MAX, &rate))
+	if (wd_take_number(cursor, NULL, 0, UINT32_MAX, &rate))
 		return "needs a number";
 	policy->scalars.bulk_rate = rate;
 	return once(policy, SCALAR_BULK_RATE);
@@ -151,40 +99,77 @@ static const char *read_bulk_rate(struct wd_policy *policy, char **cursor)
 
 static const char *read_unknown_grant(struct wd_policy *policy, char **cursor)
 {
-	if (take_u32(cursor, NULL, WD_MAX_GRANTS - 1, &policy->scalars.unknown_grant))
+	if (wd_take_number(cursor, NULL, 0, WD_MAX_GRANTS - 1, &policy->scalars.unknown_grant))
 		return "needs a grant, 0 to 63";
 	return once(policy, SCALAR_UNKNOWN_GRANT);
 }
 
+static const char *read_masks(char **cursor, struct wd_grant *grant)
+{
+	__u64 enforce;
+
+	if (wd_take_mask(cursor, "commands", 16, &grant->commands) ||
+	    wd_take_mask(cursor, "prog_types", 16, &grant->prog_types) ||
+	    wd_take_mask(cursor, "map_types", 16, &grant->map_types))
+		return "needs commands=, prog_types= and map_types=, 16 hexadecimal digits each";
+	if (wd_take_mask(cursor, "attach_types", 32, grant->attach_types) ||
+	    wd_take_mask(cursor, "helpers", 64, grant->helpers))
+		return "needs attach_types= and helpers=, 32 and 64 hexadecimal digits";
+	if (wd_take_number(cursor, "foreign", 0, 1, &grant->foreign))
+		return "needs foreign=0 or 1";
+	if (wd_take_mask(cursor, "enforce", 4, &enforce) || enforce & ~(__u64)DIMENSION_BITS)
+		return "needs enforce= of 4 hexadecimal digits, bits 1 to 7";
+	grant->enforce = (__u32)enforce;
+	return NULL;
+}
+
 static const char *read_grant(struct wd_policy *policy, char **cursor)
 {
-	struct wd_grant grant;
+	struct wd_grant grant = {};
+	const char *wrong;
 	__u32 index;
 
-	if (take_u32(cursor, NULL, WD_MAX_GRANTS - 1, &index))
+	if (wd_take_number(cursor, NULL, 0, WD_MAX_GRANTS - 1, &index))
 		return "needs a number, 0 to 63";
-	if (take_mask(cursor, "commands", &grant.commands) ||
-	    take_mask(cursor, "prog_types", &grant.prog_types) ||
-	    take_mask(cursor, "map_types", &grant.map_types))
-		return "needs commands=HEX prog_types=HEX map_types=HEX";
 	if (policy->grants_set >> index & 1)
 		return "given twice";
+	wrong = read_masks(cursor, &grant);
+	if (!wrong)
+		wrong = wd_patterns_read(wd_take_value(cursor, "kfuncs"), &policy->kfuncs[index]);
 	policy->grants[index] = grant;
 	policy->grants_set |= 1ULL << index;
-	return NULL;
+	return wrong;
 }
 
 static const char *read_tier(struct wd_policy *policy, char **cursor)
 {
 	__u32 tier, grant;
 
-	if (take_u32(cursor, NULL, WD_TIER_TRUSTED, &tier) ||
-	    take_u32(cursor, "grant", WD_MAX_GRANTS - 1, &grant))
+	if (wd_take_number(cursor, NULL, 0, WD_TIER_TRUSTED, &tier) ||
+	    wd_take_number(cursor, "grant", 0, WD_MAX_GRANTS - 1, &grant))
 		return "needs a tier, 0 to 4, and grant=0..63";
 	if (policy->tiers_set >> tier & 1)
 		return "given twice";
 	policy->scalars.tier_grant[tier] = grant;
 	policy->tiers_set |= 1U << tier;
+	return NULL;
+}
+
+static const char *read_reflex(struct wd_policy *policy, char **cursor)
+{
+	struct wd_reflex_rule *rule;
+	__u32 dimension, tier, for_ms;
+
+	if (wd_take_number(cursor, NULL, 1, WD_DIMS - 1, &dimension) ||
+	    wd_take_number(cursor, "tier", 0, WD_TIER_TRUSTED, &tier) ||
+	    wd_take_number(cursor, "for_ms", 0, UINT32_MAX, &for_ms))
+		return "needs a dimension, 1 to 7, tier=0..4 and for_ms= milliseconds";
+	rule = &policy->scalars.reflex[dimension];
+	if (rule->set)
+		return "given twice";
+	rule->set = 1;
+	rule->tier = tier;
+	rule->for_ns = (__u64)for_ms * NS_PER_MS;
 	return NULL;
 }
 
@@ -225,35 +210,47 @@ static const char *read_path(const char *rest, char ret_path[PATH_MAX])
 	return NULL;
 }
 
+/* A number means one name, and a name one number: services know loaders by either. */
+static const char *check_number(const struct wd_policy *policy,
+				const struct wd_policy_loader *loader)
+{
+	for (__u32 i = 0; i < policy->loaders_count; i++) {
+		const struct wd_policy_loader *other = &policy->loaders[i];
+
+		if ((other->number == loader->number) != !strcmp(other->name, loader->name))
+			return "number and name of an earlier loader do not agree with it";
+	}
+	return NULL;
+}
+
 static const char *read_loader(struct wd_policy *policy, char **cursor)
 {
-	struct wd_policy_loader *loader;
+	struct wd_policy_loader *loader = &policy->loaders[policy->loaders_count];
 	const char *wrong;
 	char *digest;
-	__u32 number;
 
-	if (take_u32(cursor, NULL, WD_MAX_LOADERS, &number) ||
-	    number != policy->loaders_count + 1)
-		return "loaders are numbered from 1, in order, up to 256";
-	loader = &policy->loaders[policy->loaders_count];
-	wrong = read_kind(take_value(cursor, "kind"), &loader->kind);
+	if (policy->loaders_count == WD_MAX_LOADERS)
+		return "more than 256 loaders";
+	if (wd_take_number(cursor, NULL, 1, UINT32_MAX, &loader->number))
+		return "needs a number from 1";
+	wrong = read_kind(wd_take_value(cursor, "kind"), &loader->kind);
 	if (wrong)
 		return wrong;
-	if (take_u32(cursor, "grant", WD_MAX_GRANTS - 1, &loader->grant))
+	if (wd_take_number(cursor, "grant", 0, WD_MAX_GRANTS - 1, &loader->grant))
 		return "needs grant=0..63";
-	wrong = read_name(take_value(cursor, "name"), loader->name);
+	wrong = read_name(wd_take_value(cursor, "name"), loader->name);
 	if (wrong)
 		return wrong;
-	digest = take_value(cursor, "sha256");
+	digest = wd_take_value(cursor, "sha256");
 	loader->has_sha256 = digest && strcmp(digest, "-");
 	if (!digest || (loader->has_sha256 && wd_unhex(digest, WD_DIGEST_LEN, loader->sha256)))
 		return "needs sha256= with 64 hexadecimal digits or -";
 	wrong = read_path(*cursor, loader->path);
-	if (wrong)
-		return wrong;
+	if (!wrong)
+		wrong = check_number(policy, loader);
 	*cursor = NULL;
 	policy->loaders_count++;
-	return NULL;
+	return wrong;
 }
 
 static const char *read_end(struct wd_policy *policy, char **cursor)
@@ -267,22 +264,23 @@ static const struct {
 	const char *word;
 	const char *(*read)(struct wd_policy *policy, char **cursor);
 } LINES[] = {
-	{ "warden-policy", read_version },   { "hash", read_hash },
-	{ "default_tier", read_default_tier }, { "bulk_rate", read_bulk_rate },
-	{ "grant", read_grant },	       { "tier", read_tier },
-	{ "unknown_grant", read_unknown_grant }, { "loader", read_loader },
+	{ "warden-policy", read_version },     { "hash", read_hash },
+	{ "default_tier", read_default_tier }, { "ceiling", read_ceiling },
+	{ "bulk_rate", read_bulk_rate },       { "grant", read_grant },
+	{ "tier", read_tier },		       { "unknown_grant", read_unknown_grant },
+	{ "reflex", read_reflex },	       { "loader", read_loader },
 	{ "end", read_end },
 };
 
 static const char *read_line(struct wd_policy *policy, char *line)
 {
-	char *cursor = line, *word = take_word(&cursor);
+	char *cursor = line, *word = wd_take_word(&cursor);
 	const char *wrong = "unknown line";
 
 	if (policy->ended)
 		return "nothing may follow end";
 	if (!(policy->scalars_set & SCALAR_VERSION) && (!word || strcmp(word, "warden-policy")))
-		return "the first line must be: warden-policy 1";
+		return "the first line must be: warden-policy 2";
 	for (size_t i = 0; word && i < WD_COUNT(LINES); i++) {
 		if (strcmp(word, LINES[i].word))
 			continue;
@@ -303,7 +301,7 @@ static const char *check_whole(const struct wd_policy *policy)
 	if (!policy->ended)
 		return "ends without an end line: it was cut off";
 	if (policy->scalars_set != SCALAR_ALL || policy->tiers_set != (1U << WD_TIERS) - 1)
-		return "lacks hash, default_tier, bulk_rate, unknown_grant or one of tier 0 to 4";
+		return "lacks hash, default_tier, ceiling, bulk_rate, unknown_grant or a tier";
 	for (__u32 tier = 0; tier < WD_TIERS; tier++)
 		if (!has_grant(policy, policy->scalars.tier_grant[tier]))
 			return "a tier names a grant that is not there";

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The compiled policy: text that the policy compiler wrote, read strictly. Lines, in any order
- * after the first, each scalar exactly once:
+ * after the first, each scalar exactly once, HEXn of exactly n digits (a grant is one line):
  *
- *	warden-policy 1
+ *	warden-policy 2
  *	hash HEX64
  *	default_tier 0..4
+ *	ceiling 0..4
  *	bulk_rate N
- *	grant N commands=HEX prog_types=HEX map_types=HEX
+ *	grant N commands=HEX16 prog_types=HEX16 map_types=HEX16 attach_types=HEX32 helpers=HEX64
+ *		foreign=0|1 enforce=HEX4 kfuncs=-|[!]PATTERN,...
  *	tier 0..4 grant=N
  *	unknown_grant N
- *	loader N kind=agent|tool|login|runtime grant=N name=NAME sha256=HEX64|- path=/PATH
+ *	reflex 1..7 tier=0..4 for_ms=N
+ *	loader NUMBER kind=agent|tool|login|runtime grant=N name=NAME sha256=HEX64|- path=/PATH
  *	end
+ *
+ * Loaders of one name have one number, not 0, and may differ in path and hash.
  */
 #ifndef WARDEN_POLICY_H
 #define WARDEN_POLICY_H
 
 #include "control.h"
+#include "pattern.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -33,6 +39,7 @@ enum wd_loader_status {
 };
 
 struct wd_policy_loader {
+	__u32 number;
 	__u32 kind;	       /* enum wd_loader_kind */
 	__u32 grant;
 	bool has_sha256;
@@ -44,13 +51,14 @@ struct wd_policy_loader {
 
 struct wd_policy {
 	struct wd_policy_half scalars;
-	struct wd_grant grants[WD_MAX_GRANTS];
+	struct wd_grant grants[WD_MAX_GRANTS]; /* without kfuncs: they depend on the kernel */
+	struct wd_patterns kfuncs[WD_MAX_GRANTS];
 	__u64 grants_set;      /* bit n: grant n was given */
 	__u32 tiers_set;
 	__u32 scalars_set;
 	bool ended;
 	__u32 loaders_count;
-	struct wd_policy_loader loaders[WD_MAX_LOADERS]; /* loader number n is at n - 1 */
+	struct wd_policy_loader loaders[WD_MAX_LOADERS];
 };
 
 /* Reads and checks; `ret_policy` is large: let it live in static storage. Returns an exit code. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What this kernel gives, hook by hook, and the mode that follows. `available` is what the kernel
- * could do; `mode` is what this build does with it: it has no guard yet, so it never says more than
- * audit.
+ * could do; `mode` is what this build does with it, which has no guard by fmod_ret.
  */
 #include "probe.h"
 
 #include "attempt.h"
 #include "cleanup.h"
+#include "hooks.h"
 #include "json.h"
 #include "say.h"
 
@@ -17,40 +17,28 @@
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 
-enum hook {
-	HOOK_LSM,
-	HOOK_FMOD_RET,
-	HOOK_FEXIT,
-	HOOK_TP_BTF,
-	HOOK_ITER_PROG,
-	HOOK_ITER_TASK,
-	HOOK_RING,
-	HOOK_TASK_STORAGE,
-	HOOK_KPROBE,
-	HOOK_IA32,
-	HOOKS,
-};
-
-static const char *const NAMES[HOOKS] = {
-	[HOOK_LSM] = "lsm/bpf",
-	[HOOK_FMOD_RET] = "fmod_ret/security_bpf",
-	[HOOK_FEXIT] = "fexit/__sys_bpf",
-	[HOOK_TP_BTF] = "tp_btf/sys_enter",
-	[HOOK_ITER_PROG] = "iter/bpf_prog",
-	[HOOK_ITER_TASK] = "iter/task",
-	[HOOK_RING] = "ring_buffer",
-	[HOOK_TASK_STORAGE] = "task_storage",
-	[HOOK_KPROBE] = "kprobes",
-	[HOOK_IA32] = "ia32_emulation",
+/* What no mode's table has: the audit's stand-in for its tracepoints, and what is no hook. */
+enum thing {
+	THING_FMOD_RET,
+	THING_TP_BTF,
+	THING_ITER_PROG,
+	THING_ITER_TASK,
+	THING_RING,
+	THING_TASK_STORAGE,
+	THING_KPROBE,
+	THING_IA32,
+	THINGS,
 };
 
 struct findings {
 	struct utsname kernel;
 	char lsm_list[256];
+	char advice[384];      /* "" when there is nothing to do */
 	bool btf;
 	const char *available;
 	const char *mode;
-	struct wd_attempt hooks[HOOKS];
+	struct wd_attempt things[THINGS];
+	struct wd_attempt guard[WD_HOOKS]; /* without a name: not of this kernel */
 };
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list arguments)
@@ -59,58 +47,94 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list argu
 	return 0;
 }
 
-static void try_all(struct wd_attempt *hooks)
+static void try_all(struct findings *found)
 {
-	for (int i = 0; i < HOOKS; i++)
-		hooks[i].name = NAMES[i];
-	wd_try_tracing(&hooks[HOOK_LSM], BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf");
-	wd_try_tracing(&hooks[HOOK_FMOD_RET], BPF_PROG_TYPE_TRACING, BPF_MODIFY_RETURN,
-		       "security_bpf");
-	wd_try_tracing(&hooks[HOOK_FEXIT], BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, "__sys_bpf");
-	wd_try_tracing(&hooks[HOOK_TP_BTF], BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "sys_enter");
-	wd_try_iterator(&hooks[HOOK_ITER_PROG], "bpf_prog");
-	wd_try_iterator(&hooks[HOOK_ITER_TASK], "task");
-	wd_try_map(&hooks[HOOK_RING], BPF_MAP_TYPE_RINGBUF);
-	wd_try_map(&hooks[HOOK_TASK_STORAGE], BPF_MAP_TYPE_TASK_STORAGE);
-	wd_try_kprobes(&hooks[HOOK_KPROBE]);
-	wd_try_ia32(&hooks[HOOK_IA32]);
+	struct wd_attempt *things = found->things;
+
+	for (int i = 0; i < WD_HOOKS; i++)
+		if (wd_hook_is_wanted(i, WD_MODE_LSM))
+			wd_try_hook(&found->guard[i], WD_HOOK_SPECS[i].section);
+	wd_try_hook(&things[THING_FMOD_RET], "fmod_ret/security_bpf");
+	wd_try_hook(&things[THING_TP_BTF], "tp_btf/sys_enter");
+	wd_try_hook(&things[THING_ITER_PROG], "iter/bpf_prog");
+	wd_try_hook(&things[THING_ITER_TASK], "iter/task");
+	things[THING_RING].name = "ring_buffer";
+	wd_try_map(&things[THING_RING], BPF_MAP_TYPE_RINGBUF);
+	things[THING_TASK_STORAGE].name = "task_storage";
+	wd_try_map(&things[THING_TASK_STORAGE], BPF_MAP_TYPE_TASK_STORAGE);
+	things[THING_KPROBE].name = "kprobes";
+	wd_try_kprobes(&things[THING_KPROBE]);
+	things[THING_IA32].name = "ia32_emulation";
+	wd_try_ia32(&things[THING_IA32]);
 }
 
-static bool works(const struct wd_attempt *hooks, enum hook hook)
+static bool guard_works(const struct findings *found)
 {
-	return hooks[hook].error == 0;
+	for (int i = 0; i < WD_HOOKS; i++)
+		if (found->guard[i].name && found->guard[i].error)
+			return false;
+	return true;
 }
 
-/* The best mode first. Every mode stands on what audit needs. */
+/* The best mode first. Every mode needs what all of them have in common. */
 static void judge(struct findings *found)
 {
-	static const enum hook needed[] = { HOOK_TP_BTF, HOOK_ITER_PROG, HOOK_ITER_TASK, HOOK_RING,
-					    HOOK_TASK_STORAGE };
+	static const enum thing needed[] = { THING_TP_BTF, THING_ITER_PROG, THING_ITER_TASK,
+					     THING_RING, THING_TASK_STORAGE };
 
 	found->available = found->mode = "none";
 	for (size_t i = 0; i < WD_COUNT(needed); i++)
-		if (!works(found->hooks, needed[i]))
+		if (found->things[needed[i]].error)
 			return;
-	found->available = found->mode = "audit";
-	if (works(found->hooks, HOOK_LSM))
-		found->available = "lsm";
-	else if (works(found->hooks, HOOK_FMOD_RET))
-		found->available = "fmod_ret";
+	found->available = found->mode = wd_mode_name(WD_MODE_AUDIT);
+	if (guard_works(found))
+		found->available = found->mode = wd_mode_name(WD_MODE_LSM);
+	else if (!found->things[THING_FMOD_RET].error)
+		found->available = wd_mode_name(WD_MODE_FMOD_RET);
 }
 
-static void put_hook(struct wd_json *json, const struct wd_attempt *hook)
+static bool has_module(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *at = list; at; at = strchr(at, ',')) {
+		at += *at == ',';
+		if (!strncmp(at, name, len) && (at[len] == ',' || !at[len]))
+			return true;
+	}
+	return false;
+}
+
+static void advise(struct findings *found)
+{
+	if (!*found->lsm_list || has_module(found->lsm_list, "bpf") || guard_works(found))
+		return;
+	snprintf(found->advice, sizeof(found->advice),
+		 "put lsm=%s,bpf on the kernel's command line: without bpf in it nothing can be "
+		 "refused", found->lsm_list);
+}
+
+static void put_text_or_null(struct wd_json *json, const char *key, const char *text)
+{
+	if (text && *text)
+		wd_json_text(json, key, text);
+	else
+		wd_json_null(json, key);
+}
+
+/* `ran` is null where nothing was done that the hook must see. */
+static void put_hook(struct wd_json *json, const struct wd_attempt *hook, bool is_guard)
 {
 	wd_json_open(json, NULL, '{');
 	wd_json_text(json, "name", hook->name);
 	wd_json_bool(json, "ok", hook->error == 0);
-	if (hook->error)
-		wd_json_text(json, "errno", strerrorname_np(hook->error));
+	put_text_or_null(json, "errno", hook->error ? strerrorname_np(hook->error) : NULL);
+	put_text_or_null(json, "detail", hook->detail);
+	if (hook->provoked)
+		wd_json_bool(json, "ran", hook->ran);
 	else
-		wd_json_null(json, "errno");
-	if (hook->detail)
-		wd_json_text(json, "detail", hook->detail);
-	else
-		wd_json_null(json, "detail");
+		wd_json_null(json, "ran");
+	wd_json_bool(json, "guard", is_guard);
 	wd_json_close(json, '}');
 }
 
@@ -123,18 +147,27 @@ static void print_json(const struct findings *found)
 	wd_json_text(&json, "kernel", found->kernel.release);
 	wd_json_text(&json, "machine", found->kernel.machine);
 	wd_json_bool(&json, "btf", found->btf);
-	if (found->lsm_list[0])
-		wd_json_text(&json, "lsm", found->lsm_list);
-	else
-		wd_json_null(&json, "lsm");
+	put_text_or_null(&json, "lsm", found->lsm_list);
 	wd_json_text(&json, "available", found->available);
 	wd_json_text(&json, "mode", found->mode);
+	put_text_or_null(&json, "advice", found->advice);
 	wd_json_open(&json, "hooks", '[');
-	for (int i = 0; i < HOOKS; i++)
-		put_hook(&json, &found->hooks[i]);
+	for (int i = 0; i < WD_HOOKS; i++)
+		if (found->guard[i].name)
+			put_hook(&json, &found->guard[i], true);
+	for (int i = 0; i < THINGS; i++)
+		put_hook(&json, &found->things[i], false);
 	wd_json_close(&json, ']');
 	wd_json_close(&json, '}');
 	puts("");
+}
+
+static void print_hook(const struct wd_attempt *hook)
+{
+	const char *how = hook->error ? strerrorname_np(hook->error) : "ok";
+	const char *detail = hook->detail ? hook->detail : hook->ran ? "seen to run" : "";
+
+	printf("%-29s %-9s%s%s\n", hook->name, how, *detail ? " " : "", detail);
 }
 
 static void print_table(const struct findings *found)
@@ -143,14 +176,16 @@ static void print_table(const struct findings *found)
 	printf("BTF        %s\n", found->btf ? BTF_PATH : "missing: CONFIG_DEBUG_INFO_BTF");
 	printf("lsm=       %s\n", found->lsm_list[0] ? found->lsm_list : "unknown");
 	printf("available  %s\n", found->available);
-	printf("mode       %s\n\n", found->mode);
-	for (int i = 0; i < HOOKS; i++) {
-		const struct wd_attempt *hook = &found->hooks[i];
-
-		printf("%-22s  %-9s  %s\n", hook->name,
-		       hook->error ? strerrorname_np(hook->error) : "ok",
-		       hook->detail ? hook->detail : "");
-	}
+	printf("mode       %s\n", found->mode);
+	if (found->advice[0])
+		printf("to do      %s\n", found->advice);
+	printf("\nthe guard needs\n");
+	for (int i = 0; i < WD_HOOKS; i++)
+		if (found->guard[i].name)
+			print_hook(&found->guard[i]);
+	printf("\nother\n");
+	for (int i = 0; i < THINGS; i++)
+		print_hook(&found->things[i]);
 }
 
 int wd_probe(const struct wd_options *options)
@@ -161,9 +196,10 @@ int wd_probe(const struct wd_options *options)
 		libbpf_set_print(quiet);
 	uname(&found.kernel);
 	found.btf = access(BTF_PATH, R_OK) == 0;
-	try_all(found.hooks);
+	try_all(&found);
 	judge(&found);
 	wd_read_lsm_list(found.lsm_list, sizeof(found.lsm_list));
+	advise(&found);
 	if (options->json)
 		print_json(&found);
 	else

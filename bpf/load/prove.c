@@ -89,10 +89,13 @@ int wd_declare_skipped(const struct wd_set *set)
 	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &context, .ctx_size_in = sizeof(context));
 
 	for (int i = 0; i < WD_HOOKS; i++) {
-		_cleanup_fd_ int fd = open_program(set->hook[i]);
+		_cleanup_fd_ int fd = -1;
 		struct bpf_prog_info info = {};
 		__u32 len = sizeof(info);
 
+		if (set->hook[i] < 0)
+			continue;
+		fd = open_program(set->hook[i]);
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 			return fd < 0 ? fd : -errno;
 		context.skipped += info.recursion_misses;
@@ -102,12 +105,13 @@ int wd_declare_skipped(const struct wd_set *set)
 	return bpf_prog_test_run_opts(set->declare, &run) ? -errno : 0;
 }
 
+/* The value is the generation that listed it: what an earlier one listed is swept away. */
 static int own(const struct wd_set *set, __u32 kind, __u32 id)
 {
 	struct wd_own_key key = { .kind = kind, .id = id };
-	__u32 value = 1;
 
-	return bpf_map_update_elem(set->map[WD_MAP_OWN], &key, &value, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(set->map[WD_MAP_OWN], &key, &set->generation, BPF_ANY) ?
+		       -errno : 0;
 }
 
 static int own_map(const struct wd_set *set, int fd)
@@ -160,24 +164,15 @@ static int own_prog_fd(const struct wd_set *set, int fd)
 	return own_prog(set, info.id);
 }
 
-static void forget_own(const struct wd_set *set)
-{
-	struct wd_own_key key;
-
-	while (!bpf_map_get_next_key(set->map[WD_MAP_OWN], NULL, &key))
-		if (bpf_map_delete_elem(set->map[WD_MAP_OWN], &key))
-			return;
-}
-
 int wd_own_objects(const struct wd_set *set)
 {
 	int err = 0;
 
-	forget_own(set);
 	for (int i = 0; !err && i < WD_MAPS; i++)
 		err = own_map(set, set->map[i]);
 	for (int i = 0; !err && i < WD_HOOKS; i++)
-		err = own_link(set, set->hook[i]);
+		if (set->hook[i] >= 0)
+			err = own_link(set, set->hook[i]);
 	for (int i = 0; !err && i < WD_ITERATORS; i++)
 		err = own_link(set, set->iterator[i]);
 	if (!err)
@@ -186,5 +181,27 @@ int wd_own_objects(const struct wd_set *set)
 		err = own_prog_fd(set, set->resolve);
 	if (!err)
 		err = own_prog_fd(set, set->declare);
-	return err ? err : own_prog_fd(set, set->decide);
+	if (!err)
+		err = own_prog_fd(set, set->decide);
+	return err;
+}
+
+/* Looks at a key before it is deleted for the one after it: without it a walk begins again. */
+int wd_own_sweep(const struct wd_set *set)
+{
+	int map = set->map[WD_MAP_OWN];
+	struct wd_own_key key, next;
+	bool more = !bpf_map_get_next_key(map, NULL, &next);
+
+	while (more) {
+		__u32 generation;
+
+		key = next;
+		more = !bpf_map_get_next_key(map, &key, &next);
+		if (bpf_map_lookup_elem(map, &key, &generation))
+			return -errno;
+		if (generation != set->generation && bpf_map_delete_elem(map, &key))
+			return -errno;
+	}
+	return 0;
 }

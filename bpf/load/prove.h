@@ -22,7 +22,10 @@ int wd_canary(const struct wd_set *set);
  */
 int wd_declare_skipped(const struct wd_set *set);
 
-/* Tells the programs which objects are ours, for the inventory. Returns 0 or -errno. */
+/* Tells the programs which objects are ours, besides those listed before. Returns 0 or -errno. */
 int wd_own_objects(const struct wd_set *set);
+
+/* Takes what other generations listed off that list. Returns 0 or -errno. */
+int wd_own_sweep(const struct wd_set *set);
 
 #endif /* WARDEN_PROVE_H */

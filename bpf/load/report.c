@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const RING_NAMES[WD_RINGS] = { "deny", "object", "bulk" };
+static const char *const RING_NAMES[WD_ALL_RINGS] = { "deny", "object", "bulk", "code" };
 
 static void read_boot_id(char ret_text[64])
 {
@@ -26,7 +26,7 @@ static void read_boot_id(char ret_text[64])
 static void put_rings(struct wd_json *json, const struct wd_set *set)
 {
 	wd_json_open(json, "rings", '{');
-	for (int i = 0; i < WD_RINGS; i++) {
+	for (int i = 0; i < WD_ALL_RINGS; i++) {
 		struct bpf_map_info info = {};
 		__u32 len = sizeof(info);
 
@@ -39,6 +39,27 @@ static void put_rings(struct wd_json *json, const struct wd_set *set)
 	wd_json_close(json, '}');
 }
 
+/* The links that are attached, by their numbers in the kernel. */
+static void put_hooks(struct wd_json *json, const struct wd_set *set)
+{
+	wd_json_open(json, "hooks", '[');
+	for (int i = 0; i < WD_HOOKS; i++) {
+		struct bpf_link_info info = {};
+		__u32 len = sizeof(info);
+
+		if (set->hook[i] < 0)
+			continue;
+		bpf_obj_get_info_by_fd(set->hook[i], &info, &len);
+		wd_json_open(json, NULL, '{');
+		wd_json_text(json, "name", WD_HOOK_SPECS[i].name);
+		wd_json_text(json, "hook", WD_HOOK_SPECS[i].section);
+		wd_json_number(json, "id", info.id);
+		wd_json_number(json, "program", info.prog_id);
+		wd_json_close(json, '}');
+	}
+	wd_json_close(json, ']');
+}
+
 static void put_loaders(struct wd_json *json, const struct wd_policy *policy)
 {
 	wd_json_open(json, "loaders", '[');
@@ -46,7 +67,7 @@ static void put_loaders(struct wd_json *json, const struct wd_policy *policy)
 		const struct wd_policy_loader *loader = &policy->loaders[i];
 
 		wd_json_open(json, NULL, '{');
-		wd_json_number(json, "index", i + 1);
+		wd_json_number(json, "index", loader->number);
 		wd_json_text(json, "name", loader->name);
 		wd_json_text(json, "kind", wd_loader_kind_name(loader->kind));
 		wd_json_text(json, "path", loader->path);
@@ -66,7 +87,7 @@ static void put_all(FILE *out, const struct wd_policy *policy, const struct wd_s
 	wd_json_open(&json, NULL, '{');
 	wd_json_text(&json, "schema", "warden.load/1");
 	wd_json_text(&json, "boot_id", boot_id);
-	wd_json_text(&json, "mode", "audit");
+	wd_json_text(&json, "mode", wd_mode_name(config->mode));
 	wd_json_number(&json, "layout", WD_LAYOUT_VERSION);
 	wd_hex(config->build, WD_DIGEST_LEN, text);
 	wd_json_text(&json, "build", text);
@@ -77,6 +98,7 @@ static void put_all(FILE *out, const struct wd_policy *policy, const struct wd_s
 	wd_json_bool(&json, "upgraded", how == WD_HOW_UPGRADED);
 	wd_json_bool(&json, "canary", true);
 	put_rings(&json, set);
+	put_hooks(&json, set);
 	put_loaders(&json, policy);
 	wd_json_close(&json, '}');
 	fputc('\n', out);

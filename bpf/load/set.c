@@ -17,6 +17,7 @@ const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
 	[WD_MAP_RING_DENY] = { "ring_deny", 0660 },
 	[WD_MAP_RING_OBJECT] = { "ring_object", 0660 },
 	[WD_MAP_RING_BULK] = { "ring_bulk", 0660 },
+	[WD_MAP_RING_CODE] = { "ring_code", 0660 },
 	[WD_MAP_STATS] = { "stats", 0440 },
 	[WD_MAP_COUNTERS] = { "counters", 0440 },
 	[WD_MAP_SUBJECTS] = { "subjects", 0660 },
@@ -27,14 +28,10 @@ const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
 	[WD_MAP_TASKS] = { "tasks", 0600 },
 	[WD_MAP_CALLS] = { "calls", 0600 },
 	[WD_MAP_OWN] = { "own", 0600 },
-};
-
-const struct wd_pin WD_HOOK_PINS[WD_HOOKS] = {
-	[WD_HOOK_ENTER] = { "sys_enter", 0600 },
-	[WD_HOOK_EXIT] = { "sys_exit", 0600 },
-	[WD_HOOK_FORK] = { "on_fork", 0600 },
-	[WD_HOOK_EXEC] = { "on_exec", 0600 },
-	[WD_HOOK_TASK_EXIT] = { "on_exit", 0600 },
+	[WD_MAP_REFLEXES] = { "reflexes", 0440 },
+	[WD_MAP_OBJECTS] = { "objects", 0600 },
+	[WD_MAP_KFUNCS] = { "kfuncs", 0600 },
+	[WD_MAP_SCANS] = { "scans", 0600 },
 };
 
 const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS] = {
@@ -62,6 +59,7 @@ void wd_set_init(struct wd_set *set)
 	fill(set->map, WD_MAPS);
 	fill(set->hook, WD_HOOKS);
 	fill(set->iterator, WD_ITERATORS);
+	set->generation = 0;
 	set->baseline = set->resolve = set->declare = set->decide = -1;
 }
 
@@ -121,7 +119,7 @@ static int open_one(const char *dir, __u32 generation, const char *name, int *re
 	return *ret_fd < 0 ? -errno : 0;
 }
 
-int wd_set_open_generation(const char *dir, __u32 generation, struct wd_set *set)
+int wd_set_open_generation(const char *dir, __u32 generation, __u32 mode, struct wd_set *set)
 {
 	int err = open_one(dir, generation, "resolve", &set->resolve);
 
@@ -130,13 +128,16 @@ int wd_set_open_generation(const char *dir, __u32 generation, struct wd_set *set
 	if (!err)
 		err = open_one(dir, generation, "baseline", &set->baseline);
 	for (int i = 0; !err && i < WD_HOOKS; i++)
-		err = open_one(dir, generation, WD_HOOK_PINS[i].name, &set->hook[i]);
+		if (wd_hook_is_wanted(i, mode))
+			err = open_one(dir, generation, WD_HOOK_SPECS[i].name, &set->hook[i]);
 	for (int i = 0; !err && i < WD_ITERATORS; i++)
 		err = open_shared(dir, WD_ITERATOR_PINS[i].name, &set->iterator[i]);
 	if (!err)
 		err = open_shared(dir, "decide", &set->decide);
 	if (err)
 		close_programs(set);
+	else
+		set->generation = generation;
 	return err;
 }
 
@@ -181,8 +182,9 @@ int wd_set_pin_generation(const char *dir, __u32 generation, const struct wd_set
 	if (!err)
 		err = pin_in_generation(dir, generation, "baseline", set->baseline, ret_path);
 	for (int i = 0; !err && i < WD_HOOKS; i++)
-		err = pin_in_generation(dir, generation, WD_HOOK_PINS[i].name, set->hook[i],
-					ret_path);
+		if (set->hook[i] >= 0)
+			err = pin_in_generation(dir, generation, WD_HOOK_SPECS[i].name,
+						set->hook[i], ret_path);
 	return err;
 }
 
@@ -255,6 +257,44 @@ int wd_set_drop_generations(const char *dir, __u32 keep)
 			err = drop(dirfd(pins), entry->d_name);
 	}
 	return err;
+}
+
+/* The number of the program on a pinned hook. Returns 0 or -errno; -ENOENT when there is no pin. */
+static int find_program(const char *path, __u32 *ret_id)
+{
+	_cleanup_fd_ int fd = bpf_obj_get(path);
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	*ret_id = info.prog_id;
+	return 0;
+}
+
+int wd_set_list_programs(const char *dir, __u32 *ret_ids, int room)
+{
+	_cleanup_dir_ DIR *pins = NULL;
+	char path[PATH_MAX];
+	struct dirent *entry;
+	int count = 0, err = 0;
+
+	shared_path(path, dir, "");
+	pins = opendir(path);
+	while (pins && (entry = readdir(pins))) {
+		if (strncmp(entry->d_name, GENERATION_PREFIX, strlen(GENERATION_PREFIX)))
+			continue;
+		for (int i = 0; i < WD_HOOKS && count < room; i++) {
+			int one;
+
+			snprintf(path, sizeof(path), "%s/bpf/%s/%s", dir, entry->d_name,
+				 WD_HOOK_SPECS[i].name);
+			one = find_program(path, &ret_ids[count]);
+			count += one == 0;
+			err = one && one != -ENOENT ? one : err;
+		}
+	}
+	return err ? err : count;
 }
 
 int wd_config_read(const struct wd_set *set, struct wd_config *ret_config)

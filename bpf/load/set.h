@@ -11,15 +11,16 @@
 #ifndef WARDEN_SET_H
 #define WARDEN_SET_H
 
-#include "control.h"
+#include "hooks.h"
 
-#include <stdbool.h>
 #include <sys/types.h>
 
+/* The rings come first, numbered as in enum wd_ring. */
 enum wd_map {
 	WD_MAP_RING_DENY,
 	WD_MAP_RING_OBJECT,
 	WD_MAP_RING_BULK,
+	WD_MAP_RING_CODE,
 	WD_MAP_STATS,
 	WD_MAP_COUNTERS,
 	WD_MAP_SUBJECTS,
@@ -30,17 +31,11 @@ enum wd_map {
 	WD_MAP_TASKS,
 	WD_MAP_CALLS,
 	WD_MAP_OWN,
+	WD_MAP_REFLEXES,
+	WD_MAP_OBJECTS,
+	WD_MAP_KFUNCS,
+	WD_MAP_SCANS,
 	WD_MAPS,
-};
-
-/* Programs whose links make the audit; each is attached, pinned and required. */
-enum wd_hook {
-	WD_HOOK_ENTER,
-	WD_HOOK_EXIT,
-	WD_HOOK_FORK,
-	WD_HOOK_EXEC,
-	WD_HOOK_TASK_EXIT,
-	WD_HOOKS,
 };
 
 enum wd_iterator {
@@ -56,12 +51,12 @@ struct wd_pin {
 };
 
 extern const struct wd_pin WD_MAP_PINS[WD_MAPS];
-extern const struct wd_pin WD_HOOK_PINS[WD_HOOKS];
 extern const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS];
 
 struct wd_set {
+	__u32 generation;	       /* of the programs; 0: none */
 	int map[WD_MAPS];
-	int hook[WD_HOOKS];	       /* links */
+	int hook[WD_HOOKS];	       /* links; -1 for those of other modes and kernels */
 	int iterator[WD_ITERATORS];    /* links */
 	int baseline;		       /* link of iter/task */
 	int resolve;		       /* program */
@@ -76,8 +71,14 @@ void wd_set_close(struct wd_set *set);
 /* Opens the pinned maps, all or none. Returns 0 or -errno. */
 int wd_set_open_maps(const char *dir, struct wd_set *set);
 
-/* Opens what is pinned of one generation, all or none. Returns 0 or -errno. */
-int wd_set_open_generation(const char *dir, __u32 generation, struct wd_set *set);
+/* Opens what is pinned of a generation that runs in `mode`, all or none. Returns 0 or -errno. */
+int wd_set_open_generation(const char *dir, __u32 generation, __u32 mode, struct wd_set *set);
+
+/*
+ * The programs on the hooks that are pinned, of any generation: up to `room` of them. Returns their
+ * number, or -errno of the last that could not be opened.
+ */
+int wd_set_list_programs(const char *dir, __u32 *ret_ids, int room);
 
 /* Each returns 0 or -errno, with the path that failed in `ret_path` of PATH_MAX bytes. */
 int wd_set_pin_maps(const char *dir, const struct wd_set *set, gid_t gid, char *ret_path);

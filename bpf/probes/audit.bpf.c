@@ -19,27 +19,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
-#include "act.h"
-#include "inventory.h"
+#include "common.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-/* Set before load; the active generation is in the config map, so that two sets can overlap. */
-const volatile __u32 generation = 0;
-
-static __always_inline struct wd_config *active_config(void)
-{
-	struct wd_config *cfg = wd_config();
-
-	return cfg && cfg->generation == generation ? cfg : NULL;
-}
-
-static __always_inline __u32 role_of(struct task_struct *task)
-{
-	struct wd_task *store = bpf_task_storage_get(&tasks, task, 0, 0);
-
-	return store ? store->role : WD_ROLE_NONE;
-}
 
 static __noinline int enter(struct pt_regs *regs, long nr)
 {
@@ -60,7 +42,7 @@ static __noinline int enter(struct pt_regs *regs, long nr)
 	open = wd_open_call(task);
 	if (!open)
 		return 0;
-	if (open->active) {
+	if (open->active == WD_OPEN) {
 		wd_count_error(WD_ERR_STALE_OPEN);
 		wd_abandon(cfg, all, open);
 	}
@@ -76,26 +58,11 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 	return enter(regs, nr);
 }
 
-/* The end of a call that has no open record: ours, a canary, or one whose begin was not seen. */
-static __always_inline struct wd_open *late(struct task_struct *task, struct wd_config *cfg,
-					    struct wd_stats *all, struct wd_call *call)
+/* False for the end of another call than the open one, whose own end was then missed. */
+static __always_inline bool is_open_call(const struct wd_open *open, const struct wd_call *call)
 {
-	__u32 role = role_of(task);
-	struct wd_open *open;
-
-	if (role == WD_ROLE_LOAD && call->command == WD_CANARY_COMMAND)
-		wd_add(&all->canaries, 1);
-	if (role != WD_ROLE_NONE)
-		return NULL;
-	wd_count_error(WD_ERR_LATE);
-	open = wd_open_call(task);
-	if (open) {
-		wd_begin(cfg, all, open, call, WD_ACT_LATE);
-		return open;
-	}
-	wd_add(&all->acts, 1);
-	wd_count_lost(wd_ring_of(call->command, WD_ALLOW));
-	return NULL;
+	return open->act.command == call->command && open->attr_address == call->attr &&
+	       open->act.attr_size == call->attr_size;
 }
 
 static __noinline int leave(struct pt_regs *regs, long nr, long result)
@@ -110,14 +77,19 @@ static __noinline int leave(struct pt_regs *regs, long nr, long result)
 		return 0;
 	call.command &= ~WD_COMMON_ATTRS;
 	open = bpf_task_storage_get(&calls, task, 0, 0);
-	if (open && open->active && !wd_is_open_call(open, &call)) {
+	if (open && open->active == WD_OPEN && !is_open_call(open, &call)) {
 		wd_count_error(WD_ERR_STALE_OPEN);
 		wd_abandon(cfg, all, open);
 	}
-	if (!open || !open->active)
-		open = late(task, cfg, all, &call);
-	if (open)
-		wd_end(cfg, all, open, result);
+	if (!open || open->active != WD_OPEN)
+		open = late(task, cfg, all, &call, 0);
+	if (!open)
+		return 0;
+	if (open->act.flags & WD_ACT_ATTR_UNREADABLE) {
+		wd_read_attr(open);
+		wd_fill_claim(open);
+	}
+	wd_end(cfg, all, open, result);
 	return 0;
 }
 
@@ -137,7 +109,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	struct wd_config *cfg = active_config();
 
 	if (cfg)
-		wd_on_fork(parent, child, cfg->half);
+		wd_on_fork(parent, child, wd_policy(cfg), cfg->half);
 	return 0;
 }
 
@@ -147,108 +119,6 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	struct wd_config *cfg = active_config();
 
 	if (cfg)
-		wd_on_exec(task, bprm->file, cfg->half);
-	return 0;
-}
-
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *task)
-{
-	struct wd_open *open = bpf_task_storage_get(&calls, task, 0, 0);
-	struct wd_config *cfg = active_config();
-	struct wd_stats *all = wd_stats();
-
-	if (!open || !cfg || !all || !open->active)
-		return 0;
-	wd_count_error(WD_ERR_STALE_OPEN);
-	wd_abandon(cfg, all, open);
-	return 0;
-}
-
-SEC("iter/bpf_prog")
-int inventory_progs(struct bpf_iter__bpf_prog *ctx)
-{
-	struct bpf_prog *prog = ctx->prog;
-
-	if (prog)
-		wd_list_prog(ctx->meta->seq, prog);
-	return 0;
-}
-
-SEC("iter/bpf_map")
-int inventory_maps(struct bpf_iter__bpf_map *ctx)
-{
-	struct bpf_map *map = ctx->map;
-
-	if (map)
-		wd_list_map(ctx->meta->seq, map);
-	return 0;
-}
-
-SEC("iter/bpf_link")
-int inventory_links(struct bpf_iter__bpf_link *ctx)
-{
-	struct bpf_link *link = ctx->link;
-
-	if (link)
-		wd_list_link(ctx->meta->seq, link);
-	return 0;
-}
-
-SEC("iter/task")
-int baseline(struct bpf_iter__task *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct wd_config *cfg = wd_config();
-
-	if (task && cfg && cfg->baseline != WD_BASELINE_OFF)
-		wd_on_baseline(task, cfg->baseline, cfg->half);
-	return 0;
-}
-
-SEC("syscall")
-int resolve(struct wd_resolve *ctx)
-{
-	struct file *file = wd_file_of(bpf_get_current_task_btf(), ctx->fd);
-	struct wd_exe_key key = {};
-	__u64 kind = wd_bounded(ctx->learn, WD_KINDS);
-
-	ctx->error = file ? 0 : -EBADF;
-	if (!file)
-		return 0;
-	if (kind != WD_OBJECT_NONE)
-		file_operations[kind] = (__u64)BPF_CORE_READ(file, f_op);
-	wd_exe_key_probed(file, &key);
-	ctx->exe = key;
-	return 0;
-}
-
-/*
- * From 7.0 on the kernel runs tracepoint programs preemptibly, and skips one that another task is
- * in the middle of on the same CPU. It counts them: that is declared as loss.
- */
-SEC("syscall")
-int declare(struct wd_declare *ctx)
-{
-	struct wd_state *own_state = wd_state();
-	struct wd_stats *all = wd_stats();
-	__u64 before;
-
-	if (!own_state || !all)
-		return 0;
-	before = own_state->skipped_generation == generation ? own_state->skipped : 0;
-	if (ctx->skipped > before)
-		wd_add(&all->errors[WD_ERR_SKIPPED], ctx->skipped - before);
-	own_state->skipped = ctx->skipped;
-	own_state->skipped_generation = generation;
-	return 0;
-}
-
-SEC("syscall")
-int decide(struct wd_decide_case *ctx)
-{
-	struct wd_decide_case c = *ctx;
-
-	ctx->rule = wd_decide(&c);
+		wd_on_exec(task, bprm->file, wd_policy(cfg), cfg->half);
 	return 0;
 }

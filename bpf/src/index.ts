@@ -5,6 +5,8 @@ export {
   CountersMap,
   type KernelCounter,
   type KernelStats,
+  type ReflexEntry,
+  ReflexesMap,
   type RingCounts,
   StatsMap,
   type SubjectEntry,
@@ -14,10 +16,14 @@ export { type Native, native } from './native.ts';
 export {
   ACT_FLAGS,
   decodeAct,
+  decodeCode,
   EXE_PLACES,
   type ExeIdentity,
+  FACT_FLAGS,
   type KernelAct,
   type KernelClaim,
+  type KernelCode,
+  type KernelFacts,
   type KernelObject,
 } from './record.ts';
 export { Ring, type RingRecord } from './ring.ts';

@@ -39,7 +39,7 @@ function struct<F extends Readonly<Record<string, Field>>>(
   return { name, size: Math.ceil(at / widest) * widest, align: widest, offset };
 }
 
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 export const NO_ID = 0xffffffff;
 
 export const Subject = struct('wd_subject', { kind: 'u32', id: 'u32' });
@@ -47,6 +47,14 @@ export const SubjectState = struct('wd_subject_state', {
   tier: 'u32',
   pad: 'u32',
   revision: 'u64',
+  folded_boot_ns: 'u64',
+  acked_boot_ns: 'u64',
+});
+export const Reflex = struct('wd_reflex', {
+  tier: 'u32',
+  rule: 'u32',
+  cause_boot_ns: 'u64',
+  for_ns: 'u64',
 });
 export const ExeKey = struct('wd_exe_key', { inode: 'u64', device: 'u32', generation: 'u32' });
 export const RecordHead = struct('wd_record', {
@@ -78,6 +86,31 @@ export const BpfObject = struct('wd_object', {
   gpl: 'u32',
   has_digest: 'u32',
 });
+export const Kfunc = struct('wd_kfunc', { btf_id: 'u32', module: 'u32', name: ['u8', 56] });
+export const Facts = struct('wd_facts', {
+  helpers: ['u64', 4],
+  flags: 'u32',
+  insn_cnt: 'u32',
+  prog_type: 'u32',
+  attach_type: 'u32',
+  attach_btf_id: 'u32',
+  map_count: 'u32',
+  kfunc_count: 'u32',
+  signature: 'u32',
+  keyring_type: 'u32',
+  keyring_serial: 's32',
+  attach: ['u8', 64],
+  maps: ['u32', 32],
+  kfuncs: [Kfunc, 32],
+});
+export const Code = struct('wd_code', {
+  head: RecordHead,
+  load_boot_ns: 'u64',
+  tid: 'u32',
+  first: 'u32',
+  count: 'u32',
+  total: 'u32',
+});
 export const Act = struct('wd_act', {
   head: RecordHead,
   subject: Subject,
@@ -106,7 +139,11 @@ export const Act = struct('wd_act', {
   tier: 'u16',
   path_len: 'u16',
   cgroup_len: 'u16',
+  facts_len: 'u16',
+  tier_from: 'u16',
+  has_exe_digest: 'u32',
   comm: ['u8', 16],
+  exe_digest: ['u8', 32],
   claim: Claim,
   object: BpfObject,
 });
@@ -134,13 +171,13 @@ export const RingStats = struct('wd_ring_stats', {
   throttled: 'u64',
 });
 export const Stats = struct('wd_stats', {
-  rings: [RingStats, 3],
+  rings: [RingStats, 4],
   acts: 'u64',
   own_acts: 'u64',
   counted: 'u64',
   open: 'u64',
   canaries: 'u64',
-  errors: ['u64', 8],
+  errors: ['u64', 12],
 });
 export const Inventory = struct('wd_inventory', {
   kind: 'u32',
@@ -161,26 +198,45 @@ export const Inventory = struct('wd_inventory', {
   ours: 'u32',
 });
 
-export const Grant = struct('wd_grant', { commands: 'u64', prog_types: 'u64', map_types: 'u64' });
+export const Grant = struct('wd_grant', {
+  commands: 'u64',
+  prog_types: 'u64',
+  map_types: 'u64',
+  attach_types: ['u64', 2],
+  helpers: ['u64', 4],
+  kfuncs: ['u64', 4],
+  enforce: 'u32',
+  foreign: 'u32',
+});
 export const DecideCase = struct('wd_decide_case', {
-  command: 'u32',
   judged: 'u32',
+  command: 'u32',
   prog_type: 'u32',
   map_type: 'u32',
+  attach_type: 'u32',
+  foreign: 'u32',
+  helpers: ['u64', 4],
+  kfuncs: ['u64', 4],
+  beyond: 'u32',
+  rule: 'u32',
+  decision: 'u32',
+  pad: 'u32',
   tier: Grant,
   loader: Grant,
-  rule: 'u32',
-  pad: 'u32',
 });
 
 /** Every struct that crosses the line, for the test that compares them with BTF. */
 export const STRUCTS: readonly Struct[] = [
   Subject,
   SubjectState,
+  Reflex,
   ExeKey,
   RecordHead,
   Claim,
   BpfObject,
+  Kfunc,
+  Facts,
+  Code,
   Act,
   CounterKey,
   Counter,

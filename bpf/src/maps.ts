@@ -1,5 +1,5 @@
 import { kernelError } from './errors.ts';
-import { Counter, CounterKey, RingStats, Stats, Subject, SubjectState } from './layout.ts';
+import { Counter, CounterKey, Reflex, RingStats, Stats, Subject, SubjectState } from './layout.ts';
 import { native } from './native.ts';
 import { type ExeIdentity, exeAt, kernelText } from './record.ts';
 
@@ -82,13 +82,13 @@ export class StatsMap extends PinnedMap {
       };
     };
     return {
-      rings: [ring(0), ring(1), ring(2)],
+      rings: [ring(0), ring(1), ring(2), ring(3)],
       acts: u64(o.acts),
       ownActs: u64(o.own_acts),
       counted: u64(o.counted),
       open: u64(o.open),
       canaries: u64(o.canaries),
-      errors: Array.from({ length: 8 }, (_, i) => u64(o.errors + i * 8)),
+      errors: Array.from({ length: 12 }, (_, i) => u64(o.errors + i * 8)),
     };
   }
 }
@@ -154,12 +154,48 @@ export class CountersMap extends PinnedMap {
   }
 }
 
-/** What the kernel holds for a subject: its tier by number, and the revision that set it. */
+/**
+ * What the kernel holds for a subject: its tier by number, the revision that set it, and up to
+ * which of its acts (boot time, ns) the tier counts, since when (0: nothing said).
+ */
 export interface SubjectEntry {
   readonly kind: number;
   readonly id: number;
   readonly tier: number;
   readonly revision: bigint;
+  readonly foldedBootNs: bigint;
+  readonly ackedBootNs: bigint;
+}
+
+/** A subject that the guard itself has lowered. */
+export interface ReflexEntry {
+  readonly kind: number;
+  readonly id: number;
+  readonly tier: number;
+  readonly rule: number;
+  readonly causeBootNs: bigint;
+  readonly forNs: bigint;
+}
+
+export class ReflexesMap extends PinnedMap {
+  constructor(path: string) {
+    super(path, READ_ONLY);
+  }
+
+  read(): ReflexEntry[] {
+    const { keys, values, count } = this.all(Subject.size, Reflex.size);
+    const k = new DataView(keys.buffer);
+    const v = new DataView(values.buffer);
+    const o = Reflex.offset;
+    return Array.from({ length: count }, (_, i) => ({
+      kind: k.getUint32(i * Subject.size + Subject.offset.kind, true),
+      id: k.getUint32(i * Subject.size + Subject.offset.id, true),
+      tier: v.getUint32(i * Reflex.size + o.tier, true),
+      rule: v.getUint32(i * Reflex.size + o.rule, true),
+      causeBootNs: v.getBigUint64(i * Reflex.size + o.cause_boot_ns, true),
+      forNs: v.getBigUint64(i * Reflex.size + o.for_ns, true),
+    }));
+  }
 }
 
 export class SubjectsMap extends PinnedMap {
@@ -176,6 +212,11 @@ export class SubjectsMap extends PinnedMap {
       id: k.getUint32(i * Subject.size + Subject.offset.id, true),
       tier: v.getUint32(i * SubjectState.size + SubjectState.offset.tier, true),
       revision: v.getBigUint64(i * SubjectState.size + SubjectState.offset.revision, true),
+      foldedBootNs: v.getBigUint64(
+        i * SubjectState.size + SubjectState.offset.folded_boot_ns,
+        true,
+      ),
+      ackedBootNs: v.getBigUint64(i * SubjectState.size + SubjectState.offset.acked_boot_ns, true),
     }));
   }
 
@@ -187,11 +228,13 @@ export class SubjectsMap extends PinnedMap {
     return bytes;
   }
 
-  set({ kind, id, tier, revision }: SubjectEntry): void {
+  set({ kind, id, tier, revision, foldedBootNs, ackedBootNs }: SubjectEntry): void {
     const value = new Uint8Array(SubjectState.size);
     const view = new DataView(value.buffer);
     view.setUint32(SubjectState.offset.tier, tier, true);
     view.setBigUint64(SubjectState.offset.revision, revision, true);
+    view.setBigUint64(SubjectState.offset.folded_boot_ns, foldedBootNs, true);
+    view.setBigUint64(SubjectState.offset.acked_boot_ns, ackedBootNs, true);
     this.tried('update', () => native().mapUpdate(this.fd, SubjectsMap.key(kind, id), value, 0));
   }
 

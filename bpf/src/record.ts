@@ -3,7 +3,10 @@ import {
   Act,
   BpfObject,
   Claim,
+  Code,
   ExeKey,
+  Facts,
+  Kfunc,
   LAYOUT_VERSION,
   NO_ID,
   RecordHead,
@@ -25,6 +28,22 @@ export const ACT_FLAGS = {
   counterFull: 1024,
   late: 2048,
   refused: 4096,
+  nested: 8192,
+  copied: 16384,
+  reflex: 32768,
+} as const;
+
+/** Flags of `enum wd_fact_flag`. */
+export const FACT_FLAGS = {
+  helperBeyond: 1,
+  kfuncsCut: 2,
+  mapsCut: 4,
+  captured: 8,
+  sleepable: 16,
+  resolved: 32,
+  signature: 64,
+  kfuncUnnamed: 128,
+  gpl: 256,
 } as const;
 
 /** `enum wd_exe_flag`, by bit. */
@@ -68,6 +87,31 @@ export interface ExeIdentity {
   readonly generation: number;
 }
 
+/** A `struct wd_facts`: what scanning found in a program while it was loaded. */
+export interface KernelFacts {
+  /** Ids of the helpers that it calls, growing. */
+  readonly helpers: readonly number[];
+  readonly flags: number;
+  readonly insnCnt: number;
+  readonly progType: number;
+  readonly attachType: number;
+  /** Function or hook that it is loaded for; empty without. */
+  readonly attach: string;
+  readonly maps: readonly number[];
+  readonly kfuncs: readonly { readonly name: string; readonly module: boolean }[];
+  readonly signature: number;
+  readonly keyringType: number;
+}
+
+/** A `struct wd_code`: a run of a program's instructions, 8 bytes each. */
+export interface KernelCode {
+  readonly tid: number;
+  readonly loadBootNs: bigint;
+  readonly first: number;
+  readonly total: number;
+  readonly instructions: Uint8Array;
+}
+
 /** A `struct wd_act`, decoded; numbers are the kernel's. */
 export interface KernelAct {
   readonly bootNs: bigint;
@@ -96,6 +140,9 @@ export interface KernelAct {
   readonly decision: number;
   readonly rule: number;
   readonly tier: number;
+  readonly tierFrom: number;
+  /** SHA-256 of the executable at exec, hex; of listed loaders only. */
+  readonly exeDigest: string | null;
   readonly path: string;
   readonly cgroup: string;
   readonly comm: string;
@@ -103,9 +150,12 @@ export interface KernelAct {
   readonly named: string | null;
   readonly claim: KernelClaim | null;
   readonly object: KernelObject | null;
+  readonly facts: KernelFacts | null;
 }
 
 const ACT_KIND = 1;
+const CODE_KIND = 2;
+const INSTRUCTION = 8;
 const a = Act.offset;
 
 const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -168,29 +218,99 @@ function objectAt(bytes: Uint8Array, at: number): KernelObject | null {
   };
 }
 
-function checkAct(bytes: Uint8Array, from: DataView) {
-  if (bytes.length < Act.size) throw new BpfError('BAD_RECORD', `${bytes.length} bytes`);
+/** The ids of the bits that are set in `count` words of 64. */
+function bitsAt(from: DataView, at: number, count: number): number[] {
+  const ids: number[] = [];
+  for (let word = 0; word < count; word++) {
+    const bits = from.getBigUint64(at + word * 8, true);
+    if (bits === 0n) continue;
+    for (let bit = 0; bit < 64; bit++) if ((bits >> BigInt(bit)) & 1n) ids.push(word * 64 + bit);
+  }
+  return ids;
+}
+
+const FACTS_MAX = 32;
+
+function factsAt(bytes: Uint8Array, at: number): KernelFacts {
+  const from = view(bytes);
+  const f = Facts.offset;
+  const u32 = (field: number) => from.getUint32(at + field, true);
+  const list = <T>(count: number, item: (index: number) => T): T[] =>
+    Array.from({ length: Math.min(count, FACTS_MAX) }, (_, index) => item(index));
+  return {
+    helpers: bitsAt(from, at + f.helpers, 4),
+    flags: u32(f.flags),
+    insnCnt: u32(f.insn_cnt),
+    progType: u32(f.prog_type),
+    attachType: u32(f.attach_type),
+    attach: kernelText(bytes.subarray(at + f.attach, at + f.attach + 64)),
+    maps: list(u32(f.map_count), (index) => u32(f.maps + index * 4)),
+    kfuncs: list(u32(f.kfunc_count), (index) => {
+      const kfunc = f.kfuncs + index * Kfunc.size;
+      const name = at + kfunc + Kfunc.offset.name;
+      return {
+        name: kernelText(bytes.subarray(name, name + 56)),
+        module: u32(kfunc + Kfunc.offset.module) === 1,
+      };
+    }),
+    signature: u32(f.signature),
+    keyringType: u32(f.keyring_type),
+  };
+}
+
+function checkHead(bytes: Uint8Array, from: DataView, wanted: { kind: number; size: number }) {
+  if (bytes.length < wanted.size) throw new BpfError('BAD_RECORD', `${bytes.length} bytes`);
   const size = from.getUint32(RecordHead.offset.size, true);
   const kind = from.getUint16(RecordHead.offset.kind, true);
   const layout = from.getUint16(RecordHead.offset.layout, true);
-  if (kind !== ACT_KIND || layout !== LAYOUT_VERSION) {
+  if (kind !== wanted.kind || layout !== LAYOUT_VERSION) {
     throw new BpfError('BAD_RECORD', `kind ${kind}, layout ${layout}`);
   }
+  if (size > bytes.length) throw new BpfError('BAD_RECORD', `size ${size} of ${bytes.length}`);
+  return size;
+}
+
+function checkAct(bytes: Uint8Array, from: DataView) {
+  const size = checkHead(bytes, from, { kind: ACT_KIND, size: Act.size });
   const pathLen = from.getUint16(a.path_len, true);
   const cgroupLen = from.getUint16(a.cgroup_len, true);
-  if (size > bytes.length || Act.size + pathLen + cgroupLen > size) {
-    throw new BpfError('BAD_RECORD', `size ${size}, tail ${pathLen} + ${cgroupLen}`);
+  const factsLen = from.getUint16(a.facts_len, true);
+  const tail = pathLen + cgroupLen + factsLen;
+  if (Act.size + tail > size || (factsLen !== 0 && factsLen !== Facts.size)) {
+    const found = `size ${size}, tail ${pathLen} + ${cgroupLen} + ${factsLen}`;
+    throw new BpfError('BAD_RECORD', found);
   }
-  return { size, pathLen, cgroupLen };
+  return { size, pathLen, cgroupLen, factsLen };
+}
+
+/** Decodes one record of the code ring. Throws `BpfError` BAD_RECORD. */
+export function decodeCode(bytes: Uint8Array): KernelCode {
+  const from = view(bytes);
+  const size = checkHead(bytes, from, { kind: CODE_KIND, size: Code.size });
+  const u32 = (field: number) => from.getUint32(field, true);
+  const { tid, first, count, total, load_boot_ns } = Code.offset;
+  const end = Code.size + u32(count) * INSTRUCTION;
+  if (end !== size || u32(first) + u32(count) > u32(total)) {
+    throw new BpfError('BAD_RECORD', `size ${size}, ${u32(count)} instructions`);
+  }
+  return {
+    tid: u32(tid),
+    loadBootNs: from.getBigUint64(load_boot_ns, true),
+    first: u32(first),
+    total: u32(total),
+    instructions: bytes.subarray(Code.size, end),
+  };
 }
 
 /** Decodes one ring record. Throws `BpfError` BAD_RECORD. */
 export function decodeAct(bytes: Uint8Array): KernelAct {
   const from = view(bytes);
-  const { size, pathLen, cgroupLen } = checkAct(bytes, from);
+  const { size, pathLen, cgroupLen, factsLen } = checkAct(bytes, from);
   const u32 = (field: number) => from.getUint32(field, true);
   const u16 = (field: number) => from.getUint16(field, true);
   const tail = Act.size;
+  const facts = tail + pathLen + cgroupLen;
+  const digest = bytes.subarray(a.exe_digest, a.exe_digest + 32);
   return {
     bootNs: from.getBigUint64(RecordHead.offset.boot_ns, true),
     lost: Number(from.getBigUint64(RecordHead.offset.lost, true)),
@@ -218,12 +338,15 @@ export function decodeAct(bytes: Uint8Array): KernelAct {
     decision: u16(a.decision),
     rule: u16(a.rule),
     tier: u16(a.tier),
+    tierFrom: u16(a.tier_from),
+    exeDigest: u32(a.has_exe_digest) === 1 ? hex(digest) : null,
     path: pathOf(bytes.subarray(tail, tail + pathLen)),
     cgroup: pathOf(bytes.subarray(tail + pathLen, tail + pathLen + cgroupLen)) || '/',
     comm: kernelText(bytes.subarray(a.comm, a.comm + 16)),
-    named: kernelText(bytes.subarray(tail + pathLen + cgroupLen, size)) || null,
+    named: kernelText(bytes.subarray(facts + factsLen, size)) || null,
     claim: claimAt(bytes, a.claim),
     object: objectAt(bytes, a.object),
+    facts: factsLen === 0 ? null : factsAt(bytes, facts),
   };
 }
 

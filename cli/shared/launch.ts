@@ -1,7 +1,8 @@
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Config } from '#config';
-import { compilePolicy, hashPolicy } from '#policy';
+import type { Mode } from '#event';
+import { compilePolicy, enforcesAnything, hashPolicy, type Policy } from '#policy';
 import { CliError, EXIT } from './exit.ts';
 import { loadPolicy } from './policy-file.ts';
 import { LOADER, probeKernel } from './probe.ts';
@@ -86,13 +87,27 @@ export function launch(config: Config, options: { keep: boolean }): never {
   return execve.call(process, LOADER, arguments_, environment as NodeJS.ProcessEnv);
 }
 
-/** Two or three lines on what this kernel's mode sees and denies. `refused`: why not more. */
-export function modeLines(mode: string, refused: string): string {
+/** Three lines on what is seen and denied. `refused`: why this kernel's mode is no better. */
+export function modeLines(
+  { mode, policy }: { mode: Mode; policy: Policy },
+  refused: string,
+): string {
+  const head = `mode ${mode}: every bpf(2) call with its result, who made it, from which file,`;
   const reason = refused === '' ? '' : ` (${refused})`;
+  if (mode === 'audit') {
+    return [
+      head,
+      '  and every live program, map and link. Not seen: calls that BPF programs make themselves',
+      `  (bpf_sys_bpf) and attaching outside bpf(2). Nothing is refused${reason}: ./warden doctor`,
+    ].join('\n');
+  }
+  const effect = enforcesAnything(policy)
+    ? 'refused by the kernel'
+    : 'recorded: the policy observes';
   return [
-    `mode ${mode}: every bpf(2) call with its result, who made it and from which executable,`,
-    '  and every live program, map and link. Not seen: calls that BPF programs make themselves',
-    `  (bpf_sys_bpf) and attaching outside bpf(2). Nothing is refused${reason}: ./warden doctor`,
+    head,
+    '  calls of BPF programs too, what each program calls, and every live program, map and link.',
+    `  What the policy does not grant is ${effect}. Not seen: attaching outside bpf(2)`,
   ].join('\n');
 }
 

@@ -13,6 +13,8 @@ export interface Hook {
 
 export interface Probe {
   readonly kernel: string;
+  /** The security modules that are active, separated by commas; null: unknown. */
+  readonly lsm: string | null;
   readonly mode: string;
   readonly available: string;
   readonly hooks: readonly Hook[];

@@ -71,7 +71,7 @@ function systemTarget({ path, details }: Row): string {
   if (details === undefined) return '-';
   const { subject, after, ring, count, kind, id, found, incarnation } = details;
   if (incarnation !== undefined) return `incarnation ${incarnation}`;
-  if (subject !== undefined) return `${subject} → ${after}`;
+  if (subject !== undefined) return after === undefined ? subject : `${subject} → ${after}`;
   if (ring !== undefined) return `ring ${ring}: ${found ?? `${count} lost`}`;
   if (kind !== undefined) return `${kind} ${id}`;
   return Object.values(details)[0] ?? '-';
@@ -82,10 +82,11 @@ function resultCell({ act }: Row): string {
   return act.result === null ? '-' : String(act.result);
 }
 
-function trustCell({ trust }: Row): string {
-  if (trust === null) return '-';
+function trustCell({ trust, verdict }: Row): string {
+  const rule = verdict.rule === null ? '' : ` (${verdict.rule})`;
+  if (trust === null) return `-${rule}`;
   const signals = trust.signals.length > 0 ? ` ${trust.signals.join(' ')}` : '';
-  return `${Math.floor(trust.after)} ${trust.tier}${signals}`;
+  return `${Math.floor(trust.after)} ${trust.tier}${signals}${rule}`;
 }
 
 /** Cuts or pads to `width` characters; what is cut ends in `…`. */

@@ -18,6 +18,7 @@ export interface RawOptions {
   readonly state?: string;
   readonly policy?: string;
   readonly json?: boolean;
+  readonly enforce?: boolean;
   readonly logLevel?: string;
 }
 
@@ -29,6 +30,8 @@ export interface Config {
   /** Directory of pins, lock and load report. */
   readonly runDir: string;
   readonly policyFile: string | null;
+  /** Mode enforce, whatever the policy says. */
+  readonly enforce: boolean;
   readonly json: boolean;
   readonly logLevel: string;
   /** Bytes of the rings that are not to have their default size. */
@@ -88,6 +91,7 @@ export function readConfig(options: RawOptions, env: Environment): Config {
     database: join(stateDir, 'warden.db'),
     runDir,
     policyFile: policy === undefined || policy === '' ? null : resolve(policy),
+    enforce: options.enforce ?? env.WARDEN_ENFORCE === '1',
     json: options.json ?? env.WARDEN_JSON === '1',
     ringBytes: ringBytes(env),
     snapshotRecords: snapshotRecords(env),

@@ -93,6 +93,8 @@ export interface Verdict {
   readonly rule: string | null;
   readonly enforced: boolean;
   readonly mode: string;
+  /** What made the tier as low as it was: subject, ceiling, reflex, carried. */
+  readonly by: string;
 }
 
 export interface Detail {
@@ -145,6 +147,15 @@ export interface TierRecord {
   readonly reasons: readonly string[];
   readonly cause: string;
   readonly causeTimeUs: number;
+  readonly reflex: Reflex | null;
+}
+
+/** The act that set off a reflex in a host's kernel, where `cause` is the event that told of it. */
+export interface Reflex {
+  readonly host: string;
+  readonly bootId: string;
+  /** CLOCK_BOOTTIME at the act's begin. */
+  readonly bootNs: string;
 }
 
 export interface Control {

@@ -2,6 +2,7 @@ export { decode, decodeTrusted, encode, HEADER_BYTES, type Records, schemaOf } f
 export { crc64Avro } from './crc64.ts';
 export { EventError, type EventErrorCode } from './errors.ts';
 export * from './event.ts';
+export { HELPERS } from './helpers.ts';
 export * from './ids.ts';
 export { type Display, type EventJson, eventJson, formatTime, MICRO, toJson } from './json.ts';
 export {

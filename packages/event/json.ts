@@ -151,6 +151,7 @@ export function eventJson(enriched: Enriched, event: Event, display: Display): E
       rule: verdict.rule,
       enforced: verdict.enforced,
       mode: verdict.mode,
+      by: verdict.by,
     },
     trust: trustJson(enriched),
     ...detailsJson(event),

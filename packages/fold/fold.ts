@@ -26,7 +26,7 @@ import {
 } from '#trust';
 import { dueKey } from './control.ts';
 import { LanePolicies } from './lane-policy.ts';
-import { enrichedOutput, eventIdOf, signalOutput } from './outputs.ts';
+import { enrichedOutput, eventIdOf, reflexOf, signalOutput } from './outputs.ts';
 import { type Opened, type OpenKeys, openRecord } from './records.ts';
 
 /** A record, or part of one, that was left out of the fold. */
@@ -217,7 +217,8 @@ export class Fold {
     if (outcome.signals.length > 0) {
       result.outputs.push(signalOutput(lane, event, id, outcome, factsText(facts)));
     }
-    const change = { principal, before, after: state, cause: id, causeTimeUs: timeUs };
+    const reflex = reflexOf(event, frame.host);
+    const change = { principal, before, after: state, cause: id, causeTimeUs: timeUs, reflex };
     this.writeTier(change, model, result);
   }
 
@@ -261,7 +262,8 @@ export class Fold {
     const model = this.policies.model(laneNumber(lane));
     const { state } = fold(before, { type: 'control', kind, id, principal, appendedMs }, model);
     working.trust.set(principal, state);
-    const change = { principal, before, after: state, cause: id, causeTimeUs: appendedMs * 1000 };
+    const causeTimeUs = appendedMs * 1000;
+    const change = { principal, before, after: state, cause: id, causeTimeUs, reflex: null };
     this.writeTier(change, model, working.result);
   }
 

@@ -7,6 +7,7 @@ import {
   type Incarnation,
   type Lane,
   lane as laneNumber,
+  type Reflex,
 } from '#event';
 import type { Output } from '#log';
 import type { FoldOutcome } from '#trust';
@@ -61,4 +62,11 @@ export function signalOutput(
     facts,
   });
   return { topic: 'bpf.signals', lane, key: event.principal, value };
+}
+
+/** What a REFLEX event tells of; null for any other. */
+export function reflexOf(event: Event, host: string): Reflex | null {
+  if (event.act.command !== 'REFLEX') return null;
+  const said = (key: string) => event.details.find((detail) => detail.key === key)?.value ?? '';
+  return { host, bootId: said('boot_id'), bootNs: said('boot_ns') };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { TIER_NAMES } from '#trust';
-import { type Policy, WEEKDAYS } from './policy.ts';
-import { formatDuration, formatOffset, formatTimeOfDay } from './values.ts';
+import { type Grant, type Policy, WEEKDAYS } from './policy.ts';
+import { formatDuration, formatOffset, formatShort, formatTimeOfDay } from './values.ts';
 
 /**
  * A policy as one line of JSON with sorted keys: complete, so that its hash covers what was left to
@@ -18,13 +18,14 @@ export function canonical(policy: Policy): string {
       match: sha256 === null ? { path } : { path, sha256 },
       grant,
     })),
-    grants: Object.fromEntries(
-      policy.grants.map(({ name, commands, programTypes, mapTypes }) => [
-        name,
-        { commands, program_types: programTypes, map_types: mapTypes },
-      ]),
-    ),
+    grants: Object.fromEntries(policy.grants.map((grant) => [grant.name, grantFile(grant)])),
     tiers: Object.fromEntries(policy.tiers.map((grant, tier) => [TIER_NAMES[tier], { grant }])),
+    ceiling: TIER_NAMES[policy.ceiling],
+    reflex: policy.reflex.map(({ on, tier, forMs }) => ({
+      on,
+      tier: TIER_NAMES[tier],
+      for: formatShort(forMs),
+    })),
     trusted: policy.trusted,
     bases: basesFile(policy),
     signals: Object.fromEntries(
@@ -40,6 +41,21 @@ export function canonical(policy: Policy): string {
     ...(policy.allow !== null && { programs: { allow: policy.allow } }),
     ...hoursFile(policy),
   });
+}
+
+function grantFile(grant: Grant) {
+  const { commands, programTypes, mapTypes, attachTypes, helpers, kfuncs } = grant;
+  return {
+    commands,
+    program_types: programTypes,
+    map_types: mapTypes,
+    ...(attachTypes !== null && { attach_types: attachTypes }),
+    ...(helpers !== null && { helpers }),
+    ...(kfuncs !== null && { kfuncs }),
+    objects: grant.objects,
+    enforce: grant.enforce,
+    observe: grant.observe,
+  };
 }
 
 function basesFile({ bases }: Policy) {

@@ -1,11 +1,20 @@
 import { TIER_NAMES } from '#trust';
 import type { GrantFile, LoaderFile, PolicyFile } from './file.ts';
-import { matches, NAME_LISTS, type NameList } from './names.ts';
+import { type Dimension, matches, NAME_LISTS, type NameList } from './names.ts';
 import { nearest } from './nearest.ts';
+import { loaderNumber } from './number.ts';
 import { BUILT_IN_GRANTS } from './policy.ts';
 import { type Path, shown } from './problem.ts';
 import type { Source } from './source.ts';
-import { HALF_LIFE_LIMIT_MS, parseDuration, parseRange, parseTime, UID_MAX } from './values.ts';
+import {
+  HALF_LIFE_LIMIT_MS,
+  parseDuration,
+  parseRange,
+  parseShort,
+  parseTime,
+  REFLEX_LIMIT_MS,
+  UID_MAX,
+} from './values.ts';
 
 /** Grants that every policy may name; one of its own with that name stands in its place. */
 export const SUPPLIED_GRANTS = ['standard', 'restricted', 'quarantined'] as const;
@@ -22,6 +31,7 @@ export function checkMeaning(source: Source, file: PolicyFile): void {
   for (const [tier, { grant }] of Object.entries(file.tiers ?? {})) {
     checkGrantName(source, file, ['tiers', tier, 'grant'], grant);
   }
+  checkReflex(source, file);
   checkSignals(source, file);
   checkHours(source, file);
 }
@@ -61,8 +71,13 @@ function checkLoaders(source: Source, file: PolicyFile): void {
     checkPath(source, ['loaders', i, 'match', 'path'], loader.match.path, byPath);
     byPath.set(loader.match.path, i);
     const first = byName.get(loader.name);
-    if (first === undefined) byName.set(loader.name, loader);
-    else if ((first.kind ?? 'agent') !== (loader.kind ?? 'agent') || first.grant !== loader.grant) {
+    if (first === undefined) {
+      checkNumber(source, ['loaders', i, 'name'], loader.name, [...byName.keys()]);
+      byName.set(loader.name, loader);
+    } else if (
+      (first.kind ?? 'agent') !== (loader.kind ?? 'agent') ||
+      first.grant !== loader.grant
+    ) {
       const message = `another loader ${shown(loader.name)} has a different kind or grant`;
       source.add(['loaders', i, 'name'], { code: 'DUPLICATE', message });
     }
@@ -76,6 +91,14 @@ function checkLoaders(source: Source, file: PolicyFile): void {
     const expected = 'one or more, such as sshd, or signals.S21.weight: 0';
     source.add(['loaders'], { code: 'MISSING', message, expected }, 'key');
   }
+}
+
+/** The kernel knows a loader by a hash of its name. */
+function checkNumber(source: Source, path: Path, name: string, others: readonly string[]): void {
+  const other = others.find((one) => loaderNumber(one) === loaderNumber(name));
+  if (other === undefined) return;
+  const message = `${shown(name)} has the same number in the kernel as ${shown(other)}`;
+  source.add(path, { code: 'DUPLICATE', message, expected: 'another name for one of them' });
 }
 
 function checkPath(source: Source, at: Path, path: string, byPath: Map<string, number>): void {
@@ -123,18 +146,48 @@ function checkGrants(source: Source, file: PolicyFile): void {
     for (const list of Object.keys(NAME_LISTS) as NameList[]) {
       checkPatterns(source, [...path, list], list, grant);
     }
+    checkDimensions(source, path, file, grant);
+  }
+}
+
+/** Only what differs from the policy's mode: everything else would have no effect. */
+function checkDimensions(source: Source, path: Path, file: PolicyFile, grant: GrantFile): void {
+  const lists = { enforce: grant.enforce ?? [], observe: grant.observe ?? [] };
+  for (const [key, list] of Object.entries(lists) as ['enforce' | 'observe', Dimension[]][]) {
+    for (const [i, dimension] of list.entries()) {
+      const at = [...path, key, i];
+      if (list.indexOf(dimension) < i) {
+        source.add(at, { code: 'DUPLICATE', message: `${dimension} a second time` });
+      } else if (key === file.mode) {
+        const message = `${dimension} is in mode ${file.mode} already: the policy's mode is`;
+        source.add(at, { code: 'UNUSED', message });
+      }
+    }
+  }
+}
+
+function checkReflex(source: Source, { reflex = [] }: PolicyFile): void {
+  for (const [i, one] of reflex.entries()) {
+    if (reflex.findIndex(({ on }) => on === one.on) < i) {
+      const message = `a second reflex on ${one.on}`;
+      source.add(['reflex', i, 'on'], { code: 'DUPLICATE', message });
+    }
+    if (parseShort(one.for) <= REFLEX_LIMIT_MS) continue;
+    const message = `${shown(one.for)} is too long`;
+    const expected = 'a time such as 90s, 10m or 2h, at most 24h';
+    source.add(['reflex', i, 'for'], { code: 'BAD_VALUE', message, expected });
   }
 }
 
 function checkPatterns(source: Source, path: Path, list: NameList, grant: GrantFile): void {
   const { names, what, example } = NAME_LISTS[list];
-  for (const [i, text] of grant[list].entries()) {
+  for (const [i, text] of (grant[list] ?? []).entries()) {
     const pattern = text.startsWith('!') ? text.slice(1) : text;
     if (names.some((name) => matches(pattern, name))) continue;
     const isPattern = pattern.includes('*');
     const message = `no ${what} ${isPattern ? 'matches' : 'is called'} ${shown(pattern)}`;
     const hint = isPattern ? null : nearest(pattern, names);
-    const expected = `a ${what} such as ${example}`;
+    const expected = `${what.startsWith('a') ? 'an' : 'a'} ${what} such as ${example}`;
     source.add([...path, i], { code: 'UNKNOWN_NAME', message, expected, nearest: hint });
   }
 }

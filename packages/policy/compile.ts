@@ -1,7 +1,8 @@
 import { hashPolicy } from './canonical.ts';
 import { UNKNOWN_GRANT } from './check.ts';
-import { ALL_BITS, maskOf } from './names.ts';
-import type { Policy } from './policy.ts';
+import { DIMENSIONS, type Dimension, maskOf } from './names.ts';
+import { loaderNumber } from './number.ts';
+import type { Grant, Policy } from './policy.ts';
 import { PolicyError } from './problem.ts';
 
 /** A grant as the kernel holds it: bit n is number n of the kernel's enum. */
@@ -10,6 +11,13 @@ export interface GrantMasks {
   readonly commands: bigint;
   readonly programTypes: bigint;
   readonly mapTypes: bigint;
+  readonly attachTypes: bigint;
+  readonly helpers: bigint;
+  /** Bit n is dimension n: denied rather than recorded as would-deny. */
+  readonly enforce: number;
+  readonly foreign: boolean;
+  /** Patterns: warden-load makes classes of them, since only it knows the kernel's kfuncs. */
+  readonly kfuncs: readonly string[];
 }
 
 /** What subjects without a tier of their own get, and records per second when bulk is half full. */
@@ -18,27 +26,80 @@ const BULK_RATE = 500;
 const GRANTS_MAX = 64;
 const LOADERS_MAX = 256;
 
+function enforceBits(policy: Policy, grant: Pick<Grant, 'enforce' | 'observe'>): number {
+  const isEnforced = (dimension: Dimension): boolean =>
+    policy.mode === 'enforce'
+      ? !grant.observe.includes(dimension)
+      : grant.enforce.includes(dimension);
+  return DIMENSIONS.reduce(
+    (bits, dimension, i) => (isEnforced(dimension) ? bits | (1 << (i + 1)) : bits),
+    0,
+  );
+}
+
+/** The same policy in mode enforce; what observes by name goes on observing. */
+export function enforcing(policy: Policy): Policy {
+  const grants = policy.grants.map((grant) => ({ ...grant, enforce: [] }));
+  return { ...policy, mode: 'enforce', grants };
+}
+
+/** Whether anything is refused by this policy, where the kernel can. */
+export function enforcesAnything(policy: Policy): boolean {
+  return grantMasks(policy).some(({ enforce }) => enforce !== 0);
+}
+
 /** Grants by index: `all`, `none`, then the policy's by name. */
 export function grantMasks(policy: Policy): readonly GrantMasks[] {
-  const all = { commands: ALL_BITS, programTypes: ALL_BITS, mapTypes: ALL_BITS };
+  const enforce = enforceBits(policy, { enforce: [], observe: [] });
+  const builtIn = (name: string, lists: readonly string[] | null): GrantMasks => ({
+    name,
+    commands: maskOf('commands', lists),
+    programTypes: maskOf('program_types', lists),
+    mapTypes: maskOf('map_types', lists),
+    attachTypes: maskOf('attach_types', lists),
+    helpers: maskOf('helpers', lists),
+    enforce,
+    foreign: lists === null,
+    kfuncs: lists ?? ['*'],
+  });
   return [
-    { name: 'all', ...all },
-    { name: 'none', commands: 0n, programTypes: 0n, mapTypes: 0n },
-    ...policy.grants.map(({ name, commands, programTypes, mapTypes }) => ({
-      name,
-      commands: maskOf('commands', commands),
-      programTypes: maskOf('program_types', programTypes),
-      mapTypes: maskOf('map_types', mapTypes),
+    builtIn('all', null),
+    builtIn('none', []),
+    ...policy.grants.map((grant) => ({
+      name: grant.name,
+      commands: maskOf('commands', grant.commands),
+      programTypes: maskOf('program_types', grant.programTypes),
+      mapTypes: maskOf('map_types', grant.mapTypes),
+      attachTypes: maskOf('attach_types', grant.attachTypes),
+      helpers: maskOf('helpers', grant.helpers),
+      enforce: enforceBits(policy, grant),
+      foreign: grant.objects === 'any',
+      kfuncs: grant.kfuncs ?? ['*'],
     })),
   ];
 }
 
-const hex = (mask: bigint): string => mask.toString(16).padStart(16, '0');
+const hex = (mask: bigint, bits: number): string => mask.toString(16).padStart(bits / 4, '0');
+
+function grantLine(grant: GrantMasks, index: number): string {
+  return [
+    `grant ${index}`,
+    `commands=${hex(grant.commands, 64)}`,
+    `prog_types=${hex(grant.programTypes, 64)}`,
+    `map_types=${hex(grant.mapTypes, 64)}`,
+    `attach_types=${hex(grant.attachTypes, 128)}`,
+    `helpers=${hex(grant.helpers, 256)}`,
+    `foreign=${grant.foreign ? 1 : 0}`,
+    `enforce=${hex(BigInt(grant.enforce), 16)}`,
+    `kfuncs=${grant.kfuncs.length === 0 ? '-' : grant.kfuncs.join(',')}`,
+  ].join(' ');
+}
 
 /**
- * The policy as the text that warden-load reads: a line each, in this order: hash, default tier,
- * bulk rate, grants, tiers, the grant of unknown loaders, loaders, end. A loader's path is the rest
- * of its line. Throws `PolicyError` for a policy not from `parsePolicy` that breaks a limit.
+ * The policy as the text that warden-load reads (bpf/load/policy.h): a line each, in this order:
+ * hash, scalars, grants, tiers, the grant of unknown loaders, reflexes, loaders, end. A loader's
+ * path is the rest of its line. Throws `PolicyError` for a policy not from `parsePolicy` that
+ * breaks a limit.
  */
 export function compilePolicy(policy: Policy): string {
   const grants = grantMasks(policy);
@@ -50,21 +111,21 @@ export function compilePolicy(policy: Policy): string {
   if (policy.loaders.length > LOADERS_MAX) refuse(`${policy.loaders.length} loaders`);
   const unknown = grants.findIndex(({ name }) => name === UNKNOWN_GRANT);
   return [
-    'warden-policy 1',
+    'warden-policy 2',
     `hash ${hashPolicy(policy)}`,
     `default_tier ${DEFAULT_TIER}`,
+    `ceiling ${policy.ceiling}`,
     `bulk_rate ${BULK_RATE}`,
-    ...grants.map(
-      ({ commands, programTypes, mapTypes }, i) =>
-        `grant ${i} commands=${hex(commands)} prog_types=${hex(programTypes)} ` +
-        `map_types=${hex(mapTypes)}`,
-    ),
+    ...grants.map(grantLine),
     ...policy.tiers.map((name, tier) => `tier ${tier} grant=${indexOf(name)}`),
     `unknown_grant ${Math.max(0, unknown)}`,
-    ...policy.loaders.map(({ name, kind, path, sha256, grant }, i) => {
-      if (/[\0\n\r]/.test(name + path)) refuse(`path of loader ${i + 1}`);
+    ...policy.reflex.map(
+      ({ on, tier, forMs }) => `reflex ${DIMENSIONS.indexOf(on) + 1} tier=${tier} for_ms=${forMs}`,
+    ),
+    ...policy.loaders.map(({ name, kind, path, sha256, grant }) => {
+      if (/[\0\n\r]/.test(name + path)) refuse(`path of loader ${name}`);
       const what = `kind=${kind} grant=${indexOf(grant)} name=${name}`;
-      return `loader ${i + 1} ${what} sha256=${sha256 ?? '-'} path=${path}`;
+      return `loader ${loaderNumber(name)} ${what} sha256=${sha256 ?? '-'} path=${path}`;
     }),
     'end',
     '',

@@ -1,6 +1,6 @@
 /** The built-in policy: what `warden policy show` prints. */
 export const defaultPolicyText = `# The built-in policy of bpf-warden. It observes: nothing is
-# refused, what would be is recorded.
+# refused, what would be is recorded. mode: enforce refuses.
 #
 # A policy file of your own needs only the first two keys. What it leaves out is as below, except
 # that a list it has (loaders, trusted, ...) takes the place of the whole list here. To begin:
@@ -66,8 +66,13 @@ loaders:
   - { name: podman, kind: runtime, match: { path: /usr/bin/podman } }
   - { name: crio, kind: runtime, match: { path: /usr/bin/crio } }
 
-# What may be done. Names are the kernel's without BPF_, BPF_PROG_TYPE_ and BPF_MAP_TYPE_; * stands
-# for any characters, and ! leaves out. all and none exist already.
+# What may be done. Names are the kernel's without BPF_, BPF_PROG_TYPE_, BPF_MAP_TYPE_ or bpf_; *
+# stands for any characters, and ! leaves out. all and none exist already. attach_types, helpers and
+# kfuncs may be left out: then they limit nothing. objects: own leaves out programs and maps that
+# somebody else made.
+#
+# enforce: [helpers] refuses by that list although the mode is observe; observe: [helpers] is the
+# opposite in mode enforce.
 #
 # A grant called "unknown" limits loaders that are not in the list above; without it they get all.
 grants:
@@ -84,6 +89,16 @@ grants:
       - SCHED_CLS
       - XDP
     map_types: ["*", "!STRUCT_OPS"]
+    attach_types: ["*", "!MODIFY_RETURN", "!LSM_*", "!STRUCT_OPS"]
+    # Not what writes into processes, changes results, kills, or loads further programs.
+    helpers:
+      - "*"
+      - "!probe_write_user"
+      - "!override_return"
+      - "!send_signal*"
+      - "!sys_bpf"
+      - "!sys_close"
+      - "!kallsyms_lookup_name"
   # Own maps, reading, and programs that only watch.
   restricted:
     commands:
@@ -106,11 +121,31 @@ grants:
       - "!XSKMAP"
       - "!USER_RINGBUF"
       - "!ARENA"
+    attach_types: [PERF_EVENT, TRACE_RAW_TP]
+    # Nor what reads memory of others or changes packets.
+    helpers:
+      - "*"
+      - "!probe_write_user"
+      - "!override_return"
+      - "!send_signal*"
+      - "!sys_bpf"
+      - "!sys_close"
+      - "!kallsyms_lookup_name"
+      - "!probe_read*"
+      - "!redirect*"
+      - "!clone_redirect"
+      - "!skb_store_bytes"
+      - "!setsockopt"
+    kfuncs: []
+    objects: own
   # What runs already may read its maps.
   quarantined:
     commands: [MAP_LOOKUP_ELEM, MAP_GET_NEXT_KEY, OBJ_GET_INFO_BY_FD]
     program_types: []
     map_types: []
+    helpers: []
+    kfuncs: []
+    objects: own
 
 # What each tier may do. Everybody is standard until signals lower them; trusted are those below.
 tiers:
@@ -119,6 +154,16 @@ tiers:
   restricted: { grant: restricted }
   quarantined: { grant: quarantined }
   denied: { grant: none }
+
+# No subject of a host is above this tier, whatever its trust.
+#
+# ceiling: standard
+
+# What a refusal does besides: the kernel lowers the subject itself, before any service has heard of
+# it. It is over when the services have taken the act into account and the time has passed since.
+#
+# reflex:
+#   - { on: helpers, tier: quarantined, for: 10m }
 
 # Principals that are trusted unless signals lower them. They need a base of 85 or more.
 #
@@ -136,7 +181,13 @@ bases:
 # Weight (0 to 100; 0 switches off) and half-life of what lowers trust. limit: acts in a window.
 signals:
   S01: { weight: 80, half_life: 30d }              # tampering with the guard or its log
+  S02: { weight: 45, half_life: 14d }              # LSM or EXT program that the grant lacks
+  S03: { weight: 40, half_life: 14d }              # helper probe_write_user
+  S04: { weight: 40, half_life: 14d }              # helper override_return
+  S05: { weight: 25, half_life: 7d }               # helper send_signal, send_signal_thread
+  S06: { weight: 15, half_life: 7d }               # helper sys_bpf, kallsyms_lookup_name, sys_close
   S07: { weight: 30, half_life: 7d }               # executable in /tmp, /dev/shm, memfd, ...
+  S08: { weight: 15, half_life: 3d }               # load from another user namespace
   S09: { weight: 12, half_life: 3d }               # fd by id of somebody else's object
   S12: { weight: 6, half_life: 1d, limit: 200 }    # sweep over object ids, in a minute
   S13: { weight: 5, half_life: 1d, limit: 5 }      # EPERM from the kernel, in 10 minutes

@@ -1,14 +1,17 @@
 import type { TierName } from '#trust';
-import type { LoaderKind } from './policy.ts';
+import type { Dimension } from './names.ts';
+import type { LoaderKind, PolicyMode } from './policy.ts';
 
 /** A policy file whose shape `schemas/policy.schema.json` has accepted. */
 export interface PolicyFile {
   readonly version: 1;
-  readonly mode: 'observe';
+  readonly mode: PolicyMode;
   readonly realms?: readonly { readonly name: string; readonly uids: string }[];
   readonly loaders?: readonly LoaderFile[];
   readonly grants?: Readonly<Record<string, GrantFile>>;
   readonly tiers?: Readonly<Partial<Record<TierName, { readonly grant: string }>>>;
+  readonly ceiling?: TierName;
+  readonly reflex?: readonly ReflexFile[];
   readonly trusted?: readonly string[];
   readonly bases?: BasesFile;
   readonly signals?: Readonly<Record<string, SignalFile>>;
@@ -27,6 +30,18 @@ export interface GrantFile {
   readonly commands: readonly string[];
   readonly program_types: readonly string[];
   readonly map_types: readonly string[];
+  readonly attach_types?: readonly string[];
+  readonly helpers?: readonly string[];
+  readonly kfuncs?: readonly string[];
+  readonly objects?: 'any' | 'own';
+  readonly enforce?: readonly Dimension[];
+  readonly observe?: readonly Dimension[];
+}
+
+export interface ReflexFile {
+  readonly on: Dimension;
+  readonly tier: TierName;
+  readonly for: string;
 }
 
 export const BASE_KINDS = ['realm', 'loader', 'loader_path', 'uid', 'host'] as const;

@@ -1,8 +1,22 @@
 export { canonical, hashPolicy } from './canonical.ts';
-export { compilePolicy, type GrantMasks, grantMasks } from './compile.ts';
-export { type ActNumbers, type Decided, decideAct, ruleName } from './decide.ts';
+export {
+  compilePolicy,
+  enforcesAnything,
+  enforcing,
+  type GrantMasks,
+  grantMasks,
+} from './compile.ts';
+export {
+  type ActNumbers,
+  type Decided,
+  type DecideMasks,
+  decideAct,
+  ruleName,
+} from './decide.ts';
 export { defaultPolicyText } from './default.ts';
 export { modelOf } from './model.ts';
+export { DIMENSIONS, type Dimension } from './names.ts';
+export { loaderNumber, loaderOfNumber } from './number.ts';
 export { defaultPolicy, type Parsed, parseCanonical, parsePolicy } from './parse.ts';
 export type {
   Bases,
@@ -11,8 +25,10 @@ export type {
   LoaderKind,
   Policy,
   PolicyLoader,
+  PolicyMode,
   PolicySignal,
   Realm,
+  Reflex,
 } from './policy.ts';
 export { principalOf, subjectsOf, type Where } from './principal.ts';
 export {

@@ -1,15 +1,36 @@
-import { COMMANDS, MAP_TYPES, PROGRAM_TYPES } from '#event';
+import { ATTACH_TYPES, COMMANDS, HELPERS, MAP_TYPES, PROGRAM_TYPES } from '#event';
 
-/** What a grant lists, with the kernel's names by number. */
+/** What a grant lists, with the kernel's names by number, and how many bits the kernel keeps. */
 export const NAME_LISTS = {
-  commands: { names: COMMANDS, what: 'command', example: 'PROG_LOAD or MAP_*' },
-  program_types: { names: PROGRAM_TYPES, what: 'program type', example: 'XDP or CGROUP_*' },
-  map_types: { names: MAP_TYPES, what: 'map type', example: 'HASH or *_ARRAY' },
+  commands: { names: COMMANDS, bits: 64, what: 'command', example: 'PROG_LOAD or MAP_*' },
+  program_types: {
+    names: PROGRAM_TYPES,
+    bits: 64,
+    what: 'program type',
+    example: 'XDP or CGROUP_*',
+  },
+  map_types: { names: MAP_TYPES, bits: 64, what: 'map type', example: 'HASH or *_ARRAY' },
+  attach_types: { names: ATTACH_TYPES, bits: 128, what: 'attach type', example: 'XDP or TRACE_*' },
+  helpers: { names: HELPERS, bits: 256, what: 'helper', example: 'map_lookup_elem or probe_read*' },
 } as const;
 export type NameList = keyof typeof NAME_LISTS;
 
-/** Every number from 0 to 63, those without a name too. */
-export const ALL_BITS = 0xffff_ffff_ffff_ffffn;
+/** What a grant speaks about: `enum wd_dimension` of the kernel side, from 1. */
+export const DIMENSIONS = [
+  'commands',
+  'program_types',
+  'map_types',
+  'attach_types',
+  'helpers',
+  'kfuncs',
+  'objects',
+] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
+
+/** Every number that the kernel keeps a bit for, those without a name too. */
+export function allBits(list: NameList): bigint {
+  return (1n << BigInt(NAME_LISTS[list].bits)) - 1n;
+}
 
 /**
  * Whether `name` matches `pattern`, where `*` stands for any run of characters. At worst name times
@@ -35,15 +56,18 @@ export function matches(pattern: string, name: string): boolean {
   return p === pattern.length;
 }
 
-/** A mask of the numbers whose names match a pattern, and none of those with `!`. */
-export function maskOf(list: NameList, patterns: readonly string[]): bigint {
-  const { names } = NAME_LISTS[list];
+/**
+ * A mask of the numbers whose names match a pattern, and none of those with `!`. Without a list
+ * nothing is limited: then numbers that have no name yet are in it too.
+ */
+export function maskOf(list: NameList, patterns: readonly string[] | null): bigint {
+  if (patterns === null) return allBits(list);
   const out = patterns.filter((one) => one.startsWith('!')).map((one) => one.slice(1));
   const into = patterns.filter((one) => !one.startsWith('!'));
   let mask = 0n;
-  for (const [number, name] of names.entries()) {
+  for (const [number, name] of NAME_LISTS[list].names.entries()) {
     const isIn = into.some((pattern) => matches(pattern, name));
     if (isIn && !out.some((pattern) => matches(pattern, name))) mask |= 1n << BigInt(number);
   }
-  return mask & ALL_BITS;
+  return mask;
 }

@@ -1,17 +1,25 @@
 import type { PrincipalKey } from '#event';
+import type { Dimension } from './names.ts';
+
+export const POLICY_MODES = ['observe', 'enforce'] as const;
+export type PolicyMode = (typeof POLICY_MODES)[number];
 
 /** A policy as checked and complete: what the file left out has its built-in value. */
 export interface Policy {
   readonly version: 1;
-  readonly mode: 'observe';
+  readonly mode: PolicyMode;
   /** By first uid. */
   readonly realms: readonly Realm[];
-  /** In the order of the file: a loader's index in the kernel is its place here, from 1. */
+  /** In the order of the file. */
   readonly loaders: readonly PolicyLoader[];
   /** By name; `all` and `none` are not among them. */
   readonly grants: readonly Grant[];
   /** Names of grants by tier, from denied to trusted. */
   readonly tiers: readonly [string, string, string, string, string];
+  /** No subject of a host is above this tier. */
+  readonly ceiling: number;
+  /** By dimension. */
+  readonly reflex: readonly Reflex[];
   /** Sorted. */
   readonly trusted: readonly PrincipalKey[];
   readonly bases: Bases;
@@ -41,12 +49,27 @@ export interface PolicyLoader {
   readonly grant: string;
 }
 
-/** Names and patterns as the file has them. */
+/** Names and patterns as the file has them; null where it does not limit. */
 export interface Grant {
   readonly name: string;
   readonly commands: readonly string[];
   readonly programTypes: readonly string[];
   readonly mapTypes: readonly string[];
+  readonly attachTypes: readonly string[] | null;
+  readonly helpers: readonly string[] | null;
+  readonly kfuncs: readonly string[] | null;
+  /** Programs and maps that may be used: anybody's, or the own ones. */
+  readonly objects: 'any' | 'own';
+  /** Where it differs from the policy's mode, in the order of DIMENSIONS. */
+  readonly enforce: readonly Dimension[];
+  readonly observe: readonly Dimension[];
+}
+
+/** What a refusal does to its subject in the kernel, at once. */
+export interface Reflex {
+  readonly on: Dimension;
+  readonly tier: number;
+  readonly forMs: number;
 }
 
 /** Trust without evidence, points. */

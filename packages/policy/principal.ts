@@ -1,4 +1,5 @@
 import type { HostName, PrincipalKey, Subject } from '#event';
+import { loaderNumber, loaderOfNumber } from './number.ts';
 import type { PolicyLoader, Realm } from './policy.ts';
 
 export interface Where {
@@ -12,13 +13,13 @@ function realmOf(uid: number, realms: readonly Realm[]): Realm | undefined {
 }
 
 /**
- * Who answers for what this subject does on this host. A loader index that the policy does not have
- * (the kernel still has an older one) gives `loader-7@host`.
+ * Who answers for what this subject does on this host. A loader's number that the policy does not
+ * have (the kernel still has an older one) gives `loader-7@host`.
  */
 export function principalOf(subject: Subject, { host, realms, loaders }: Where): PrincipalKey {
   const { kind, id } = subject;
   if (kind === 'loader') {
-    const name = loaders[id - 1]?.name ?? `loader-${id}`;
+    const name = loaderOfNumber(id, loaders) ?? `loader-${id}`;
     return `${name}@${host}` as PrincipalKey;
   }
   return `uid:${id}@${realmOf(id, realms)?.name ?? host}` as PrincipalKey;
@@ -33,9 +34,8 @@ export function subjectsOf(principal: PrincipalKey, where: Where): readonly Subj
   if (!principal.startsWith('uid:')) {
     if (place !== host) return [];
     const name = principal.slice(0, at);
-    return loaders.flatMap((loader, i) =>
-      loader.name === name ? [{ kind: 'loader', id: i + 1 } as const] : [],
-    );
+    const isKnown = loaders.some((loader) => loader.name === name);
+    return isKnown ? [{ kind: 'loader', id: loaderNumber(name) }] : [];
   }
   const id = Number(principal.slice('uid:'.length, at));
   if (place !== (realmOf(id, realms)?.name ?? host)) return [];

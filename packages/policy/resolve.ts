@@ -1,7 +1,8 @@
 import type { PrincipalKey } from '#event';
 import { RAISED_SIGNALS, TIER_NAMES } from '#trust';
 import { DEFAULT_TIERS } from './check.ts';
-import type { GrantFile, LoaderFile, PolicyFile } from './file.ts';
+import type { GrantFile, LoaderFile, PolicyFile, ReflexFile } from './file.ts';
+import { DIMENSIONS, type Dimension } from './names.ts';
 import {
   type Bases,
   BUILT_IN_GRANTS,
@@ -10,9 +11,10 @@ import {
   type Policy,
   type PolicyLoader,
   type PolicySignal,
+  type Reflex,
   WEEKDAYS,
 } from './policy.ts';
-import { byText, parseDuration, parseOffset, parseRange, parseTime } from './values.ts';
+import { byText, parseDuration, parseOffset, parseRange, parseShort, parseTime } from './values.ts';
 
 /** What a policy gets where it says nothing of its own. */
 export type BuiltIn = () => Pick<Policy, 'loaders' | 'grants'>;
@@ -32,6 +34,8 @@ export function resolve(file: PolicyFile, builtIn: BuiltIn): Policy {
     loaders,
     grants: grantsOf(file, [...tiers, ...loaders.map(({ grant }) => grant)], builtIn),
     tiers,
+    ceiling: TIER_NAMES.indexOf(file.ceiling ?? 'trusted'),
+    reflex: inOrder(file.reflex ?? [], ({ on }) => on).map(reflexOf),
     trusted: ((file.trusted ?? []) as readonly PrincipalKey[]).toSorted(byText),
     bases: basesOf(file),
     signals: RAISED_SIGNALS.map(({ id }) => signalOf(id, file)),
@@ -44,9 +48,31 @@ function loaderOf({ name, kind = 'agent', match, grant = 'all' }: LoaderFile): P
   return { name, kind, path: match.path, sha256: match.sha256 ?? null, grant };
 }
 
+/** In the order of DIMENSIONS. */
+function inOrder<T>(items: readonly T[], of: (item: T) => Dimension): readonly T[] {
+  return items.toSorted((a, b) => DIMENSIONS.indexOf(of(a)) - DIMENSIONS.indexOf(of(b)));
+}
+
+function reflexOf(reflex: ReflexFile): Reflex {
+  return { on: reflex.on, tier: TIER_NAMES.indexOf(reflex.tier), forMs: parseShort(reflex.for) };
+}
+
 function grantOf(name: string, grant: GrantFile): Grant {
   const { commands, program_types: programTypes, map_types: mapTypes } = grant;
-  return { name, commands, programTypes, mapTypes };
+  const { attach_types: attachTypes = null, helpers = null, kfuncs = null } = grant;
+  const { objects = 'any', enforce = [], observe = [] } = grant;
+  return {
+    name,
+    commands,
+    programTypes,
+    mapTypes,
+    attachTypes,
+    helpers,
+    kfuncs,
+    objects,
+    enforce: inOrder(enforce, (one) => one),
+    observe: inOrder(observe, (one) => one),
+  };
 }
 
 /** The file's own grants, and the built-in ones that tiers and loaders name besides. */

@@ -11,15 +11,12 @@ const validate = ajv.compile(schema);
 const LATER: ReadonlySet<string> = new Set([
   'bpffs',
   'protect',
-  'reflex',
   'breaker',
   'floor',
   'on_change',
-  'helpers',
-  'kfuncs',
   'programs',
   'attach',
-  ...['S02', 'S03', 'S04', 'S05', 'S06', 'S08', 'S10', 'S11', 'S18', 'S19'],
+  ...['S10', 'S11', 'S18', 'S19'],
 ]);
 
 interface Described {
@@ -42,7 +39,7 @@ export function checkShape(source: Source): boolean {
   for (const error of validate.errors ?? []) {
     const path = pathOf(error.instancePath, source.value);
     if (error.keyword === 'additionalProperties') addUnknownKey(source, error, path);
-    else source.add(path, problemOf(error, path));
+    else source.add(path, problemOf(error));
   }
   return false;
 }
@@ -74,7 +71,7 @@ function addUnknownKey(source: Source, error: ErrorObject, path: Path): void {
   source.add([...path, key], { code: 'UNKNOWN_KEY', ...problem }, 'key');
 }
 
-function problemOf(error: ErrorObject, path: Path): Found {
+function problemOf(error: ErrorObject): Found {
   const { keyword, data, params } = error;
   const { description = null } = error.parentSchema as Described;
   switch (keyword) {
@@ -99,17 +96,13 @@ function problemOf(error: ErrorObject, path: Path): Found {
       };
     case 'enum':
     case 'const':
-      return enumProblem(error, path, description);
+      return enumProblem(error, description);
     default:
       return { code: 'BAD_VALUE', message: `${shown(data)} is not valid`, expected: description };
   }
 }
 
-function enumProblem({ data, params }: ErrorObject, path: Path, expected: string | null): Found {
-  if (path.length === 1 && path[0] === 'mode' && data === 'enforce') {
-    const message = '"enforce" is not in this build, which has no guard: nothing would be refused';
-    return { code: 'NOT_IN_THIS_BUILD', message, expected };
-  }
+function enumProblem({ data, params }: ErrorObject, expected: string | null): Found {
   const names = (params.allowedValues ?? []) as readonly string[];
   const hint = typeof data === 'string' ? nearest(data, names) : null;
   return { code: 'BAD_VALUE', message: `${shown(data)} is not valid`, expected, nearest: hint };

@@ -21,6 +21,20 @@ export function formatDuration(ms: number): string {
   return ms % DAY_MS === 0 ? `${ms / DAY_MS}d` : `${ms / HOUR_MS}h`;
 }
 
+const MINUTE_MS = 60_000;
+export const REFLEX_LIMIT_MS = DAY_MS;
+
+/** `90s`, `10m` or `2h` to ms. */
+export function parseShort(text: string): number {
+  const unit = { s: 1000, m: MINUTE_MS, h: HOUR_MS }[text.slice(-1)] ?? 0;
+  return Number(text.slice(0, -1)) * unit;
+}
+
+export function formatShort(ms: number): string {
+  if (ms % HOUR_MS === 0) return `${ms / HOUR_MS}h`;
+  return ms % MINUTE_MS === 0 ? `${ms / MINUTE_MS}m` : `${ms / 1000}s`;
+}
+
 /** `07:30` to minutes. */
 export function parseTime(text: string): number {
   return Number(text.slice(0, 2)) * 60 + Number(text.slice(3, 5));

@@ -35,6 +35,38 @@ export const tampering: Detect = (facts) => when(isHost(facts) && TAMPERING.has(
 export const undeclaredHole: Detect = (facts) =>
   when(isHost(facts) && facts.command === 'LOSS' && !facts.declared);
 
+const OVERRIDING: ReadonlySet<string | null> = new Set(['LSM', 'EXT']);
+
+/** S02: a program that can overrule the guard, or stand in for another's, without that grant. */
+export const overruling: Detect = ({ command, programType, rule }) =>
+  when(
+    command === 'PROG_LOAD' &&
+      OVERRIDING.has(programType) &&
+      (rule?.endsWith('.program_types') ?? false),
+  );
+
+/**
+ * S03 to S06: the program calls one of these helpers. Not when the policy knows the loader and
+ * allows it what it did: an agent that kills or overrides by design would never be trusted.
+ */
+const calling =
+  (...names: readonly string[]): Detect =>
+  ({ command, helpers, loader, decision }) =>
+    when(
+      command === 'PROG_LOAD' &&
+        names.some((name) => helpers.includes(name)) &&
+        !(loader !== null && decision === 'allow'),
+    );
+
+export const writesUserMemory = calling('probe_write_user');
+export const overridesReturn = calling('override_return');
+export const sendsSignals = calling('send_signal', 'send_signal_thread');
+export const loadsFurther = calling('sys_bpf', 'kallsyms_lookup_name', 'sys_close');
+
+/** S08: a container's or an unprivileged user's own user namespace. */
+export const foreignNamespace: Detect = ({ command, initUserns }) =>
+  when(command === 'PROG_LOAD' && !initUserns);
+
 const OPEN_TO_ALL = ['/tmp/', '/dev/shm/'];
 
 /**

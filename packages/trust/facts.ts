@@ -10,12 +10,16 @@ export interface ActFacts {
   readonly command: string;
   /** Calls that this record stands for, at least 1. */
   readonly count: number;
+  /** allow, deny or would_deny. */
+  readonly decision: string;
   /** LOSS only: false where sequences are missing that no LOSS declared. */
   readonly declared: boolean;
   /** Refused by our own guard: never evidence against the principal. */
   readonly denied: boolean;
   readonly errno: string | null;
   readonly exePath: string | null;
+  /** What the program calls; empty where nobody looked into it. */
+  readonly helpers: readonly string[];
   readonly host: HostName;
   readonly initUserns: boolean;
   /** Name of the loader in the policy, null when unknown. */
@@ -25,8 +29,11 @@ export interface ActFacts {
   /** Where the executable's file lives: see `ExePlace`. */
   readonly places: readonly string[];
   readonly principal: PrincipalKey;
+  readonly programType: string | null;
   /** Of the instructions; null where the kernel has no digest. The 64-bit tag is no identity. */
   readonly programSha256: string | null;
+  /** That refused, or would have. */
+  readonly rule: string | null;
 }
 
 function ownerOf(event: Event): string | null {
@@ -46,10 +53,12 @@ export function factsOf(event: Event, host: HostName): ActFacts {
     auidStatus: process?.auidStatus ?? null,
     command: act.command,
     count: Math.max(1, act.count),
+    decision: verdict.decision,
     declared: isDeclared(event),
     denied: verdict.decision === 'deny' && verdict.enforced,
     errno: act.errno,
     exePath: loader?.path ?? null,
+    helpers: program?.helpers ?? [],
     host,
     initUserns: process?.initUserns ?? true,
     loader: loader?.name ?? null,
@@ -57,6 +66,8 @@ export function factsOf(event: Event, host: HostName): ActFacts {
     places: loader?.places ?? [],
     principal: event.principal,
     programSha256: program?.sha256 ?? null,
+    programType: program?.type ?? null,
+    rule: verdict.rule,
   };
 }
 

@@ -2,16 +2,22 @@ import {
   type Burst,
   claimedLogin,
   type Detect,
+  foreignNamespace,
   foreignObject,
+  loadsFurther,
   loosePlace,
   newHost,
   offHours,
+  overridesReturn,
+  overruling,
   refused,
   rejected,
+  sendsSignals,
   sweep,
   tampering,
   undeclaredHole,
   unlistedProgram,
+  writesUserMemory,
 } from './detect.ts';
 import { DAY_MS, HOUR_MS } from './time.ts';
 
@@ -92,6 +98,7 @@ export const SIGNALS: readonly Signal[] = [
     points: 45,
     halfLifeMs: days(14),
     category: 'tamper',
+    detect: overruling,
   },
   {
     id: 'S03',
@@ -100,6 +107,7 @@ export const SIGNALS: readonly Signal[] = [
     points: 40,
     halfLifeMs: days(14),
     category: 'helper',
+    detect: writesUserMemory,
   },
   {
     id: 'S04',
@@ -108,6 +116,7 @@ export const SIGNALS: readonly Signal[] = [
     points: 40,
     halfLifeMs: days(14),
     category: 'helper',
+    detect: overridesReturn,
   },
   {
     id: 'S05',
@@ -116,6 +125,7 @@ export const SIGNALS: readonly Signal[] = [
     points: 25,
     halfLifeMs: days(7),
     category: 'helper',
+    detect: sendsSignals,
   },
   {
     id: 'S06',
@@ -124,6 +134,7 @@ export const SIGNALS: readonly Signal[] = [
     points: 15,
     halfLifeMs: days(7),
     category: 'helper',
+    detect: loadsFurther,
   },
   {
     id: 'S07',
@@ -142,6 +153,7 @@ export const SIGNALS: readonly Signal[] = [
     points: 15,
     halfLifeMs: days(3),
     category: 'context',
+    detect: foreignNamespace,
   },
   {
     id: 'S09',

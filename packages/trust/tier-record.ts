@@ -1,4 +1,4 @@
-import type { PrincipalKey, TierRecord } from '#event';
+import type { PrincipalKey, Reflex, TierRecord } from '#event';
 import type { Model } from './model.ts';
 import { contributions } from './score.ts';
 import type { TrustState } from './state.ts';
@@ -12,6 +12,8 @@ export interface TierChange {
   /** Id of the event or control record. */
   readonly cause: string;
   readonly causeTimeUs: number;
+  /** The cause told of a reflex: its host waits for a tier that takes it into account. */
+  readonly reflex: Reflex | null;
 }
 
 /** Tier where it deviates from the default; null at the default, which hosts know already. */
@@ -23,9 +25,9 @@ function deviation(state: TrustState | null): Tier | null {
 
 /** What hosts must be told in `bpf.tiers`, null if nothing. */
 export function tierRecord(change: TierChange, model: Model): TierRecord | null {
-  const { principal, before, after, cause, causeTimeUs } = change;
+  const { principal, before, after, cause, causeTimeUs, reflex } = change;
   const now = deviation(after);
-  if (now === deviation(before)) return null;
+  if (now === deviation(before) && reflex === null) return null;
   const { trust, signals } = contributions(after, after.tMs, model);
   return {
     principal,
@@ -35,5 +37,6 @@ export function tierRecord(change: TierChange, model: Model): TierRecord | null 
     reasons: signals.filter(({ mass }) => mass > 0).map(({ id }) => id),
     cause,
     causeTimeUs,
+    reflex,
   };
 }

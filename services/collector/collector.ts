@@ -13,11 +13,13 @@ import { LogError } from '#log';
 import { hashPolicy, type Policy } from '#policy';
 import type { Commit, StateChange, Store } from '#state';
 import type { Logger } from '#telemetry';
+import { Code } from './code.ts';
 import { Counters } from './counters.ts';
 import { type Life, lifeChange, type Resumed, resumeLife } from './incarnation.ts';
 import { Lanes } from './lanes.ts';
 import { Losses, lossEvent, RING_NAMES, SKIPPED, systemEvent } from './losses.ts';
 import { Objects } from './objects.ts';
+import { reflexEvent } from './reflex.ts';
 import { type RingItem, Rings } from './rings.ts';
 import { type Context, translate } from './translate.ts';
 
@@ -61,6 +63,7 @@ interface Pass {
 export class Collector {
   private readonly options: CollectorOptions;
   private readonly rings: Rings;
+  private readonly code: Code;
   private readonly stats: StatsMap;
   private readonly countersMap: CountersMap;
   private readonly principal: PrincipalKey;
@@ -84,6 +87,7 @@ export class Collector {
     this.options = options;
     this.principal = hostPrincipal(options.host);
     this.rings = new Rings(options.pins, options.bootId);
+    this.code = new Code(`${options.pins}/ring_code`, options.bootId);
     this.stats = new StatsMap(`${options.pins}/stats`);
     this.countersMap = new CountersMap(`${options.pins}/counters`);
   }
@@ -109,6 +113,8 @@ export class Collector {
     if (resumed.fresh) this.objects.forgetAll();
     this.firstPass = resumed.fresh;
     for (const { ring, found } of await this.rings.resume(store)) this.tamper(ring, found);
+    const code = await this.code.resume(store);
+    if (code !== null) this.tamper('code', code);
     // Before anything else of this run, so that whoever reads the log meets it first.
     await this.store([this.startEvent(resumed), ...this.queue.splice(0)], 0);
   }
@@ -161,6 +167,7 @@ export class Collector {
     for (const { ring, found } of this.rings.tampered()) this.tamper(ring, found);
     const context = this.context();
     const items = this.rings.read();
+    this.readCode();
     const events = items.flatMap((item) => this.eventsOf(item, context));
     if (this.rings.reached(pass.targets)) {
       events.push(...this.endPass(pass, context));
@@ -169,6 +176,12 @@ export class Collector {
     events.push(...this.queue.splice(0));
     if (items.length > 0 || events.length > 0) await this.store(events, items.length);
     return { more: !this.rings.drained(), stored: events.length > 0 };
+  }
+
+  private readCode(): void {
+    const moved = this.code.tampered();
+    const faults = [...(moved === null ? [] : [moved]), ...this.code.read(Date.now())];
+    for (const found of faults) this.tamper('code', found);
   }
 
   /**
@@ -213,13 +226,16 @@ export class Collector {
     }
     const { act } = item;
     const hole = this.losses.before(item.ring, item.position, act.lost);
-    const event = translate(act, context);
+    const event = translate(act, context, act.facts === null ? null : this.code.digestOf(act));
     this.objects.made(act, event);
     if (act.flags & ACT_FLAGS.counterFirst) this.counters.first(act, event);
-    if (hole === null) return [event];
     const { timeUs } = event;
     const at = { principal: this.principal, timeUs, mode: this.options.mode };
-    return [lossEvent(hole, at), event];
+    return [
+      ...(hole === null ? [] : [lossEvent(hole, at)]),
+      event,
+      ...(act.flags & ACT_FLAGS.reflex ? [reflexEvent(act, event, this.options.bootId)] : []),
+    ];
   }
 
   private lossesAtEnd({ rings, errors }: KernelStats): Event[] {
@@ -258,11 +274,16 @@ export class Collector {
       ...this.objects.changes(),
       lifeChange(this.life),
     ];
-    const commit = { outputs, state: changes, position: this.rings.positions() };
+    const commit = {
+      outputs,
+      state: changes,
+      position: [...this.rings.positions(), this.code.position()],
+    };
     if (this.gaveUp) return;
     this.gaveUp = !(await this.commitUntilStored(commit));
     if (this.gaveUp) return;
     this.rings.release();
+    this.code.release();
     this.totals.records += records;
     this.totals.events += events.length;
     this.totals.commits += 1;
@@ -312,6 +333,7 @@ export class Collector {
       await this.store([this.system('STOP', { incarnation: this.life.incarnation })], 0);
     }
     this.rings.close();
+    this.code.close();
     this.stats.close();
     this.countersMap.close();
   }

@@ -1,8 +1,17 @@
 import { ACT_FLAGS, type KernelAct, type KernelCounter, NO_ID } from '#bpf';
-import { commandName, decodeTrusted, type Event, encode, errnoName, type Process } from '#event';
-import { principalOf } from '#policy';
+import {
+  commandName,
+  decodeTrusted,
+  type Event,
+  encode,
+  errnoName,
+  type Mode,
+  type Process,
+  type Verdict,
+} from '#event';
+import { loaderOfNumber, principalOf } from '#policy';
 import { type StateChange, type Store, scanAll } from '#state';
-import { type Context, loaderName, subjectOf, wallUs } from './translate.ts';
+import { type Context, subjectOf, wallUs } from './translate.ts';
 
 const KEY_FLAGS =
   ACT_FLAGS.auidCounts | ACT_FLAGS.auidClaimed | ACT_FLAGS.compat | ACT_FLAGS.counterFull;
@@ -156,6 +165,16 @@ function firstCaller({ pid, uid, auid, comm, flags }: KernelCounter): Process {
   };
 }
 
+const EPERM = 1;
+
+/** A refused counter does not keep by which rule. */
+function verdictOf({ flags, resultClass }: KernelCounter, mode: Mode): Verdict {
+  const denied = mode === 'lsm' && resultClass === -EPERM;
+  const refused = denied ? 'deny' : 'would_deny';
+  const decision = flags & ACT_FLAGS.refused ? refused : 'allow';
+  return { decision, rule: null, enforced: decision === 'deny', mode, by: 'subject' };
+}
+
 /** For a counter whose first record was lost: what the counter itself knows. */
 function bareEvent(counter: KernelCounter, context: Context): Event {
   const subject = subjectOf(counter.subject);
@@ -166,7 +185,7 @@ function bareEvent(counter: KernelCounter, context: Context): Event {
     principal: principalOf(subject, { host, realms: policy.realms, loaders: policy.loaders }),
     subject,
     loader: {
-      name: loaderName(counter.loader, policy),
+      name: loaderOfNumber(counter.loader, policy.loaders),
       path: '',
       pathTruncated: false,
       sha256: null,
@@ -196,12 +215,7 @@ function bareEvent(counter: KernelCounter, context: Context): Event {
           },
     link: null,
     path: null,
-    verdict: {
-      decision: counter.flags & ACT_FLAGS.refused ? 'would_deny' : 'allow',
-      rule: null,
-      enforced: false,
-      mode,
-    },
+    verdict: verdictOf(counter, mode),
     details: [],
   };
 }

@@ -98,7 +98,7 @@ export function systemEvent(options: {
     map: null,
     link: null,
     path: null,
-    verdict: { decision: 'allow', rule: null, enforced: false, mode },
+    verdict: { decision: 'allow', rule: null, enforced: false, mode, by: 'subject' },
     details: details(options.details),
   };
 }

@@ -1,83 +1,27 @@
-import { BpfError, decodeAct, type KernelAct, Ring } from '#bpf';
+import { decodeAct, type KernelAct } from '#bpf';
 import type { Position, Store } from '#state';
 import { RING_NAMES, type RingName } from './losses.ts';
+import { RingReader } from './ring-reader.ts';
 
 /** A decoded record, or what is wrong with it. */
 export type RingItem =
   | { readonly ring: RingName; readonly position: number; readonly act: KernelAct }
   | { readonly ring: RingName; readonly position: number; readonly fault: string };
 
-/** One ring, read by position: `next` is what has been stored or is about to be. */
-class RingReader {
+/** One of the rings that hold acts. */
+class ActReader extends RingReader<KernelAct> {
   readonly name: RingName;
-  readonly ring: Ring;
-  readonly source: string;
-  private next = 0;
-  private released = 0;
 
   constructor(name: RingName, path: string, bootId: string) {
+    super(path, bootId, decodeAct);
     this.name = name;
-    this.ring = new Ring(path);
-    this.source = `ring/${bootId}/${this.ring.mapId}`;
   }
 
-  /** Goes on from the stored position. Returns what is wrong with the positions, or null. */
-  async resume(store: Store): Promise<string | null> {
-    const stored = await store.position(this.source);
-    const { consumer, producer } = this.ring.positions();
-    this.next = stored === null ? consumer : Number(stored);
-    this.released = consumer;
-    if (consumer <= this.next && this.next <= producer) return null;
-    this.next = Math.min(Math.max(this.next, consumer), producer);
-    return `stored ${stored}, consumer ${consumer}, producer ${producer}`;
-  }
-
-  /** Somebody else moved the consumer: the kernel may have overwritten what was not stored. */
-  tampered(): string | null {
-    const { consumer, producer } = this.ring.positions();
-    if (consumer === this.released && consumer <= producer) return null;
-    const text = `released ${this.released}, consumer ${consumer}, producer ${producer}`;
-    this.released = consumer;
-    this.next = Math.min(Math.max(this.next, consumer), producer);
-    return text;
-  }
-
-  read(): RingItem[] {
-    const from = this.next;
-    try {
-      const { records, next } = this.ring.read(from);
-      this.next = next;
-      return records.map(({ position, bytes }) => this.item(position, bytes));
-    } catch (error) {
-      if (!(error instanceof BpfError) || error.code !== 'BAD_RECORD') throw error;
-      this.next = this.ring.positions().producer;
-      const fault = `${error.message}: skipped to ${this.next}`;
-      return [{ ring: this.name, position: from, fault }];
-    }
-  }
-
-  private item(position: number, bytes: Uint8Array): RingItem {
-    try {
-      return { ring: this.name, position, act: decodeAct(bytes) };
-    } catch (error) {
-      if (!(error instanceof BpfError)) throw error;
-      const start = Buffer.from(bytes.subarray(0, 32)).toString('hex');
-      return { ring: this.name, position, fault: `${error.message}: ${start}` };
-    }
-  }
-
-  get position(): number {
-    return this.next;
-  }
-
-  drained(): boolean {
-    return this.next === this.ring.positions().producer;
-  }
-
-  release(): void {
-    if (this.released === this.next) return;
-    this.ring.release(this.next);
-    this.released = this.next;
+  items(): RingItem[] {
+    return this.read().map((one) => {
+      const at = { ring: this.name, position: one.position };
+      return 'fault' in one ? { ...at, fault: one.fault } : { ...at, act: one.value };
+    });
   }
 }
 
@@ -86,11 +30,11 @@ const sentAt = (item: RingItem): bigint =>
 
 /** The three rings as one stream: each in its own order, merged by when records were sent. */
 export class Rings {
-  private readonly readers: readonly RingReader[];
+  private readonly readers: readonly ActReader[];
 
   constructor(directory: string, bootId: string) {
     this.readers = RING_NAMES.map(
-      (name) => new RingReader(name, `${directory}/ring_${name}`, bootId),
+      (name) => new ActReader(name, `${directory}/ring_${name}`, bootId),
     );
   }
 
@@ -112,7 +56,7 @@ export class Rings {
   }
 
   read(): RingItem[] {
-    const queues = this.readers.map((reader) => reader.read()).filter((queue) => queue.length > 0);
+    const queues = this.readers.map((reader) => reader.items()).filter((queue) => queue.length > 0);
     if (queues.length <= 1) return queues[0] ?? [];
     const at = queues.map(() => 0);
     const merged: RingItem[] = [];
@@ -131,7 +75,7 @@ export class Rings {
   }
 
   positions(): Position[] {
-    return this.readers.map((reader) => ({ source: reader.source, next: BigInt(reader.position) }));
+    return this.readers.map((reader) => reader.stored());
   }
 
   /** Where the producers stand now: what a pass has to read up to. */

@@ -1,10 +1,18 @@
-import { ACT_FLAGS, EXE_PLACES, type KernelAct, type KernelObject } from '#bpf';
+import {
+  ACT_FLAGS,
+  EXE_PLACES,
+  FACT_FLAGS,
+  type KernelAct,
+  type KernelFacts,
+  type KernelObject,
+} from '#bpf';
 import {
   type BpfLink,
   type BpfMap,
   commandName,
   type Event,
   errnoName,
+  HELPERS,
   type HostName,
   LINK_TYPES,
   type Loader,
@@ -19,7 +27,7 @@ import {
   typeName,
   type Verdict,
 } from '#event';
-import { type Policy, principalOf, ruleName } from '#policy';
+import { loaderOfNumber, type Policy, principalOf, ruleName } from '#policy';
 
 /** What translation needs besides the record itself. */
 export interface Context {
@@ -41,6 +49,7 @@ export const OBJECT_KINDS: Readonly<Record<number, ObjectKind>> = {
 const SUBJECT_KINDS = { 1: 'auid', 2: 'loader', 3: 'uid' } as const;
 const DECISIONS = ['allow', 'deny', 'would_deny'] as const;
 const TIERS = ['denied', 'quarantined', 'restricted', 'standard', 'trusted'] as const;
+const TIER_FROM = ['subject', 'ceiling', 'reflex', 'carried'] as const;
 const LABELS = ['call', 'exec', 'baseline'] as const;
 /** Commands whose claim describes a program or a map, though no object came of them. */
 const CLAIMS: Readonly<Record<string, ObjectKind>> = {
@@ -63,20 +72,16 @@ export function placesOf(exeFlags: number): string[] {
 function loaderOf(act: KernelAct, policy: Policy): Loader | null {
   if (act.path === '' && act.exe.inode === 0n) return null;
   return {
-    name: loaderName(act.loader, policy),
+    name: loaderOfNumber(act.loader, policy.loaders),
     path: act.path,
     pathTruncated: (act.exeFlags & (1 << EXE_PLACES.indexOf('path_truncated'))) !== 0,
-    // The tracepoints can't hash a file, and a path read later may name another one.
-    sha256: null,
+    // Taken at exec, by the guard and of listed loaders only: a path read later may name another.
+    sha256: act.exeDigest,
     device: act.exe.device,
     inode: act.exe.inode.toString(),
     ownerUid: act.exeUid,
     places: placesOf(act.exeFlags),
   };
-}
-
-export function loaderName(index: number, policy: Policy): string | null {
-  return index === 0 ? null : (policy.loaders[index - 1]?.name ?? null);
 }
 
 function processOf(act: KernelAct): Process {
@@ -103,18 +108,48 @@ function processOf(act: KernelAct): Process {
   };
 }
 
-function programOf(act: KernelAct, command: string, context: Context): Program | null {
-  const { claim, object } = act;
-  const blank = { signature: 'unknown', attach: null, helpers: [], kfuncs: [], maps: [] };
+/** `enum bpf_sig_verdict`, where a kernel checks signatures, and which keyring vouched for it. */
+const SIGNATURES = ['none', 'verified', 'bad'] as const;
+const KEYRINGS = ['none', 'builtin', 'secondary', 'platform', 'user'] as const;
+
+function signatureOf(facts: KernelFacts | null): string {
+  if (facts === null || !(facts.flags & FACT_FLAGS.signature)) return 'unknown';
+  const verdict = SIGNATURES[facts.signature] ?? `verdict ${facts.signature}`;
+  if (verdict !== 'verified') return verdict;
+  return `verified:${KEYRINGS[facts.keyringType] ?? facts.keyringType}`;
+}
+
+/** What scanning found; empty where nobody looked. */
+function scanned(facts: KernelFacts | null) {
+  const helpers = (facts?.helpers ?? []).map((id) => HELPERS[id] ?? String(id));
+  if (facts && facts.flags & FACT_FLAGS.helperBeyond) helpers.push('beyond_255');
+  return {
+    signature: signatureOf(facts),
+    attach: facts?.attach || null,
+    helpers,
+    kfuncs: (facts?.kfuncs ?? []).map(({ name }) => name),
+    maps: facts?.maps ?? [],
+  };
+}
+
+const licenseOf = (gpl: boolean): string => (gpl ? 'GPL-compatible' : 'not GPL-compatible');
+
+function programOf(
+  act: KernelAct,
+  command: string,
+  context: Context,
+  sha256: string | null,
+): Program | null {
+  const { claim, object, facts } = act;
   if (object?.kind === 1) {
     return {
-      ...blank,
+      ...scanned(facts),
       id: object.id,
       type: typeName(PROGRAM_TYPES, object.type),
       name: object.name,
-      license: object.gpl ? 'GPL-compatible' : 'not GPL-compatible',
-      instructions: object.insnCnt,
-      sha256: object.digest,
+      license: licenseOf(object.gpl),
+      instructions: facts?.insnCnt ?? object.insnCnt,
+      sha256: sha256 ?? object.digest,
       tag: object.tag,
       owner: context.ownerOf('prog', object.id),
       claimed: false,
@@ -123,16 +158,16 @@ function programOf(act: KernelAct, command: string, context: Context): Program |
   if (claim === null || CLAIMS[command] !== 'prog') return null;
   const byId = command !== 'PROG_LOAD';
   return {
-    ...blank,
+    ...scanned(facts),
     id: byId ? claim.id : null,
-    type: byId ? null : typeName(PROGRAM_TYPES, claim.type),
+    type: byId ? null : typeName(PROGRAM_TYPES, facts?.progType ?? claim.type),
     name: byId ? null : claim.name,
-    license: null,
-    instructions: byId ? null : claim.insnCnt,
-    sha256: null,
+    license: facts === null ? null : licenseOf((facts.flags & FACT_FLAGS.gpl) !== 0),
+    instructions: byId ? null : (facts?.insnCnt ?? claim.insnCnt),
+    sha256,
     tag: null,
     owner: byId ? context.ownerOf('prog', claim.id) : null,
-    claimed: true,
+    claimed: facts === null && !(act.flags & ACT_FLAGS.copied),
   };
 }
 
@@ -154,7 +189,7 @@ function mapOf(act: KernelAct, command: string, context: Context): BpfMap | null
     type: byId ? null : typeName(MAP_TYPES, claim.type),
     name: byId ? null : claim.name,
     owner: byId ? context.ownerOf('map', claim.id) : null,
-    claimed: true,
+    claimed: !(act.flags & ACT_FLAGS.copied),
   };
 }
 
@@ -171,14 +206,17 @@ function linkOf(act: KernelAct, command: string, context: Context): BpfLink | nu
   }
   if (claim === null || CLAIMS[command] !== 'link') return null;
   const owner = context.ownerOf('link', claim.id);
-  return { id: claim.id, type: null, program: null, owner, claimed: true };
+  const claimed = !(act.flags & ACT_FLAGS.copied);
+  return { id: claim.id, type: null, program: null, owner, claimed };
 }
 
 function verdictOf(act: KernelAct, { mode, policy }: Context): Verdict {
   const decision = DECISIONS[act.decision] ?? 'allow';
   const tier = TIERS[act.tier] ?? String(act.tier);
-  const rule = ruleName(act.rule, { tier, loader: loaderName(act.loader, policy) });
-  return { decision, rule, enforced: decision === 'deny', mode };
+  const loader = loaderOfNumber(act.loader, policy.loaders);
+  const rule = ruleName(act.rule, { tier, loader });
+  const by = TIER_FROM[act.tierFrom] ?? 'subject';
+  return { decision, rule, enforced: decision === 'deny', mode, by };
 }
 
 /** Microseconds since 1970 of a CLOCK_BOOTTIME moment. */
@@ -192,8 +230,16 @@ function resultOf(act: KernelAct): { result: number | null; errno: string | null
   return { result: -1, errno: errnoName(-act.result) };
 }
 
-/** The event of a kernel record. Pure: the same record and context give the same event. */
-export function translate(act: KernelAct, context: Context): Event {
+function viaOf({ flags }: KernelAct): string {
+  if (flags & ACT_FLAGS.nested) return 'program';
+  return flags & ACT_FLAGS.compat ? 'bpf_compat' : 'bpf';
+}
+
+/**
+ * The event of a kernel record. Pure: the same record and context give the same event. `sha256`: of
+ * the program's instructions as they were loaded, when all of them were seen.
+ */
+export function translate(act: KernelAct, context: Context, sha256: string | null = null): Event {
   const command = commandName(act.command);
   const subject = subjectOf(act.subject);
   const { host, policy } = context;
@@ -205,11 +251,11 @@ export function translate(act: KernelAct, context: Context): Event {
     process: processOf(act),
     act: {
       command,
-      via: act.flags & ACT_FLAGS.compat ? 'bpf_compat' : 'bpf',
+      via: viaOf(act),
       ...resultOf(act),
       count: 1,
     },
-    program: programOf(act, command, context),
+    program: programOf(act, command, context, sha256),
     map: mapOf(act, command, context),
     link: linkOf(act, command, context),
     path: act.named,

@@ -1,4 +1,4 @@
-import { BpfError, type SubjectEntry } from '#bpf';
+import { BpfError, type ReflexEntry, type SubjectEntry } from '#bpf';
 import {
   decode,
   details,
@@ -11,7 +11,7 @@ import {
   type TierRecord,
 } from '#event';
 import { type LogRecord, readPast } from '#log';
-import { type Policy, subjectsOf } from '#policy';
+import { enforcesAnything, type Policy, principalOf, subjectsOf } from '#policy';
 import { type StateChange, type Store, scanAll } from '#state';
 import type { Logger } from '#telemetry';
 
@@ -22,9 +22,16 @@ export interface SubjectMap {
   remove(kind: number, id: number): boolean;
 }
 
+/** What the guard has lowered by itself: to be read only. */
+export interface ReflexMap {
+  read(): ReflexEntry[];
+}
+
 export interface EnforcerOptions {
   readonly store: Store;
   readonly subjects: SubjectMap;
+  readonly reflexes: ReflexMap;
+  readonly bootId: string;
   readonly host: HostName;
   readonly mode: Mode;
   readonly policy: Policy;
@@ -32,6 +39,8 @@ export interface EnforcerOptions {
   /** Stores an event under this host's own principal. */
   readonly append: (event: Event) => void;
   readonly now: () => number;
+  /** CLOCK_BOOTTIME, ns. */
+  readonly bootNow: () => bigint;
 }
 
 /** A principal's tier as this host last heard it; `revision` is its record's offset. */
@@ -42,11 +51,27 @@ interface Held {
   readonly causeTimeUs: number;
 }
 
+/** A reflex of this boot that a tier has taken into account, and when we said so. */
+interface Ack {
+  readonly folded: bigint;
+  readonly acked: bigint;
+}
+
+type Desired = SubjectEntry & { readonly principal: PrincipalKey; readonly held: Held | null };
+
 const PARTITION = { topic: 'bpf.tiers', partition: 0 } as const;
 const POSITION = 'enforcer/bpf.tiers/0';
 const PREFIX = 'tier/';
+const ACK_PREFIX = 'ack/';
+/** How often the guard is asked which reflexes are over, while there are any. */
+const REFLEX_MS = 10_000;
 const TIERS = ['denied', 'quarantined', 'restricted', 'standard', 'trusted'];
 const KINDS = { auid: 1, loader: 2, uid: 3 } as const;
+const KIND_NAMES: Readonly<Record<number, keyof typeof KINDS>> = {
+  1: 'auid',
+  2: 'loader',
+  3: 'uid',
+};
 const MAX_SUBJECTS = 65_536;
 
 /**
@@ -56,7 +81,9 @@ const MAX_SUBJECTS = 65_536;
 export class Enforcer {
   private readonly options: EnforcerOptions;
   private readonly held = new Map<PrincipalKey, Held>();
+  private readonly acks = new Map<PrincipalKey, Ack>();
   private next = 0;
+  private reflexesReadMs = 0;
 
   private constructor(options: EnforcerOptions) {
     this.options = options;
@@ -74,10 +101,20 @@ export class Enforcer {
     const { store } = this.options;
     this.next = Number((await store.position(POSITION)) ?? 0n);
     for await (const { key, value } of scanAll(store, 'host', 0)) {
-      if (!key.startsWith(PREFIX)) continue;
-      const principal = key.slice(PREFIX.length) as PrincipalKey;
-      this.held.set(principal, JSON.parse(Buffer.from(value).toString()) as Held);
+      const text = Buffer.from(value).toString();
+      if (key.startsWith(PREFIX)) {
+        this.held.set(key.slice(PREFIX.length) as PrincipalKey, JSON.parse(text) as Held);
+      } else if (key.startsWith(ACK_PREFIX)) {
+        this.restoreAck(key.slice(ACK_PREFIX.length) as PrincipalKey, text);
+      }
     }
+  }
+
+  /** Boot times of another boot say nothing about this one. */
+  private restoreAck(principal: PrincipalKey, text: string): void {
+    const { bootId, folded, acked } = JSON.parse(text) as Record<string, string>;
+    if (bootId !== this.options.bootId) return;
+    this.acks.set(principal, { folded: BigInt(folded ?? 0), acked: BigInt(acked ?? 0) });
   }
 
   /** Takes what is new in `bpf.tiers` and makes the kernel follow. */
@@ -86,13 +123,37 @@ export class Enforcer {
     const { records, damaged, next } = await readPast(store.log, PARTITION, this.next);
     if (damaged !== null) {
       this.options.logger.error({ reason: damaged.message }, 'a tier record cannot be read');
-    } else if (records.length === 0) return { more: false };
+    } else if (records.length === 0) {
+      await this.forgetReflexes();
+      return { more: false };
+    }
     const changes = records.flatMap((record) => this.take(record));
     this.reconcile();
     this.next = next;
     const position = [{ source: POSITION, next: BigInt(this.next) }];
     await store.commit({ outputs: [], state: changes, position });
     return { more: true };
+  }
+
+  /** Drops acknowledgements of reflexes that the guard has ended. */
+  private async forgetReflexes(): Promise<void> {
+    const { now, reflexes, store } = this.options;
+    if (this.acks.size === 0 || now() - this.reflexesReadMs < REFLEX_MS) return;
+    this.reflexesReadMs = now();
+    const live = new Set(reflexes.read().map((entry) => this.principalOf(entry)));
+    const over = [...this.acks.keys()].filter((principal) => !live.has(principal));
+    if (over.length === 0) return;
+    for (const principal of over) this.acks.delete(principal);
+    this.reconcile();
+    const state = over.map((principal) => stateOf(ACK_PREFIX + principal, null));
+    await store.commit({ outputs: [], state, position: [] });
+  }
+
+  private principalOf({ kind, id }: ReflexEntry): PrincipalKey {
+    const { host, policy } = this.options;
+    const { realms, loaders } = policy;
+    const name = KIND_NAMES[kind] ?? 'uid';
+    return principalOf({ kind: name, id }, { host, realms, loaders });
   }
 
   /** The larger revision wins; a record already known changes nothing. */
@@ -114,25 +175,49 @@ export class Enforcer {
     const held = { tier: tier.tier, revision: record.offset, cause, causeTimeUs };
     if (tier.default) this.held.delete(principal);
     else this.held.set(principal, held);
-    const value = tier.default ? null : Buffer.from(JSON.stringify(held));
-    return [{ space: 'host', lane: 0, key: PREFIX + principal, value }];
+    const text = tier.default ? null : JSON.stringify(held);
+    return [stateOf(PREFIX + principal, text), ...this.acknowledge(tier)];
   }
 
-  private desired(): Map<string, SubjectEntry & { principal: PrincipalKey; held: Held }> {
+  /** The tier takes an act into account for which the guard lowered the subject by itself. */
+  private acknowledge({ principal, reflex }: TierRecord): StateChange[] {
+    const { host, bootId, bootNow } = this.options;
+    if (reflex === null || reflex.host !== host || reflex.bootId !== bootId) return [];
+    const folded = BigInt(reflex.bootNs);
+    if (folded <= (this.acks.get(principal)?.folded ?? 0n)) return [];
+    const ack = { folded, acked: bootNow() };
+    this.acks.set(principal, ack);
+    const text = JSON.stringify({ bootId, folded: `${folded}`, acked: `${ack.acked}` });
+    return [stateOf(ACK_PREFIX + principal, text)];
+  }
+
+  /** What the kernel is to hold: deviations, those whom the policy trusts, acknowledgements. */
+  private desired(): Map<string, Desired> {
     const { host, policy } = this.options;
     const { realms, loaders } = policy;
-    const desired = new Map<string, SubjectEntry & { principal: PrincipalKey; held: Held }>();
-    for (const [principal, held] of this.held) {
+    const trusted = new Set(policy.trusted);
+    const desired = new Map<string, Desired>();
+    for (const principal of new Set([...trusted, ...this.acks.keys(), ...this.held.keys()])) {
+      const held = this.held.get(principal) ?? null;
+      const ack = this.acks.get(principal);
+      const tier = TIERS.indexOf(held?.tier ?? (trusted.has(principal) ? 'trusted' : 'standard'));
       for (const { kind, id } of subjectsOf(principal, { host, realms, loaders })) {
-        const tier = TIERS.indexOf(held.tier);
-        const entry = { kind: KINDS[kind], id, tier, revision: BigInt(held.revision) };
-        desired.set(`${entry.kind}/${id}`, { ...entry, principal, held });
+        desired.set(`${KINDS[kind]}/${id}`, {
+          kind: KINDS[kind],
+          id,
+          tier,
+          revision: BigInt(held?.revision ?? 0),
+          foldedBootNs: ack?.folded ?? 0n,
+          ackedBootNs: ack?.acked ?? 0n,
+          principal,
+          held,
+        });
       }
     }
     return desired;
   }
 
-  /** Sets and removes until the map is as it should be, and says each change. */
+  /** Sets and removes until the map is as it should be, and says each change of a tier. */
   reconcile(): void {
     const { subjects, logger } = this.options;
     const desired = this.desired();
@@ -145,22 +230,29 @@ export class Enforcer {
     const actual = new Map(subjects.read().map((entry) => [`${entry.kind}/${entry.id}`, entry]));
     for (const [key, entry] of desired) {
       const found = actual.get(key);
-      if (found?.tier === entry.tier && found.revision === entry.revision) continue;
-      const { kind, id, tier, revision } = entry;
+      const isSame = found?.tier === entry.tier && found.revision === entry.revision;
+      if (isSame && found.foldedBootNs === entry.foldedBootNs) continue;
+      const { principal, held, ...value } = entry;
       try {
-        subjects.set({ kind, id, tier, revision });
+        subjects.set(value);
       } catch (error) {
         // A full map keeps who is in it; the rest is said, and tried again with the next change.
         if (!(error instanceof BpfError)) throw error;
         logger.error({ subject: key, reason: error.message }, 'a tier is not in the kernel');
         continue;
       }
-      this.report(entry.principal, entry, found?.tier ?? null, entry.held);
+      if (!isSame) this.report(principal, entry, found?.tier ?? null, held);
     }
     for (const [key, entry] of actual) {
       if (desired.has(key) || !subjects.remove(entry.kind, entry.id)) continue;
       this.report(null, entry, entry.tier, null);
     }
+  }
+
+  private effect(): string {
+    const { mode, policy } = this.options;
+    if (mode === 'audit') return 'not enforceable here';
+    return enforcesAnything(policy) ? 'enforced' : 'recorded only: the policy observes';
   }
 
   private report(
@@ -170,8 +262,7 @@ export class Enforcer {
     held: Held | null,
   ): void {
     const { mode, host, now, append } = this.options;
-    const kind =
-      Object.entries(KINDS).find(([, number]) => number === entry.kind)?.[0] ?? 'unknown';
+    const kind = KIND_NAMES[entry.kind] ?? 'unknown';
     const nowMs = now();
     append({
       timeUs: nowMs * 1000,
@@ -184,13 +275,13 @@ export class Enforcer {
       map: null,
       link: null,
       path: null,
-      verdict: { decision: 'allow', rule: null, enforced: false, mode },
+      verdict: { decision: 'allow', rule: null, enforced: false, mode, by: 'subject' },
       details: details({
         subject: `${kind}:${entry.id}`,
         before: before === null ? 'default' : (TIERS[before] ?? before),
-        after: held === null ? 'default' : held.tier,
+        after: principal === null ? 'default' : (TIERS[entry.tier] ?? entry.tier),
         revision: Number(entry.revision),
-        effect: mode === 'audit' ? 'not enforceable here' : 'enforced',
+        effect: this.effect(),
         ...(principal !== null && { for_principal: principal }),
         ...(held !== null && {
           cause: held.cause,
@@ -199,4 +290,8 @@ export class Enforcer {
       }),
     });
   }
+}
+
+function stateOf(key: string, text: string | null): StateChange {
+  return { space: 'host', lane: 0, key, value: text === null ? null : Buffer.from(text) };
 }

@@ -13,10 +13,12 @@ import { openMemoryStore, openSqliteStore, type Store } from '#state';
 import { createLogger } from '#telemetry';
 import { descendants, type Placed, place, run, Warden } from '#testkit';
 import { Collector } from '../../services/collector/index.ts';
+import { guests } from './guest.ts';
 
 /**
  * What the product costs, as ratios of one run: absolute times of these machines say little.
- *   npm run bench [-- --json]
+ *   npm run bench [-- [guest] [--json]]
+ * `guest` measures the guard on each kernel of the matrix instead.
  */
 const ROOT = resolve(import.meta.dirname, '../..');
 const LOADER = join(ROOT, 'bpf/build/warden-load');
@@ -187,17 +189,24 @@ async function rest(at: Placed): Promise<void> {
   await warden.clean();
 }
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
 const machine = `${release()}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'processor'}`;
 native();
-for (const part of [tax, drain, rest]) {
-  const at = place('bench');
-  try {
-    await part(at);
-  } finally {
-    at.remove();
+if (positionals.some((one) => one !== 'guest'))
+  throw new Error(`${positionals}: guest, or nothing`);
+if (positionals.includes('guest')) await guests(record);
+else
+  for (const part of [tax, drain, rest]) {
+    const at = place('bench');
+    try {
+      await part(at);
+    } finally {
+      at.remove();
+    }
   }
-}
 if (values.json) console.log(JSON.stringify({ schema: 'warden.bench/1', machine, figures }));
 else {
   const table = new Table({

@@ -96,7 +96,7 @@ function eventOf(item: Made, nowMs: number): Event {
     map: null,
     link: null,
     path: null,
-    verdict: { decision: 'allow', rule: null, enforced: false, mode: 'audit' },
+    verdict: { decision: 'allow', rule: null, enforced: false, mode: 'audit', by: 'subject' },
     details: [],
   };
 }

@@ -105,7 +105,12 @@ async function qemuArguments(job: GuestJob, directory: string): Promise<string[]
     job.append ?? '',
   ].join(' ');
   return [
-    ...['-accel', `tcg,thread=${isNew ? 'single' : 'multi'}`, '-cpu', isNew ? 'max' : 'max,-cx16'],
+    ...[
+      '-accel',
+      `tcg,thread=${isNew ? 'single' : 'multi'}`,
+      '-cpu',
+      isNew ? 'max,-pku' : 'max,-cx16,-pku',
+    ],
     ...['-smp', '2', '-m', String(job.memoryMiB ?? DEFAULT_MEMORY)],
     ...['-kernel', image, '-append', append, '-nographic', '-no-reboot'],
     ...['-nic', job.network === true ? 'user,model=virtio-net-pci' : 'none'],

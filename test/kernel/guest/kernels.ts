@@ -25,10 +25,11 @@ const PACKAGES: Readonly<Record<Kernel, readonly RegExp[]>> = {
 };
 const SUITES = ['bookworm', 'trixie', 'sid'];
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const DEFAULT_MIRROR = 'http://deb.debian.org/debian';
 
-/** The mirror that this machine uses for Debian itself. */
+/** WARDEN_GUEST_MIRROR, else the mirror that this machine uses for Debian itself. */
 function mirror(): string {
+  const named = process.env.WARDEN_GUEST_MIRROR;
+  if (named) return named;
   const files = ['/etc/apt/sources.list', ...listed('/etc/apt/sources.list.d')];
   for (const file of files.filter((one) => existsSync(one))) {
     const found = /^(?:URIs:|deb )\s*(?:\[[^\]]*\]\s*)?(\S+\/debian)\/?(?:\s|$)/m.exec(
@@ -36,7 +37,7 @@ function mirror(): string {
     );
     if (found !== null) return found[1] as string;
   }
-  return DEFAULT_MIRROR;
+  throw new Error('no Debian mirror in /etc/apt: set WARDEN_GUEST_MIRROR to one of your own');
 }
 
 function listed(directory: string): string[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { BpfError, decodeAct, decodeInventory, STRUCTS } from '#bpf';
+import { BpfError, decodeAct, decodeCode, decodeInventory, LAYOUT_VERSION, STRUCTS } from '#bpf';
 
 const sizeOf = (name: string) => STRUCTS.find((struct) => struct.name === name) as never as Sized;
 
@@ -12,6 +12,9 @@ interface Sized {
 
 const act = sizeOf('wd_act');
 const head = sizeOf('wd_record');
+const facts = sizeOf('wd_facts');
+const kfunc = sizeOf('wd_kfunc');
+const code = sizeOf('wd_code');
 
 /** A record as the kernel would send it, with a path and a cgroup as its tail. */
 function record(path: string, cgroup: string): Buffer {
@@ -19,7 +22,7 @@ function record(path: string, cgroup: string): Buffer {
   const bytes = Buffer.alloc(act.size + tail.length);
   bytes.writeUInt32LE(bytes.length, head.offset.size as number);
   bytes.writeUInt16LE(1, head.offset.kind as number);
-  bytes.writeUInt16LE(1, head.offset.layout as number);
+  bytes.writeUInt16LE(LAYOUT_VERSION, head.offset.layout as number);
   bytes.writeBigInt64LE(-13n, act.offset.result as number);
   bytes.writeUInt32LE(4121, act.offset.pid as number);
   bytes.writeUInt32LE(0xffffffff, act.offset.auid as number);
@@ -42,6 +45,73 @@ test('a record is read: numbers, names, and paths from the leaf to the root', ()
   assert.equal(read.comm, 'hide');
   assert.equal(read.claim, null);
   assert.equal(read.object, null);
+});
+
+/** The sample with what a scan found, and a text after it. */
+function scanned(): Buffer {
+  const found = Buffer.alloc(facts.size);
+  found.writeBigUInt64LE(1n << 36n, facts.offset.helpers as number);
+  found.writeBigUInt64LE(1n << 19n, (facts.offset.helpers as number) + 24);
+  found.writeUInt32LE(412, facts.offset.insn_cnt as number);
+  found.write('do_unlinkat', facts.offset.attach as number);
+  found.writeUInt32LE(2, facts.offset.map_count as number);
+  found.writeUInt32LE(7, facts.offset.maps as number);
+  found.writeUInt32LE(9, (facts.offset.maps as number) + 4);
+  found.writeUInt32LE(1, facts.offset.kfunc_count as number);
+  const first = facts.offset.kfuncs as number;
+  found.writeUInt32LE(1, first + (kfunc.offset.module as number));
+  found.write('bpf_ct_release', first + (kfunc.offset.name as number));
+  const bytes = Buffer.concat([sample, found, Buffer.from('/sys/fs/bpf/x\0')]);
+  bytes.writeUInt32LE(bytes.length, head.offset.size as number);
+  bytes.writeUInt16LE(facts.size, act.offset.facts_len as number);
+  return bytes;
+}
+
+test('what scanning found is read, and the text after it', () => {
+  const read = decodeAct(scanned());
+  assert.equal(read.named, '/sys/fs/bpf/x');
+  assert.deepEqual(read.facts?.helpers, [36, 211]);
+  assert.equal(read.facts?.insnCnt, 412);
+  assert.equal(read.facts?.attach, 'do_unlinkat');
+  assert.deepEqual(read.facts?.maps, [7, 9]);
+  assert.deepEqual(read.facts?.kfuncs, [{ name: 'bpf_ct_release', module: true }]);
+});
+
+test('facts of another length are refused, counts beyond the room are cut', () => {
+  const wrong = scanned();
+  wrong.writeUInt16LE(facts.size - 1, act.offset.facts_len as number);
+  assert.throws(() => decodeAct(wrong), { code: 'BAD_RECORD' });
+  const many = scanned();
+  many.writeUInt32LE(4_000_000_000, sample.length + (facts.offset.map_count as number));
+  assert.equal(decodeAct(many).facts?.maps.length, 32);
+});
+
+/** Two of a program's three instructions. */
+function codeRecord(): Buffer {
+  const bytes = Buffer.alloc(code.size + 16, 7);
+  bytes.writeUInt32LE(bytes.length, head.offset.size as number);
+  bytes.writeUInt16LE(2, head.offset.kind as number);
+  bytes.writeUInt16LE(LAYOUT_VERSION, head.offset.layout as number);
+  bytes.writeUInt32LE(1, code.offset.first as number);
+  bytes.writeUInt32LE(2, code.offset.count as number);
+  bytes.writeUInt32LE(3, code.offset.total as number);
+  return bytes;
+}
+
+test('a run of instructions is read; one that does not fit is refused', () => {
+  const read = decodeCode(codeRecord());
+  assert.deepEqual([read.first, read.total, read.instructions.length], [1, 3, 16]);
+  for (const [field, value] of [
+    ['first', 2],
+    ['count', 1],
+    ['count', 0xffff_ffff],
+    ['total', 2],
+  ] as const) {
+    const wrong = codeRecord();
+    wrong.writeUInt32LE(value, code.offset[field] as number);
+    assert.throws(() => decodeCode(wrong), { code: 'BAD_RECORD' }, `${field} ${value}`);
+  }
+  assert.throws(() => decodeCode(sample), { code: 'BAD_RECORD' });
 });
 
 test('a path that is no UTF-8 keeps its bytes', () => {

@@ -36,12 +36,15 @@ const act: KernelAct = {
   decision: 0,
   rule: 0,
   tier: 3,
+  tierFrom: 0,
+  exeDigest: null,
   path: '/usr/bin/reader',
   cgroup: '/',
   comm: 'reader',
   named: null,
   claim: null,
   object: null,
+  facts: null,
 };
 
 const context: Context = {

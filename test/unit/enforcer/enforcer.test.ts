@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { SubjectEntry } from '#bpf';
-import { type Event, encode, hostName, type PrincipalKey, principalKey } from '#event';
+import type { ReflexEntry, SubjectEntry } from '#bpf';
+import { type Event, encode, hostName, type PrincipalKey, principalKey, type Reflex } from '#event';
 import type { Output } from '#log';
 import { parsePolicy } from '#policy';
 import { openMemoryStore, type Store } from '#state';
@@ -30,13 +30,25 @@ class Subjects implements SubjectMap {
 }
 
 const parsed = parsePolicy(
-  'version: 1\nmode: observe\nrealms: [{ name: corp, uids: 10000-59999 }]\n',
+  `version: 1
+mode: observe
+realms: [{ name: corp, uids: 10000-59999 }]
+trusted: ["uid:10009@corp"]
+`,
   'test',
 );
 assert.ok(parsed.ok);
 const { policy } = parsed;
 
-function tierOutput(principal: PrincipalKey, tier: string, isDefault = false): Output {
+/** Whom the policy trusts is in the map from the beginning. */
+const TRUSTED = { '1/10009': 4, '3/10009': 4 };
+
+function tierOutput(
+  principal: PrincipalKey,
+  tier: string,
+  isDefault = false,
+  reflex: Reflex | null = null,
+): Output {
   const value = encode('Tier', {
     principal,
     tier,
@@ -45,27 +57,42 @@ function tierOutput(principal: PrincipalKey, tier: string, isDefault = false): O
     reasons: ['S07'],
     cause: 'web-1/00000000000000aa/0/1',
     causeTimeUs: 1_000_000,
+    reflex,
   });
   return { topic: 'bpf.tiers', lane: 0, key: principal, value };
 }
 
-async function open(store: Store, subjects: Subjects) {
+interface Clock {
+  nowMs: number;
+}
+
+async function open(
+  store: Store,
+  subjects: Subjects,
+  reflexes: readonly ReflexEntry[] = [],
+  clock: Clock = { nowMs: 2000 },
+) {
   const events: Event[] = [];
   const enforcer = await Enforcer.open({
     store,
     subjects,
+    reflexes: { read: () => [...reflexes] },
+    bootId: 'boot-1',
     host: hostName('web-1'),
     mode: 'audit',
     policy,
     logger: createLogger({ level: 'silent', name: 'test', pretty: false }),
     append: (event) => events.push(event),
-    now: () => 2000,
+    now: () => clock.nowMs,
+    bootNow: () => BigInt(clock.nowMs) * 1_000_000n,
   });
   return { enforcer, events };
 }
 
 const alice = principalKey('uid:10001@corp');
 const elsewhere = principalKey('uid:33@web-2');
+
+const NO_ACK = { foldedBootNs: 0n, ackedBootNs: 0n };
 
 const tell = (store: Store, ...outputs: Output[]) =>
   store.commit({ outputs, state: [], position: [] });
@@ -74,9 +101,10 @@ test('a lowered principal is in the map under each of its subjects, and that is 
   const store = openMemoryStore();
   const subjects = new Subjects();
   const { enforcer, events } = await open(store, subjects);
+  events.length = 0;
   await tell(store, tierOutput(alice, 'restricted'), tierOutput(elsewhere, 'denied'));
   await enforcer.step();
-  assert.deepEqual(subjects.tiers(), { '1/10001': 2, '3/10001': 2 });
+  assert.deepEqual(subjects.tiers(), { ...TRUSTED, '1/10001': 2, '3/10001': 2 });
   assert.equal(events.length, 2);
   const said = Object.fromEntries(events[0]?.details.map(({ key, value }) => [key, value]) ?? []);
   assert.equal(said.effect, 'not enforceable here');
@@ -91,7 +119,7 @@ test('a return to the default takes the subjects out', async () => {
   await enforcer.step();
   await tell(store, tierOutput(alice, 'standard', true));
   await enforcer.step();
-  assert.deepEqual(subjects.tiers(), {});
+  assert.deepEqual(subjects.tiers(), TRUSTED);
 });
 
 test('whatever the map holds at start, it ends as it should be', async () => {
@@ -100,11 +128,11 @@ test('whatever the map holds at start, it ends as it should be', async () => {
   await tell(store, tierOutput(alice, 'quarantined'));
   await first.enforcer.step();
   const wrong = new Subjects();
-  wrong.set({ kind: 3, id: 10001, tier: 4, revision: 0n });
-  wrong.set({ kind: 3, id: 99, tier: 0, revision: 0n });
+  wrong.set({ ...NO_ACK, kind: 3, id: 10001, tier: 4, revision: 0n });
+  wrong.set({ ...NO_ACK, kind: 3, id: 99, tier: 0, revision: 0n });
   const { events } = await open(store, wrong);
-  assert.deepEqual(wrong.tiers(), { '1/10001': 1, '3/10001': 1 });
-  assert.equal(events.length, 3, 'each mended entry is said');
+  assert.deepEqual(wrong.tiers(), { ...TRUSTED, '1/10001': 1, '3/10001': 1 });
+  assert.equal(events.length, 5, 'each mended entry is said');
 });
 
 test('an older revision replaces no newer one', async () => {
@@ -113,8 +141,38 @@ test('an older revision replaces no newer one', async () => {
   const { enforcer } = await open(store, subjects);
   await tell(store, tierOutput(alice, 'restricted'), tierOutput(alice, 'denied'));
   await enforcer.step();
-  assert.deepEqual(subjects.tiers(), { '1/10001': 0, '3/10001': 0 });
+  assert.deepEqual(subjects.tiers(), { ...TRUSTED, '1/10001': 0, '3/10001': 0 });
   const again = await open(store, subjects);
-  assert.deepEqual(subjects.tiers(), { '1/10001': 0, '3/10001': 0 });
+  assert.deepEqual(subjects.tiers(), { ...TRUSTED, '1/10001': 0, '3/10001': 0 });
   assert.deepEqual(again.events, [], 'nothing to mend, nothing to say');
+});
+
+test('a reflex is acknowledged by a tier of this boot, until the guard has ended it', async () => {
+  const store = openMemoryStore();
+  const subjects = new Subjects();
+  const reflexes: ReflexEntry[] = [
+    { kind: 1, id: 10001, tier: 1, rule: 5, causeBootNs: 700n, forNs: 10n },
+  ];
+  const clock = { nowMs: 2000 };
+  const { enforcer } = await open(store, subjects, reflexes, clock);
+  const from = { host: 'web-1', bootId: 'boot-1', bootNs: '700' };
+  await tell(store, tierOutput(alice, 'standard', true, { ...from, bootId: 'boot-0' }));
+  await tell(store, tierOutput(alice, 'standard', true, { ...from, host: 'web-2' }));
+  await enforcer.step();
+  assert.deepEqual(subjects.tiers(), TRUSTED, 'said of another boot or host');
+  await tell(store, tierOutput(alice, 'standard', true, from));
+  await enforcer.step();
+  const ack = { foldedBootNs: 700n, ackedBootNs: 2_000_000_000n, revision: 0n, tier: 3 };
+  assert.deepEqual(subjects.entries.get('1/10001'), { kind: 1, id: 10001, ...ack });
+
+  clock.nowMs = 50_000;
+  const again = await open(store, subjects, reflexes, clock);
+  assert.deepEqual(subjects.entries.get('1/10001'), { kind: 1, id: 10001, ...ack });
+  reflexes.pop();
+  clock.nowMs = 70_000;
+  await again.enforcer.step();
+  assert.deepEqual(subjects.tiers(), TRUSTED);
+  const last = await open(store, subjects, reflexes, clock);
+  assert.deepEqual(subjects.tiers(), TRUSTED);
+  assert.deepEqual(last.events, []);
 });

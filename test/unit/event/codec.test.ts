@@ -27,7 +27,7 @@ const sample: Event = {
   map: { id: 7, type: 'HASH', name: 'flows', owner: null, claimed: false },
   link: null,
   path: null,
-  verdict: { decision: 'allow', rule: null, enforced: false, mode: 'audit' },
+  verdict: { decision: 'allow', rule: null, enforced: false, mode: 'audit', by: 'subject' },
   details: details({ b: 2, a: 'x' }),
 };
 

@@ -50,10 +50,12 @@ trusted: ["uid:10001@corp"]
     JSON.stringify(rest),
     [
       '{"bases":{"host":90,"loader":90,"loader_path":65,"principals":{},"realm":90,"uid":65},',
+      '"ceiling":"trusted",',
       '"grants":{},"hours":{"days":["sun","mon"],"from":"07:30","to":"24:00",',
       '"utc_offset":"-03:30"},',
       '"loaders":[{"grant":"all","kind":"login","match":{"path":"/usr/sbin/sshd"},"name":"sshd"}],',
       '"mode":"observe","realms":[{"name":"corp","uids":"10000-59999"}],',
+      '"reflex":[],',
       '"tiers":{"denied":{"grant":"none"},"quarantined":{"grant":"none"},',
       '"restricted":{"grant":"all"},"standard":{"grant":"all"},"trusted":{"grant":"all"}},',
       '"trusted":["uid:10001@corp"],"version":1}',

@@ -11,7 +11,16 @@ grants:
     commands: [PROG_LOAD, "LINK_*", OBJ_GET]
     program_types: [XDP, "CGROUP_SOCK*", "!CGROUP_SOCKOPT"]
     map_types: [HASH, ARRAY]
-  unknown: { commands: [], program_types: ["*"], map_types: ["*"] }
+    attach_types: [XDP, "CGROUP_INET*", TRACE_UPROBE_SESSION]
+    helpers: [map_lookup_elem, cgrp_storage_delete, "!ktime_get_ns"]
+    kfuncs: ["bpf_xdp_*", "!bpf_xdp_ct_*"]
+    objects: own
+    enforce: [helpers, objects]
+  unknown: { commands: [], program_types: ["*"], map_types: ["*"], kfuncs: [] }
+reflex:
+  - { on: kfuncs, tier: quarantined, for: 90s }
+  - { on: helpers, tier: denied, for: 10m }
+ceiling: standard
 tiers:
   standard: { grant: networking }
   restricted: { grant: none }
@@ -20,6 +29,9 @@ loaders:
   - { name: sshd, kind: login, match: { path: /usr/sbin/sshd } }
   - { name: my agent, kind: agent, match: { path: /opt/my agent/bin/a=b }, grant: networking }
 `.replace('name: my agent', 'name: my-agent');
+
+const F = (digits: number): string => 'f'.repeat(digits);
+const O = (digits: number): string => '0'.repeat(digits);
 
 test('golden: the text for warden-load', () => {
   const policy = policyOf(
@@ -30,24 +42,35 @@ test('golden: the text for warden-load', () => {
   );
   // PROG_LOAD 5, OBJ_GET 7, LINK_CREATE to LINK_GET_NEXT_ID 28 to 31, LINK_DETACH 34.
   // XDP 6, CGROUP_SOCK 9, CGROUP_SOCK_ADDR 18; HASH 1, ARRAY 2.
+  // Attach types: CGROUP_INET* 0 to 2, 8 to 13, 29 to 32, 34; XDP 37; TRACE_UPROBE_SESSION 57.
+  // Helpers 1 and 211; kfuncs go as they are. Enforced: dimensions 5 and 7.
   assert.equal(
     compilePolicy(policy),
-    `warden-policy 1
+    `warden-policy 2
 hash ${hashPolicy(policy)}
 default_tier 3
+ceiling 3
 bulk_rate 500
-grant 0 commands=ffffffffffffffff prog_types=ffffffffffffffff map_types=ffffffffffffffff
-grant 1 commands=0000000000000000 prog_types=0000000000000000 map_types=0000000000000000
-grant 2 commands=00000004f00000a0 prog_types=0000000000040240 map_types=0000000000000006
-grant 3 commands=0000000000000000 prog_types=00000001ffffffff map_types=00000003ffffffff
+grant 0 commands=${F(16)} prog_types=${F(16)} map_types=${F(16)} attach_types=${F(32)} \
+helpers=${F(64)} foreign=1 enforce=0000 kfuncs=*
+grant 1 commands=${O(16)} prog_types=${O(16)} map_types=${O(16)} attach_types=${O(32)} \
+helpers=${O(64)} foreign=0 enforce=0000 kfuncs=-
+grant 2 commands=00000004f00000a0 prog_types=0000000000040240 map_types=0000000000000006 \
+attach_types=000000000000000002000025e0003f07 helpers=0000000000080000${O(47)}2 \
+foreign=0 enforce=00a0 kfuncs=bpf_xdp_*,!bpf_xdp_ct_*
+grant 3 commands=${O(16)} prog_types=00000001ffffffff map_types=00000003ffffffff \
+attach_types=${F(32)} helpers=${F(64)} foreign=1 enforce=0000 kfuncs=-
 tier 0 grant=1
 tier 1 grant=1
 tier 2 grant=1
 tier 3 grant=2
 tier 4 grant=0
 unknown_grant 3
-loader 1 kind=login grant=0 name=sshd sha256=- path=/usr/sbin/sshd
-loader 2 kind=agent grant=2 name=my-agent sha256=${'ab'.repeat(32)} path=/opt/my agent/bin/a=b
+reflex 5 tier=0 for_ms=600000
+reflex 6 tier=1 for_ms=90000
+loader 2989211759 kind=login grant=0 name=sshd sha256=- path=/usr/sbin/sshd
+loader 2698837679 kind=agent grant=2 name=my-agent \
+sha256=${'ab'.repeat(32)} path=/opt/my agent/bin/a=b
 end
 `,
   );
@@ -109,10 +132,15 @@ test("the built-in grants are the trust model's table", () => {
 });
 
 test('the built-in policy fits the format', () => {
-  const mask = '[0-9a-f]{16}';
+  const mask = (name: string, digits: number): string => `${name}=[0-9a-f]{${digits}}`;
+  const masks = [
+    ...['commands', 'prog_types', 'map_types'].map((name) => mask(name, 16)),
+    mask('attach_types', 32),
+    mask('helpers', 64),
+  ].join(' ');
   const lines = [
-    'warden-policy 1|hash [0-9a-f]{64}|default_tier 3|bulk_rate 500|unknown_grant 0|end',
-    `grant \\d+ commands=${mask} prog_types=${mask} map_types=${mask}|tier [0-4] grant=\\d+`,
+    'warden-policy 2|hash [0-9a-f]{64}|default_tier 3|ceiling 4|bulk_rate 500|unknown_grant 0|end',
+    `grant \\d+ ${masks} foreign=[01] enforce=0000 kfuncs=\\S+|tier [0-4] grant=\\d+`,
     'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ name=\\S+ sha256=- path=/.+',
   ];
   const line = new RegExp(`^(${lines.join('|')})$`);

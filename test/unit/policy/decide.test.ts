@@ -2,113 +2,187 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { COMMANDS, MAP_TYPES, PROGRAM_TYPES } from '#event';
-import { decideAct, defaultPolicy, type GrantMasks, grantMasks, ruleName } from '#policy';
+import { ATTACH_TYPES, COMMANDS, HELPERS, MAP_TYPES, PROGRAM_TYPES } from '#event';
+import {
+  type ActNumbers,
+  type DecideMasks,
+  DIMENSIONS,
+  decideAct,
+  defaultPolicy,
+  grantMasks,
+  type Policy,
+  ruleName,
+} from '#policy';
+import { actArb, masksArb } from '../../../packages/testkit/decide-cases.ts';
 import { check } from '../trust/property.ts';
+import { policyOf } from './support.ts';
 
-const grants = grantMasks(defaultPolicy());
-const grant = (name: string): GrantMasks => {
-  const found = grants.find((one) => one.name === name);
+const masksOf = (policy: Policy): Map<string, DecideMasks> =>
+  new Map(
+    grantMasks(policy).map(({ kfuncs, ...grant }) => [
+      grant.name,
+      { ...grant, kfuncs: kfuncs.includes('*') ? ALL : 0n },
+    ]),
+  );
+const ALL = (1n << 256n) - 1n;
+const grants = masksOf(policyOf('version: 1\nmode: enforce\n'));
+const observing = masksOf(defaultPolicy());
+const grant = (name: string, from = grants): DecideMasks => {
+  const found = from.get(name);
   assert.ok(found !== undefined, name);
   return found;
 };
 
-const act = (command: string, types: { prog?: string; map?: string } = {}) => ({
+const NOTHING: ActNumbers = {
+  command: null,
+  progType: null,
+  mapType: null,
+  attachType: null,
+  helpers: null,
+  beyond: false,
+  kfuncs: null,
+  foreign: null,
+};
+const act = (command: string, more: { prog?: string; map?: string; attach?: string } = {}) => ({
+  ...NOTHING,
   command: COMMANDS.indexOf(command),
-  progType: types.prog === undefined ? null : PROGRAM_TYPES.indexOf(types.prog),
-  mapType: types.map === undefined ? null : MAP_TYPES.indexOf(types.map),
+  progType: more.prog === undefined ? null : PROGRAM_TYPES.indexOf(more.prog),
+  mapType: more.map === undefined ? null : MAP_TYPES.indexOf(more.map),
+  attachType: more.attach === undefined ? null : ATTACH_TYPES.indexOf(more.attach),
+});
+const calls = (...names: string[]): ActNumbers => ({
+  ...NOTHING,
+  helpers: names.reduce((bits, name) => bits | (1n << BigInt(HELPERS.indexOf(name))), 0n),
 });
 
 test('golden: what the tiers may do', () => {
   const kprobe = act('PROG_LOAD', { prog: 'KPROBE' });
-  const rows: readonly [ReturnType<typeof act>, string, string, number][] = [
+  const rows: readonly [ActNumbers, string, string, number][] = [
     [act('TOKEN_CREATE'), 'all', 'all', 0],
     [act('TOKEN_CREATE'), 'standard', 'all', 1],
     [kprobe, 'standard', 'all', 0],
     [kprobe, 'restricted', 'all', 2],
     [act('PROG_LOAD', { prog: 'LSM' }), 'standard', 'all', 2],
+    [act('PROG_LOAD', { prog: 'TRACING', attach: 'TRACE_FENTRY' }), 'standard', 'all', 0],
+    [act('PROG_LOAD', { prog: 'TRACING', attach: 'MODIFY_RETURN' }), 'standard', 'all', 4],
     [act('MAP_CREATE', { map: 'STRUCT_OPS' }), 'standard', 'all', 3],
     [act('MAP_CREATE', { map: 'HASH' }), 'restricted', 'all', 0],
     [act('MAP_CREATE', { map: 'PROG_ARRAY' }), 'restricted', 'all', 3],
     [act('MAP_LOOKUP_ELEM'), 'quarantined', 'all', 0],
     [act('MAP_UPDATE_ELEM'), 'quarantined', 'all', 1],
     [act('MAP_LOOKUP_ELEM'), 'none', 'all', 1],
-    [act('TOKEN_CREATE'), 'all', 'standard', 4],
-    [kprobe, 'all', 'restricted', 5],
-    [act('MAP_CREATE', { map: 'ARENA' }), 'all', 'restricted', 6],
+    [calls('map_lookup_elem', 'probe_read_kernel'), 'standard', 'all', 0],
+    [calls('map_lookup_elem', 'probe_write_user'), 'standard', 'all', 5],
+    [calls('map_lookup_elem', 'probe_write_user'), 'all', 'all', 0],
+    [calls('probe_read_kernel'), 'restricted', 'all', 5],
+    [calls('send_signal_thread'), 'all', 'standard', 21],
+    [{ ...NOTHING, helpers: 0n, beyond: true }, 'all', 'all', 5],
+    [{ ...NOTHING, kfuncs: 1n }, 'standard', 'all', 0],
+    [{ ...NOTHING, kfuncs: 1n }, 'restricted', 'all', 6],
+    [{ ...NOTHING, foreign: true }, 'standard', 'all', 0],
+    [{ ...NOTHING, foreign: true }, 'restricted', 'all', 7],
+    [{ ...NOTHING, foreign: false }, 'restricted', 'all', 0],
+    [act('TOKEN_CREATE'), 'all', 'standard', 17],
+    [kprobe, 'all', 'restricted', 18],
+    [act('MAP_CREATE', { map: 'ARENA' }), 'all', 'restricted', 19],
     [act('TOKEN_CREATE'), 'standard', 'none', 1],
     [kprobe, 'restricted', 'none', 2],
   ];
   for (const [what, tier, loader, rule] of rows) {
-    const decision = rule === 0 ? 'allow' : 'deny';
-    assert.deepEqual(decideAct(what, grant(tier), grant(loader)), { decision, rule });
+    const refused = (decision: string) => ({ decision: rule === 0 ? 'allow' : decision, rule });
+    assert.deepEqual(decideAct(what, grant(tier), grant(loader)), refused('deny'));
+    const watched = decideAct(what, grant(tier, observing), grant(loader, observing));
+    assert.deepEqual(watched, refused('would_deny'));
   }
 });
 
-const mask = fc.bigInt(0n, 0xffff_ffff_ffff_ffffn);
-const masks = fc.record({ commands: mask, programTypes: mask, mapTypes: mask });
-const number = fc.oneof(fc.integer({ min: -2, max: 70 }), fc.constantFrom(9999, 2 ** 31));
-const actArb = fc.record({
-  command: number,
-  progType: fc.option(number),
-  mapType: fc.option(number),
+test('a rule that observes does not hide one that enforces', () => {
+  const some = masksOf(
+    policyOf(`version: 1
+mode: enforce
+grants:
+  standard: { commands: [], program_types: [], map_types: [], observe: [commands, objects] }
+`),
+  );
+  const kprobe = act('PROG_LOAD', { prog: 'KPROBE' });
+  const standard = grant('standard', some);
+  assert.deepEqual(decideAct(kprobe, standard, grant('all')), { decision: 'deny', rule: 2 });
+  const token = act('TOKEN_CREATE');
+  assert.deepEqual(decideAct(token, standard, grant('all')), { decision: 'would_deny', rule: 1 });
+  assert.deepEqual(decideAct(token, standard, grant('none')), { decision: 'deny', rule: 17 });
 });
 
 test('an act is allowed exactly when both grants have all of its bits', () => {
-  const has = (bits: bigint, n: number | null): boolean =>
+  const has = (bits: bigint, n: number | null, size: number): boolean =>
     n === null ||
     (n >= 0 &&
-      n < 64 &&
+      n < size &&
       bits
         .toString(2)
-        .padStart(64, '0')
-        .at(63 - n) === '1');
+        .padStart(size, '0')
+        .at(size - 1 - n) === '1');
+  const within = (bits: bigint, all: bigint | null): boolean =>
+    all === null || (all | bits) === bits;
   check(
-    fc.property(actArb, masks, masks, (what, tier, loader) => {
+    fc.property(actArb, masksArb, masksArb, (what, tier, loader) => {
       const all = [tier, loader].every(
         (one) =>
-          has(one.commands, what.command) &&
-          has(one.programTypes, what.progType) &&
-          has(one.mapTypes, what.mapType),
+          has(one.commands, what.command, 64) &&
+          has(one.programTypes, what.progType, 64) &&
+          has(one.mapTypes, what.mapType, 64) &&
+          has(one.attachTypes, what.attachType, 128) &&
+          within(one.helpers, what.helpers) &&
+          !(what.helpers !== null && what.beyond) &&
+          within(one.kfuncs, what.kfuncs) &&
+          (one.foreign || what.foreign !== true),
       );
       const { decision, rule } = decideAct(what, tier, loader);
-      assert.equal(decision, all ? 'allow' : 'deny');
+      assert.equal(decision === 'allow', all);
       assert.equal(rule === 0, all);
     }),
   );
 });
 
-test('taking bits from a grant never allows more', () => {
+const ORDER = { allow: 0, would_deny: 1, deny: 2 } as const;
+
+test('taking bits from a grant, or enforcing more of it, never allows more', () => {
   check(
-    fc.property(actArb, masks, masks, masks, (what, tier, loader, less) => {
-      const cut = {
+    fc.property(actArb, masksArb, masksArb, masksArb, (what, tier, loader, less) => {
+      const cut: DecideMasks = {
         commands: tier.commands & less.commands,
         programTypes: tier.programTypes & less.programTypes,
         mapTypes: tier.mapTypes & less.mapTypes,
+        attachTypes: tier.attachTypes & less.attachTypes,
+        helpers: tier.helpers & less.helpers,
+        kfuncs: tier.kfuncs & less.kfuncs,
+        foreign: tier.foreign && less.foreign,
+        enforce: tier.enforce | less.enforce,
       };
       const before = decideAct(what, tier, loader).decision;
       const after = decideAct(what, cut, loader).decision;
-      assert.ok(!(before === 'deny' && after === 'allow'));
+      assert.ok(ORDER[after] >= ORDER[before]);
     }),
   );
 });
 
 test('rules have the numbers of the kernel side, and names', () => {
   const header = readFileSync(new URL('../../../bpf/include/warden.h', import.meta.url), 'utf8');
-  const numbers = [...header.matchAll(/WD_RULE_([A-Z_]+) = (\d+)/g)].map(([, name, value]) => [
-    name,
-    ruleName(Number(value), { tier: 'standard', loader: 'cilium' }),
-  ]);
-  assert.deepEqual(numbers, [
-    ['NONE', null],
-    ['TIER_COMMAND', 'tiers.standard.commands'],
-    ['TIER_PROG_TYPE', 'tiers.standard.program_types'],
-    ['TIER_MAP_TYPE', 'tiers.standard.map_types'],
-    ['LOADER_COMMAND', 'loaders.cilium.commands'],
-    ['LOADER_PROG_TYPE', 'loaders.cilium.program_types'],
-    ['LOADER_MAP_TYPE', 'loaders.cilium.map_types'],
-  ]);
-  assert.equal(ruleName(5, { tier: 'standard', loader: null }), 'loaders.unknown.program_types');
-  assert.equal(ruleName(7, { tier: 'standard', loader: null }), null);
-  assert.equal(ruleName(1.5, { tier: 'standard', loader: null }), null);
+  const names = { tier: 'standard', loader: 'cilium' };
+  const of = (pattern: RegExp): number[] =>
+    [...header.matchAll(pattern)].map(([, value]) => Number(value));
+  const dimensions = of(/WD_DIM_[A-Z_]+ = (\d+)/g);
+  assert.deepEqual(
+    dimensions.map((number) => ruleName(number, names)),
+    DIMENSIONS.map((key) => `tiers.standard.${key}`),
+  );
+  const [loader = 0] = of(/WD_RULE_LOADER = (\d+)/g);
+  assert.deepEqual(
+    dimensions.map((number) => ruleName(loader + number, names)),
+    DIMENSIONS.map((key) => `loaders.cilium.${key}`),
+  );
+  const guard = of(/WD_RULE_(?:UNSCANNED|NO_MEMORY) = (\d+)/g).map((n) => ruleName(n, names));
+  assert.deepEqual(guard, ['guard.unscanned', 'guard.no_memory']);
+  const unknown = ruleName(18, { tier: 'standard', loader: null });
+  assert.equal(unknown, 'loaders.unknown.program_types');
+  for (const rule of [0, 8, 16, 24, 34, 1.5]) assert.equal(ruleName(rule, names), null);
 });

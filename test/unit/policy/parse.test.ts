@@ -43,17 +43,12 @@ test('broken heads', () => {
     ['', '1:1: the file is empty'],
     ['# nothing\n', '1:1: the file is empty'],
     ['mode: observe', '1:1: "version" is missing; expected 1'],
-    ['version: 1', '1:1: "mode" is missing; expected observe'],
+    ['version: 1', '1:1: "mode" is missing; expected observe or enforce'],
     ['version: 2\nmode: observe', '1:10: version: 2 is not valid; expected 1'],
     ['version: "1"\nmode: observe', '1:10: version: "1" is not valid; expected 1'],
     [
-      'version: 1\nmode: enforce',
-      '2:7: mode: "enforce" is not in this build, which has no guard: nothing would be refused; ' +
-        'expected observe',
-    ],
-    [
       'version: 1\nmode: obsreve',
-      '2:7: mode: "obsreve" is not valid; expected observe; did you mean "observe"?',
+      '2:7: mode: "obsreve" is not valid; expected observe or enforce; did you mean "observe"?',
     ],
     [
       '- 1',
@@ -113,7 +108,9 @@ test('the built-in policy is complete, and says what the model says', () => {
 test('the commented examples of the built-in policy are valid too', () => {
   const examples = defaultPolicyText
     .split('\n')
-    .map((line) => line.replace(/^# (?=(realms|trusted|programs|hours):| {2}(- \{|allow:))/, ''))
+    .map((line) =>
+      line.replace(/^# (?=(realms|trusted|programs|hours|ceiling|reflex):| {2}(- \{|allow:))/, ''),
+    )
     .map((line) => line.replace(/^ {2}# (?=principals:)/, '  '))
     .join('\n')
     .replace('cilium@web-1]', ']');
@@ -123,6 +120,8 @@ test('the commented examples of the built-in policy are valid too', () => {
   assert.equal(policy.allow?.length, 1);
   assert.equal(policy.bases.principals.length, 1);
   assert.equal(policy.hours?.offsetMinutes, 60);
+  assert.equal(policy.ceiling, 3);
+  assert.deepEqual(policy.reflex, [{ on: 'helpers', tier: 1, forMs: 600_000 }]);
 });
 
 test('what is just within the limits is accepted', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { hostName, type PrincipalKey, principalKey, type Subject } from '#event';
-import { modelOf, principalOf, subjectsOf } from '#policy';
+import { loaderNumber, modelOf, principalOf, subjectsOf } from '#policy';
 import { fold, initialState } from '#trust';
 import { check } from '../trust/property.ts';
 import { act, factsWith } from '../trust/support.ts';
@@ -31,8 +31,8 @@ test('golden: principals of subjects', () => {
     [{ kind: 'auid', id: 2000 }, 'uid:2000@lab'],
     [{ kind: 'uid', id: 33 }, 'uid:33@web-1'],
     [{ kind: 'uid', id: 0 }, 'uid:0@web-1'],
-    [{ kind: 'loader', id: 2 }, 'cilium@web-1'],
-    [{ kind: 'loader', id: 4 }, 'cilium@web-1'],
+    [{ kind: 'loader', id: 1552010000 }, 'cilium@web-1'],
+    [{ kind: 'loader', id: loaderNumber('falco') }, 'falco@web-1'],
     [{ kind: 'loader', id: 0 }, 'loader-0@web-1'],
     [{ kind: 'loader', id: 99 }, 'loader-99@web-1'],
   ];
@@ -50,8 +50,8 @@ test('golden: subjects of principals', () => {
     ['uid:33@web-2', []],
     ['uid:33@corp', []],
     ['uid:10001@web-1', []],
-    ['cilium@web-1', ['loader 2', 'loader 4']],
-    ['falco@web-1', ['loader 3']],
+    ['cilium@web-1', ['loader 1552010000']],
+    ['falco@web-1', [`loader ${loaderNumber('falco')}`]],
     ['falco@web-2', []],
     ['nobody@web-1', []],
     ['host:web-1', []],
@@ -69,7 +69,10 @@ test('every subject is among the subjects of its principal', () => {
   const subjectArb = fc.oneof(
     fc.record({ kind: fc.constantFrom('auid', 'uid'), id: fc.nat(4_294_967_294) }),
     fc.record({ kind: fc.constantFrom('auid', 'uid'), id: fc.nat(70_000) }),
-    fc.record({ kind: fc.constant('loader'), id: fc.integer({ min: 1, max: 6 }) }),
+    fc.record({
+      kind: fc.constant('loader'),
+      id: fc.constantFrom(...policy.loaders.map(({ name }) => loaderNumber(name))),
+    }),
   ) as fc.Arbitrary<Subject>;
   check(
     fc.property(subjectArb, (subject) => {

@@ -51,6 +51,42 @@ test('signals of one act', () => {
   }
 });
 
+test('what a loaded program is and calls', () => {
+  const load = { command: 'PROG_LOAD', decision: 'would_deny' };
+  const rule = 'tiers.standard.program_types';
+  const rows: readonly [Partial<ActFacts>, string[]][] = [
+    [{ ...load, programType: 'LSM', rule }, ['S02 45']],
+    [{ ...load, programType: 'EXT', rule: 'loaders.x.program_types' }, ['S02 45']],
+    [{ ...load, programType: 'LSM', rule: 'tiers.standard.commands' }, []],
+    [{ ...load, programType: 'LSM', rule: null }, []],
+    [{ ...load, programType: 'KPROBE', rule }, []],
+    [{ ...load, command: 'MAP_CREATE', programType: 'LSM', rule }, []],
+    [{ ...load, helpers: ['probe_write_user'] }, ['S03 40']],
+    [{ ...load, helpers: ['override_return'] }, ['S04 40']],
+    [{ ...load, helpers: ['send_signal'] }, ['S05 25']],
+    [{ ...load, helpers: ['send_signal_thread', 'send_signal'] }, ['S05 25']],
+    [{ ...load, helpers: ['sys_bpf', 'sys_close'] }, ['S06 15']],
+    [{ ...load, helpers: ['kallsyms_lookup_name'] }, ['S06 15']],
+    [{ ...load, helpers: ['map_lookup_elem', 'probe_read_kernel'] }, []],
+    [{ ...load, command: 'LINK_CREATE', helpers: ['probe_write_user'] }, []],
+    [{ ...load, helpers: ['probe_write_user', 'send_signal'] }, ['S03 40', 'S05 25']],
+    [{ ...load, initUserns: false }, ['S08 15']],
+    [{ initUserns: false }, []],
+  ];
+  for (const [facts, expected] of rows) {
+    assert.deepEqual([facts, raisedBy(facts)], [facts, expected]);
+  }
+});
+
+test('helpers that the policy grants a loader of its list are no evidence', () => {
+  const load = { command: 'PROG_LOAD', helpers: ['override_return', 'send_signal'] };
+  const both = ['S04 40', 'S05 25'];
+  assert.deepEqual(raisedBy({ ...load, loader: 'tetragon', decision: 'allow' }), []);
+  assert.deepEqual(raisedBy({ ...load, loader: 'tetragon', decision: 'would_deny' }), both);
+  assert.deepEqual(raisedBy({ ...load, loader: 'tetragon', decision: 'deny', denied: true }), both);
+  assert.deepEqual(raisedBy({ ...load, loader: null, decision: 'allow' }), both);
+});
+
 test('S15 needs an allow list and a digest, and a load that succeeded', () => {
   const listing = modelWith({}, { allow: [LISTED] });
   const load = { command: 'PROG_LOAD', programSha256: OTHER };
@@ -191,7 +227,7 @@ const EVENT: Event = {
   map: { id: 1, type: null, name: null, owner: 'cilium@web-1', claimed: false },
   link: null,
   path: null,
-  verdict: { decision: 'deny', rule: null, enforced: true, mode: 'lsm' },
+  verdict: { decision: 'deny', rule: null, enforced: true, mode: 'lsm', by: 'subject' },
   details: [{ key: 'declared', value: 'false' }],
 };
 
@@ -201,10 +237,12 @@ test('facts of an event', () => {
     auidStatus: null,
     command: 'MAP_GET_FD_BY_ID',
     count: 1,
+    decision: 'deny',
     declared: false,
     denied: true,
     errno: null,
     exePath: '/tmp/x',
+    helpers: [],
     host: 'web-1',
     initUserns: true,
     loader: null,
@@ -212,6 +250,8 @@ test('facts of an event', () => {
     places: ['deleted'],
     principal: ALICE,
     programSha256: null,
+    programType: null,
+    rule: null,
   });
   const load = { ...EVENT, act: { ...EVENT.act, command: 'PROG_LOAD' } };
   assert.equal(factsOf(load, hostName('web-1')).objectOwner, null);

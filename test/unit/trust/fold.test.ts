@@ -100,7 +100,7 @@ test('a fold changes nothing that it was given', () => {
 test('hosts are told of tiers that deviate, and of the way back', () => {
   const start = initialState(ALICE, model);
   const tell = (before: typeof start | null, after: typeof start) => {
-    const cause = { cause: 'web-1/0011223344556677/1/2', causeTimeUs: 7 };
+    const cause = { cause: 'web-1/0011223344556677/1/2', causeTimeUs: 7, reflex: null };
     return tierRecord({ principal: ALICE, before, after, ...cause }, model);
   };
   assert.equal(tell(null, start), null);
@@ -114,6 +114,7 @@ test('hosts are told of tiers that deviate, and of the way back', () => {
     reasons: ['S07', 'S21'],
     cause: 'web-1/0011223344556677/1/2',
     causeTimeUs: 7,
+    reflex: null,
   });
   assert.equal(tell(lowered, { ...lowered, tMs: lowered.tMs + 1 }), null);
   const spent = { number: 9, mass: 0, tMs: START_MS, count: 1 };
@@ -132,7 +133,7 @@ test('a policy that trusts a principal raises it at once, one that was lowered i
   };
   const raised = change(known(model));
   assert.deepEqual([raised.outcome.tier, raised.outcome.tierChanged], ['trusted', true]);
-  const cause = { cause: 'policy', causeTimeUs: 0 };
+  const cause = { cause: 'policy', causeTimeUs: 0, reflex: null };
   const told = { principal: ALICE, before: known(model), after: raised.state, ...cause };
   assert.equal(tierRecord(told, trusting), null);
 

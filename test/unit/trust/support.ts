@@ -39,10 +39,12 @@ export function factsWith(facts: Partial<ActFacts> = {}): ActFacts {
     auidStatus: 'counts',
     command: 'MAP_CREATE',
     count: 1,
+    decision: 'allow',
     declared: true,
     denied: false,
     errno: null,
     exePath: '/usr/sbin/bpftool',
+    helpers: [],
     host: hostName('web-1'),
     initUserns: true,
     loader: null,
@@ -50,6 +52,8 @@ export function factsWith(facts: Partial<ActFacts> = {}): ActFacts {
     places: [],
     principal: ALICE,
     programSha256: null,
+    programType: null,
+    rule: null,
     ...facts,
   };
 }
@@ -94,10 +98,12 @@ export const factsArb: fc.Arbitrary<ActFacts> = fc
       'LOSS',
     ),
     count: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 300 })),
+    decision: fc.constantFrom('allow', 'allow', 'deny', 'would_deny'),
     declared: fc.boolean(),
     denied: fc.boolean(),
     errno: fc.constantFrom(null, null, 'EPERM', 'EACCES', 'EINVAL'),
     exePath: fc.constantFrom('/usr/sbin/bpftool', '/usr/bin/python3', '/tmp/x', '/dev/shm/y'),
+    helpers: fc.constantFrom([], [], ['map_lookup_elem'], ['probe_write_user'], ['sys_bpf']),
     host: fc.integer({ min: 1, max: 5 }).map((n) => hostName(`web-${n}`)),
     initUserns: fc.boolean(),
     loader: fc.constantFrom(null, 'cilium'),
@@ -105,6 +111,8 @@ export const factsArb: fc.Arbitrary<ActFacts> = fc
     places: fc.constantFrom([], [], [], ['memfd'], ['deleted'], ['overlay_upper'], ['tmpfs']),
     principal: fc.constant(ALICE),
     programSha256: fc.constantFrom(null, 'aa'.repeat(32), 'bb'.repeat(32)),
+    programType: fc.constantFrom(null, 'KPROBE', 'LSM'),
+    rule: fc.constantFrom(null, 'tiers.standard.program_types', 'tiers.standard.helpers'),
   })
   .map((facts) => facts as ActFacts);
 

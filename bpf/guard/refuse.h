@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What a hook does once it has a verdict. A refusal is recorded and counted by the hook that makes
+ * it; the call's end then finds that nothing is left to do. A record that can't be sent changes no
+ * verdict.
+ */
+#ifndef WARDEN_REFUSE_H
+#define WARDEN_REFUSE_H
+
+#include "common.h"
+#include <asm-generic/errno-base.h>
+
+/*
+ * The hook's return value. Kept from the compiler, which would compute it without a branch in a way
+ * whose range the verifier of 6.12 can't tell; never positive, which would skip other LSMs.
+ */
+static __always_inline int refusal(bool refused)
+{
+	int result = 0;
+
+	if (refused) {
+		result = -EPERM;
+		asm volatile("" : "+r"(result));
+	}
+	return result;
+}
+
+/* True for a call by our own programs and services: allowed, and no act. */
+static __always_inline bool is_ours(const struct wd_task *store)
+{
+	return store && store->role != WD_ROLE_NONE;
+}
+
+static __always_inline void set_off_reflex(struct wd_config *cfg, struct wd_open *open)
+{
+	__u32 dimension = open->act.rule & (WD_RULE_LOADER - 1);
+	struct wd_reflex_rule *want;
+	__u64 half = wd_bounded(open->half, WD_POLICY_HALVES);
+
+	/* Set off once, and by what was found in the act: a lack of memory is nobody's fault. */
+	if (open->act.rule >= WD_RULE_UNSCANNED || open->blameless ||
+	    (open->act.flags & WD_ACT_REFLEX))
+		return;
+	want = &cfg->policy[half].reflex[wd_bounded(dimension, WD_DIMS)];
+	if (!want->set)
+		return;
+	open->act.flags |= WD_ACT_REFLEX;
+	wd_set_reflex(&open->act.subject, open->act.rule, open->act.head.boot_ns, want);
+}
+
+/* Counts or records the open call as refused, and closes it but for the end that is to come. */
+static __noinline int refuse(struct wd_config *cfg, struct wd_stats *all, struct wd_open *open)
+{
+	struct wd_act *act = &open->act;
+	struct file *file;
+
+	act->result = -EPERM;
+	open->active = WD_SENT;
+	set_off_reflex(cfg, open);
+	wd_add(&all->open, -1ULL);
+	if (wd_is_data_plane(act->command)) {
+		file = wd_object_file(open);
+		if (wd_end_counted(all, open, file))
+			return 0;
+		if (file)
+			wd_fill_object(file, &act->object);
+	}
+	act->duration_ns = bpf_ktime_get_boot_ns() - act->head.boot_ns;
+	wd_record(cfg, open, WD_RING_DENY);
+	return 0;
+}
+
+/* Refuses if anything on the open call was decided so. */
+static __always_inline bool refuse_decided(struct wd_config *cfg, struct wd_stats *all,
+					   struct wd_open *open)
+{
+	if (open->act.decision != WD_DENY)
+		return false;
+	refuse(cfg, all, open);
+	return true;
+}
+
+/* The call that the task is in: the inner one of two. NULL for none, or none that is judged. */
+static __always_inline struct wd_open *open_call_of(struct task_struct *task)
+{
+	struct wd_open *open = bpf_task_storage_get(&calls, task, 0, 0);
+
+	if (open && open->nested)
+		open = bpf_task_storage_get(&nested, task, 0, 0);
+	return open && open->active == WD_OPEN ? open : NULL;
+}
+
+/* Dimensions that one of the two grants enforces, as bits: nothing else may refuse anything. */
+static __always_inline __u32 enforced(struct wd_config *cfg, __u32 half, __u32 tier, __u32 grant)
+{
+	struct wd_grant *by_tier, *by_loader;
+	__u64 in_force = wd_bounded(half, WD_POLICY_HALVES);
+
+	if (!wd_grants(&cfg->policy[in_force], in_force, tier, grant, &by_tier, &by_loader))
+		return 0;
+	return by_tier->enforce | by_loader->enforce;
+}
+
+/* Fail closed, where the policy enforces what can't be told. */
+static __always_inline void decide_blind(struct wd_config *cfg, struct wd_open *open,
+					 __u32 dimensions, enum wd_rule rule)
+{
+	struct wd_verdict verdict = { .decision = WD_WOULD_DENY, .rule = rule };
+
+	if (enforced(cfg, open->half, open->act.tier, open->grant) & dimensions)
+		verdict.decision = WD_DENY;
+	wd_decide_act(open, verdict);
+}
+
+#endif /* WARDEN_REFUSE_H */

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The effective tier: the lowest of what the enforcer gave the subject, the host's ceiling, the
+ * reflex while it lasts, and the tiers of the subjects that the task was before.
+ */
+#ifndef WARDEN_TIER_H
+#define WARDEN_TIER_H
+
+#include "maps.h"
+
+struct wd_tier_now {
+	__u32 tier;	       /* enum wd_tier */
+	__u32 from;	       /* enum wd_tier_from */
+};
+
+static __always_inline void wd_lower(struct wd_tier_now *now, __u32 tier, enum wd_tier_from from)
+{
+	if (tier >= now->tier)
+		return;
+	now->tier = tier;
+	now->from = from;
+}
+
+/* Fail closed: without the enforcer's word on the act that caused it, it is not over. */
+static __always_inline bool wd_reflex_over(const struct wd_reflex *reflex,
+					   const struct wd_subject_state *subject)
+{
+	__u64 since;
+
+	if (!subject || subject->folded_boot_ns < reflex->cause_boot_ns)
+		return false;
+	since = subject->acked_boot_ns;
+	if (since < reflex->cause_boot_ns)
+		since = reflex->cause_boot_ns;
+	return bpf_ktime_get_boot_ns() >= since + reflex->for_ns;
+}
+
+/* The reflex that is in force, or NULL; one that is over goes. */
+static __always_inline struct wd_reflex *wd_reflex_of(const struct wd_subject *subject,
+						      const struct wd_subject_state *state)
+{
+	struct wd_state *own_state = wd_state();
+	struct wd_reflex *reflex;
+
+	if (!own_state || own_state->reflexes == 0)
+		return NULL;
+	reflex = bpf_map_lookup_elem(&reflexes, subject);
+	if (!reflex || !wd_reflex_over(reflex, state))
+		return reflex;
+	if (!bpf_map_delete_elem(&reflexes, subject))
+		wd_add(&own_state->reflexes, -1ULL);
+	return NULL;
+}
+
+static __always_inline __u32 wd_own_tier(const struct wd_subject *subject, __u32 default_tier,
+					 struct wd_tier_now *now)
+{
+	struct wd_subject_state *state = bpf_map_lookup_elem(&subjects, subject);
+	struct wd_reflex *reflex = wd_reflex_of(subject, state);
+
+	now->tier = state ? state->tier : default_tier;
+	now->from = WD_TIER_FROM_SUBJECT;
+	if (reflex)
+		wd_lower(now, reflex->tier, WD_TIER_FROM_REFLEX);
+	return now->tier;
+}
+
+/* True for a subject that is below what it would be if nobody had said anything about it. */
+static __always_inline bool wd_is_lowered(const struct wd_subject *subject, __u32 default_tier)
+{
+	struct wd_subject_state *state = bpf_map_lookup_elem(&subjects, subject);
+
+	return (state && state->tier < default_tier) || wd_reflex_of(subject, state);
+}
+
+/* Most tasks carry nothing: kept out of the way of those. */
+static __noinline void wd_lower_by_carried(const struct wd_task *store, __u32 default_tier,
+					   struct wd_tier_now *now)
+{
+	struct wd_tier_now carried = {};
+
+	for (__u32 i = 0; i < WD_CARRIED; i++) {
+		if (i >= store->carried_count)
+			return;
+		wd_own_tier(&store->carried[i], default_tier, &carried);
+		wd_lower(now, carried.tier, WD_TIER_FROM_CARRIED);
+	}
+}
+
+static __always_inline void wd_effective_tier(const struct wd_subject *subject,
+					      const struct wd_task *store,
+					      const struct wd_policy_half *policy,
+					      struct wd_tier_now *now)
+{
+	wd_own_tier(subject, policy->default_tier, now);
+	wd_lower(now, policy->ceiling, WD_TIER_FROM_CEILING);
+	if (store && store->carried_count)
+		wd_lower_by_carried(store, policy->default_tier, now);
+}
+
+/*
+ * Remembers a lowered subject that the task is about to stop being, or became another than. A slot
+ * whose subject has recovered is used again. With WD_CARRIED lowered ones no more are remembered:
+ * whoever was four lowered subjects is low enough.
+ */
+static __noinline void wd_carry(struct wd_task *store, const struct wd_subject *subject,
+				__u32 default_tier)
+{
+	for (__u32 i = 0; i < WD_CARRIED; i++) {
+		struct wd_subject *slot = &store->carried[i];
+
+		if (i < store->carried_count) {
+			if (slot->kind == subject->kind && slot->id == subject->id)
+				return;
+			if (wd_is_lowered(slot, default_tier))
+				continue;
+		}
+		*slot = *subject;
+		if (i >= store->carried_count)
+			store->carried_count = i + 1;
+		return;
+	}
+}
+
+/* Fail open, and counted: the call stays refused, only what follows is not lowered. */
+static __always_inline void wd_set_reflex(const struct wd_subject *subject, __u32 rule,
+					  __u64 cause, const struct wd_reflex_rule *want)
+{
+	struct wd_reflex *old = bpf_map_lookup_elem(&reflexes, subject);
+	struct wd_reflex fresh = {
+		.tier = want->tier,
+		.rule = rule,
+		.cause_boot_ns = cause,
+		.for_ns = want->for_ns,
+	};
+	struct wd_state *own_state = wd_state();
+
+	if (old) {
+		if (old->tier < fresh.tier) {
+			fresh.tier = old->tier;
+			fresh.rule = old->rule;
+		}
+		if (old->for_ns > fresh.for_ns)
+			fresh.for_ns = old->for_ns;
+		if (old->cause_boot_ns > fresh.cause_boot_ns)
+			fresh.cause_boot_ns = old->cause_boot_ns;
+	}
+	/* Counted before it is there, so that nobody takes the map for empty. */
+	if (own_state && !old)
+		wd_add(&own_state->reflexes, 1);
+	if (!bpf_map_update_elem(&reflexes, subject, &fresh, BPF_ANY))
+		return;
+	if (own_state && !old)
+		wd_add(&own_state->reflexes, -1ULL);
+	wd_count_error(WD_ERR_REFLEX);
+}
+
+#endif /* WARDEN_TIER_H */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every program that is attached, by mode: which it is depends on what this kernel has, which is
+ * told by its BTF. All hooks of a mode are required.
+ */
+#ifndef WARDEN_HOOKS_H
+#define WARDEN_HOOKS_H
+
+#include "control.h"
+
+#include <bpf/btf.h>
+#include <stdbool.h>
+
+enum wd_hook {
+	WD_HOOK_ENTER,
+	WD_HOOK_EXIT,
+	WD_HOOK_FORK,
+	WD_HOOK_EXEC,
+	WD_HOOK_GUARD_BPF,
+	WD_HOOK_GUARD_BPF_EXIT,
+	WD_HOOK_GUARD_PROG_LOAD,
+	WD_HOOK_GUARD_PROG_CHECK,
+	WD_HOOK_GUARD_PROG,
+	WD_HOOK_GUARD_MAP,
+	WD_HOOK_GUARD_PROG_FREE,
+	WD_HOOK_GUARD_PROG_FREE_AUX,
+	WD_HOOK_GUARD_MAP_FREE,
+	WD_HOOK_GUARD_MAP_FREE_OLD,
+	WD_HOOK_GUARD_FORK,
+	WD_HOOK_GUARD_EXEC,
+	WD_HOOK_GUARD_SETUID,
+	WD_HOOK_TASK_EXIT,
+	WD_HOOKS,
+};
+
+struct wd_hook_spec {
+	const char *name;      /* of the program, and of its pin */
+	const char *section;   /* where it is attached, as libbpf writes it */
+	__u32 modes;	       /* bit n: enum wd_mode n attaches it */
+	const char *with;      /* only where the kernel has this function; or NULL */
+	const char *without;   /* only where it does not have this one; or NULL */
+};
+
+extern const struct wd_hook_spec WD_HOOK_SPECS[WD_HOOKS];
+
+/* True when `mode` attaches it on this kernel. */
+bool wd_hook_is_wanted(enum wd_hook hook, __u32 mode);
+
+/* The kernel's BTF, read once; NULL when it has none. */
+const struct btf *wd_kernel_btf(void);
+
+/* "audit", "lsm"… */
+const char *wd_mode_name(__u32 mode);
+
+#endif /* WARDEN_HOOKS_H */

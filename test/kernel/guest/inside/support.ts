@@ -1,0 +1,85 @@
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { SubjectsMap } from '#bpf';
+import type { EventJson } from '#event';
+import { type Placed, place, readEvents, run, type SeenEvent, Warden, waitFor } from '#testkit';
+
+/** What the scenarios share; they run inside a guest, each as the only instance there. */
+export const HOST = 'guest';
+export const WORKLOADS = resolve(import.meta.dirname, '../../../../bpf/build/workloads');
+const ROOT = resolve(import.meta.dirname, '../../../..');
+/** Everything is some twenty times slower here. */
+export const SLOW_MS = 60_000;
+
+export interface Scene {
+  readonly at: Placed;
+  warden: Warden;
+  readonly policy: string;
+  again(): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** A copy of a workload where nobody but root writes, and that S07 does not mind. */
+export function installed(name: string, as: string): string {
+  const path = join('/usr/local/bin', as);
+  copyFileSync(join(WORKLOADS, name), path);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/** Starts the product with this policy; `again` starts it once more on the same state. */
+export async function open(name: string, policyText: string): Promise<Scene> {
+  const at = place(name);
+  const policy = join(at.root, 'policy.yaml');
+  writeFileSync(policy, policyText);
+  const options = { place: at, policy, env: { WARDEN_HOST: HOST }, readyMs: SLOW_MS };
+  const scene: Scene = {
+    at,
+    policy,
+    warden: await Warden.start(options),
+    again: async () => {
+      scene.warden = await Warden.start(options);
+    },
+    end: async () => {
+      await scene.warden.clean();
+      at.remove();
+    },
+  };
+  return scene;
+}
+
+export async function find(
+  { at }: Scene,
+  what: string,
+  wanted: (seen: SeenEvent) => boolean,
+): Promise<SeenEvent> {
+  const found = async () => (await readEvents(at.database)).find(wanted);
+  return waitFor(what, found, SLOW_MS);
+}
+
+/** A verb's answer as an object. Throws when it fails. */
+export async function verb({ at }: Scene, ...args: string[]) {
+  const ran = await run(join(ROOT, 'warden'), [...args, '--json', '--state', at.state], {
+    env: { ...process.env, WARDEN_RUN: at.run, WARDEN_HOST: HOST },
+  });
+  if (ran.code !== 0) throw new Error(`${args.join(' ')} ended with ${ran.code}: ${ran.stderr}`);
+  return JSON.parse(ran.stdout.trim().split('\n').at(-1) ?? '');
+}
+
+/** Events as `tail --json` prints them. */
+export async function tail({ at }: Scene): Promise<EventJson[]> {
+  const args = ['tail', '--all', '--no-follow', '--json', '--state', at.state];
+  const { stdout } = await run(join(ROOT, 'warden'), args);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as EventJson);
+}
+
+/** The kernel's tiers, by `kind/id`. */
+export function tiers({ at }: Scene): Record<string, number> {
+  const map = new SubjectsMap(join(at.run, 'bpf/subjects'));
+  const entries = map.read().map(({ kind, id, tier }) => [`${kind}/${id}`, tier] as const);
+  map.close();
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

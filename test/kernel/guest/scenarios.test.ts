@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import test from 'node:test';
+import { type GuestRun, KERNELS, runGuests } from './index.ts';
+
+/**
+ * Runs the scenarios of `inside/` on each kernel, one boot a kernel. A scenario is a file of tests
+ * that runs in the guest, as the only instance of the product there.
+ */
+const SECONDS = 900;
+const INSIDE = 'test/kernel/guest/inside';
+/** Tests of the host's kernel that say nothing of the mode: here they run against the guard. */
+const SHARED = ['acts', 'forged', 'decide'];
+
+const scenarios = [
+  ...readdirSync(join(import.meta.dirname, 'inside'))
+    .filter((name) => name !== 'support.ts')
+    .map((name) => join(INSIDE, name)),
+  ...SHARED.map((name) => `test/kernel/${name}.test.ts`),
+].filter((path) => path.includes(process.env.WARDEN_SCENARIO ?? ''));
+
+/** Each scenario's output and status, apart. */
+const command = scenarios
+  .map((path) => `echo "== ${path}"; setup/node ${path} 2>&1; echo "-- $?"`)
+  .join('\n');
+
+interface Result {
+  readonly status: number;
+  readonly output: string;
+}
+
+function resultOf(run: GuestRun, path: string): Result {
+  const from = run.stdout.indexOf(`== ${path}\n`);
+  const rest = from < 0 ? '' : run.stdout.slice(from);
+  const end = /^-- (\d+)$/m.exec(rest);
+  if (end === null) return { status: -1, output: `not run\n${run.console.slice(-2000)}` };
+  return { status: Number(end[1]), output: rest.slice(0, end.index) };
+}
+
+const jobs = KERNELS.map((kernel) => ({ kernel, command, timeoutSeconds: SECONDS }));
+const started = Date.now();
+const runs = await runGuests(jobs);
+console.log(
+  `# ${runs.map(({ seconds }, i) => `${KERNELS[i]}: ${seconds.toFixed(0)} s`).join(', ')}`,
+);
+console.log(`# together ${((Date.now() - started) / 1000).toFixed(0)} s`);
+
+for (const [i, kernel] of KERNELS.entries()) {
+  for (const path of scenarios) {
+    test(`${kernel}: ${basename(path, '.ts')}`, () => {
+      const { status, output } = resultOf(runs[i] as GuestRun, path);
+      assert.equal(status, 0, output);
+      assert.match(output, /^ℹ pass [1-9]/m, 'it tested something');
+    });
+  }
+}
