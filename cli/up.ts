@@ -250,7 +250,7 @@ async function serveUntilAsked(parts: Parts, signals: Record<'fold' | 'show', Ab
   const { store, collector, config } = parts;
   const asked = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => asked.resolve());
-  if (!config.json) await print(modeLines(parts, process.env.WARDEN_REFUSED ?? ''));
+  if (!config.json) await print(modeLines(parts));
   const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
   const loop = new Loop(parts, signals.fold.signal).run();
   const house = keepHouse(parts, signals.fold.signal);

@@ -4,7 +4,7 @@
  * its maps and the kfuncs of modules. Between the two nobody gets an fd of it by its id.
  *
  *	6.9 and later	bpf_prog_load refuses by helpers and kfuncs, bpf_prog by the rest
- *	before		bpf_check only scans: it can be skipped under preemption, and refuse nothing;
+ *	before		bpf_check only scans: it refuses nothing, and preemption can skip it;
  *			bpf_prog refuses, whatever was not scanned too
  */
 #ifndef WARDEN_LOAD_H

@@ -91,7 +91,7 @@ struct wd_window {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 256 * 1024);
+	__uint(max_entries, 1024 * 1024);
 } ring_deny SEC(".maps");
 
 struct {

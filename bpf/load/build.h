@@ -13,9 +13,9 @@ void wd_build_hash(__u32 mode, __u8 ret_hash[WD_DIGEST_LEN]);
 bool wd_build_fits(const struct wd_set *set);
 
 /*
- * Loads the programs of a mode as generation `generation`, on the maps of `set` where they are open and on
- * new ones where not, and teaches them the kinds of fds. Attaches nothing: `set` gets programs and
- * the iterators' links. Returns an exit code.
+ * Loads the programs of a mode as generation `generation`, on the maps of `set` where they are
+ * open and on new ones where not, and teaches them the kinds of fds. Attaches nothing: `set` gets
+ * programs and the iterators' links. Returns an exit code.
  */
 struct wd_build;
 int wd_build_load(const struct wd_options *options, __u32 mode, __u32 generation,

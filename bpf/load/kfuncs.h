@@ -20,7 +20,7 @@ struct wd_found_kfunc {
 	__u64 in_force;	       /* row of the policy in force */
 	__u64 next;	       /* row of the policy that is being written */
 	__u32 before;	       /* class in the kfuncs map, 0: not in it */
-	__u32 group;	       /* of those with the same two rows, from 1; 0: need not be in the map */
+	__u32 group;	       /* of those with the same two rows, from 1; 0: not in the map */
 	__u32 class;	       /* that it gets, 0: none */
 };
 

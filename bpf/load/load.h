@@ -21,8 +21,8 @@ int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *polic
 	    struct wd_set *set);
 
 /*
- * Detaches and removes everything in DIR but the lock, whatever the guard allows us, and waits until
- * it is so. Returns an exit code.
+ * Detaches and removes everything in DIR but the lock, whatever the guard allows us, and waits
+ * until it is so. Returns an exit code.
  */
 int wd_unload(const char *dir);
 

@@ -39,6 +39,16 @@ static void put_rings(struct wd_json *json, const struct wd_set *set)
 	wd_json_close(json, '}');
 }
 
+/* How far the kernel's verifier had to go: the measure of how near a program is to its limit. */
+static __u32 verified_instructions(__u32 program)
+{
+	_cleanup_fd_ int fd = bpf_prog_get_fd_by_id(program);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) ? 0 : info.verified_insns;
+}
+
 /* The links that are attached, by their numbers in the kernel. */
 static void put_hooks(struct wd_json *json, const struct wd_set *set)
 {
@@ -55,6 +65,8 @@ static void put_hooks(struct wd_json *json, const struct wd_set *set)
 		wd_json_text(json, "hook", WD_HOOK_SPECS[i].section);
 		wd_json_number(json, "id", info.id);
 		wd_json_number(json, "program", info.prog_id);
+		wd_json_number(json, "verified_instructions",
+			       verified_instructions(info.prog_id));
 		wd_json_close(json, '}');
 	}
 	wd_json_close(json, ']');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removing a pin detaches, but not at once: the kernel does it when it comes to it, seconds later on
- * a busy machine, and a guard refuses till then. Whoever unloads may count on it being over.
+ * Removing a pin detaches, but not at once: the kernel does it when it comes to it, seconds later
+ * on a busy machine, and a guard refuses till then. Whoever unloads may count on it being over.
  */
 #include "cleanup.h"
 #include "load.h"

@@ -1,11 +1,11 @@
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Config } from '#config';
 import type { Mode } from '#event';
 import { compilePolicy, enforcesAnything, hashPolicy, type Policy } from '#policy';
 import { CliError, EXIT } from './exit.ts';
 import { loadPolicy } from './policy-file.ts';
-import { LOADER, probeKernel } from './probe.ts';
+import { LOADER } from './probe.ts';
 
 /** The root of the checkout. */
 export const APP = resolve(import.meta.dirname, '../..');
@@ -75,7 +75,6 @@ export function launch(config: Config, options: { keep: boolean }): never {
     NODE_COMPILE_CACHE: join(stateDir, 'cache'),
     WARDEN_SERVICE: 'standalone',
     WARDEN_STAGED_POLICY: source,
-    WARDEN_REFUSED: refusals(runDir),
     WARDEN_STATE: stateDir,
     WARDEN_RUN: runDir,
     WARDEN_JSON: config.json ? '1' : '0',
@@ -87,18 +86,14 @@ export function launch(config: Config, options: { keep: boolean }): never {
   return execve.call(process, LOADER, arguments_, environment as NodeJS.ProcessEnv);
 }
 
-/** Three lines on what is seen and denied. `refused`: why this kernel's mode is no better. */
-export function modeLines(
-  { mode, policy }: { mode: Mode; policy: Policy },
-  refused: string,
-): string {
+/** Three lines on what is seen and denied. */
+export function modeLines({ mode, policy }: { mode: Mode; policy: Policy }): string {
   const head = `mode ${mode}: every bpf(2) call with its result, who made it, from which file,`;
-  const reason = refused === '' ? '' : ` (${refused})`;
   if (mode === 'audit') {
     return [
       head,
       '  and every live program, map and link. Not seen: calls that BPF programs make themselves',
-      `  (bpf_sys_bpf) and attaching outside bpf(2). Nothing is refused${reason}: ./warden doctor`,
+      '  (bpf_sys_bpf) and attaching outside bpf(2). Nothing is refused: ./warden doctor',
     ].join('\n');
   }
   const effect = enforcesAnything(policy)
@@ -109,15 +104,4 @@ export function modeLines(
     '  calls of BPF programs too, what each program calls, and every live program, map and link.',
     `  What the policy does not grant is ${effect}. Not seen: attaching outside bpf(2)`,
   ].join('\n');
-}
-
-/**
- * Why this kernel gives no better mode; asked as root, before privileges are dropped. Not where our
- * programs are attached already: they would record the attempts as somebody's.
- */
-function refusals(runDir: string): string {
-  if (existsSync(join(runDir, 'bpf/stats'))) return '';
-  const { probe } = probeKernel();
-  const lsm = probe?.hooks.find(({ name }) => name.startsWith('lsm'));
-  return lsm === undefined || lsm.ok ? '' : `${lsm.name}: ${lsm.errno}`;
 }

@@ -1,11 +1,16 @@
-import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import schema from '../../schemas/policy.schema.json' with { type: 'json' };
 import { nearest } from './nearest.ts';
 import { type Path, type ProblemCode, shown } from './problem.ts';
 import type { Source } from './source.ts';
 
-const ajv = new Ajv2020({ allErrors: true, verbose: true });
-const validate = ajv.compile(schema);
+let compiled: ValidateFunction | null = null;
+
+/** Compiling takes longer than most commands: it is done when a policy is read. */
+function validator(): ValidateFunction {
+  compiled ??= new Ajv2020({ allErrors: true, verbose: true }).compile(schema);
+  return compiled;
+}
 
 /** Keys that a later build honours: refused now, since ignoring them would be a lie. */
 const LATER: ReadonlySet<string> = new Set([
@@ -35,6 +40,7 @@ type Found = Parameters<Source['add']>[1] & { readonly code: ProblemCode };
 
 /** Checks the value's shape. What it finds goes to `source.problems`. */
 export function checkShape(source: Source): boolean {
+  const validate = validator();
   if (validate(source.value)) return true;
   for (const error of validate.errors ?? []) {
     const path = pathOf(error.instancePath, source.value);

@@ -41,13 +41,16 @@ export function killTree(pids: readonly number[], signal: NodeJS.Signals): void 
   }
 }
 
+/** How much slower than usual this machine is: WARDEN_PATIENCE, for emulated ones. */
+const patience = Number(process.env.WARDEN_PATIENCE ?? 1);
+
 /** Waits until `check` gives something. Throws after `timeoutMs`, naming `what`. */
 export async function waitFor<T>(
   what: string,
   check: () => Promise<T | null | undefined | false> | T | null | undefined | false,
   timeoutMs = 10_000,
 ): Promise<T> {
-  const end = Date.now() + timeoutMs;
+  const end = Date.now() + timeoutMs * patience;
   for (;;) {
     const found = await check();
     if (found !== null && found !== undefined && found !== false) return found as T;

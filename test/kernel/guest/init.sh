@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # First process of a guest: mounts, runs the job from the third disk, writes the fourth, powers off.
 /bin/busybox --install -s /bin 2>/dev/null
+# What was compiled when the image was made; and how much slower a guest is, for tests that wait.
+export NODE_COMPILE_CACHE=/opt/bpf-warden/.node-cache WARDEN_PATIENCE=6
 export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root TERM=linux
 umask 022
 mount -t proc none /proc

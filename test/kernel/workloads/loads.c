@@ -5,7 +5,7 @@
  *	--type N --attach-type N	numbers, as in linux/bpf.h
  *	--attach NAME			function of vmlinux to attach to (attach_btf_id)
  *	--helpers N,N,...		helpers that it calls
- *	--kfunc NAME[@MODULE]		kernel function that it calls; may be given up to eight times
+ *	--kfunc NAME[@MODULE]		kernel function that it calls; up to eight times
  *	--filler N			instructions before the calls
  *	--map fd|fd_array|value		how it names a map; --map-as-root: made before --uid counts
  *	--via syscall|int80|program	who makes the call: a SYSCALL program with bpf_sys_bpf

@@ -1,0 +1,29 @@
+import { execFileSync } from 'node:child_process';
+import test from 'node:test';
+import { POLICY } from './policy.ts';
+import { quiet } from './quiet.ts';
+import { racing } from './racing.ts';
+import { reflexEnds, reflexWithoutServices } from './reflex.ts';
+import { captured, hidden, scanned } from './scanned.ts';
+import { fallen, restarted, story } from './story.ts';
+import { open } from './support.ts';
+
+/**
+ * The guard in mode enforce, one instance for all: each part acts under login uids of its own. The
+ * order matters where services are stopped.
+ */
+// A module with kfuncs of its own, before the policy is loaded: later ones are of no class.
+execFileSync('modprobe', ['nf_conntrack']);
+const scene = await open('guard', POLICY);
+
+test('a falling score takes BPF away, from its owner only', () => story(scene));
+test('what a program calls is seen, however it is loaded', () => scanned(scene));
+test('what it is loaded by makes no difference', () => hidden(scene));
+test('the digest of what was refused is that of its instructions', () => captured(scene));
+test('a thread that rewrites the program gains nothing', () => racing(scene));
+test('bpftool, libbpf and cgroup programs: no refusal', () => quiet(scene));
+test('with every service killed the refusals go on', () => fallen(scene));
+test('reflex: the very next call, with no service there', () => reflexWithoutServices(scene));
+test('after a restart the state is the same', () => restarted(scene));
+test('a reflex ends when it was acknowledged and its time has passed', () => reflexEnds(scene));
+test('the end', () => scene.end());

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { installed, WORKLOADS } from './support.ts';
+
+/** Who is who in the scenarios. */
+export const LOADS = `${WORKLOADS}/loads`;
+export const LOGIN = `${WORKLOADS}/login`;
+/** The same program as a loader that the policy knows by its content. */
+export const AGENT = installed('loads', 'agent');
+/** As one that may load everything but what is named below. */
+export const SKELETON = installed('loads', 'skeleton');
+export const RACER = installed('racer', 'racer');
+
+const WARDEN_LOAD = resolve(WORKLOADS, '../warden-load');
+
+/** Trusted, so that only the loader's grant decides. */
+export const TRUSTED = 10020;
+export const REFLEX_MS = 5000;
+
+const digest = createHash('sha256').update(readFileSync(AGENT)).digest('hex');
+
+export const POLICY = `version: 1
+mode: enforce
+realms: [{ name: corp, uids: 10000-59999 }]
+trusted: ["uid:${TRUSTED}@corp"]
+loaders:
+  - { name: play-login, kind: login, match: { path: ${LOGIN} } }
+  - { name: bpftool, kind: tool, match: { path: /usr/bin/bpftool } }
+  # Ours and this test's own, or they would be unknown loaders as well.
+  - { name: warden-load, kind: tool, match: { path: ${WARDEN_LOAD} } }
+  - { name: node, kind: tool, match: { path: /usr/bin/node } }
+  - { name: agent, match: { path: ${AGENT}, sha256: "${digest}" } }
+  - { name: skeleton, kind: tool, match: { path: ${SKELETON} }, grant: skeleton }
+  - { name: racer, kind: tool, match: { path: ${RACER} }, grant: no-ktime }
+grants:
+  skeleton:
+    commands: ["*"]
+    program_types: ["*"]
+    map_types: ["*"]
+    helpers: ["*", "!probe_write_user", "!ktime_get_tai_ns"]
+    kfuncs: ["*", "!bpf_rcu_read_lock", "!bpf_lookup_user_key", "!bpf_ct_release"]
+  no-ktime:
+    commands: ["*"]
+    program_types: ["*"]
+    map_types: ["*"]
+    helpers: ["*", "!ktime_get_ns"]
+  unknown: { commands: ["*"], program_types: ["*"], map_types: ["*"], objects: own }
+reflex:
+  - { on: objects, tier: quarantined, for: ${REFLEX_MS / 1000}s }
+`;

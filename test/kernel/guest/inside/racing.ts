@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { readEvents, run } from '#testkit';
+import { RACER } from './policy.ts';
+import type { Scene } from './support.ts';
+
+const TRIES = 2000;
+
+/** Why it did not even start, if so. */
+async function lastRefusal({ at }: Scene): Promise<string> {
+  const seen = await readEvents(at.database);
+  const last = seen.findLast(({ event }) => event.loader?.name === 'racer');
+  return JSON.stringify(last?.json.verdict);
+}
+
+/** The loader's grant leaves out the helper that the thread keeps writing into the program. */
+export async function racing(scene: Scene): Promise<void> {
+  const { stdout, stderr } = await run(RACER, [`${TRIES}`]);
+  const counts = JSON.parse(stdout || '{}') as Record<string, number>;
+  assert.equal(counts.tries, TRIES, `${stderr}\n${await lastRefusal(scene)}`);
+  assert.equal(counts.forbidden, 0, stdout);
+  assert.ok((counts.refused ?? 0) > 0 && (counts.benign ?? 0) > 0, `it did race: ${stdout}`);
+  console.log(`# ${stdout.trim()}`);
+}
