@@ -65,7 +65,8 @@ function kernel(probe: Probe | null, reason: string): Finding[] {
   if (probe === null) return [note('kernel', `not probed: ${reason}`, 'sudo ./warden doctor')];
   const findings = [ok('kernel', probe.kernel)];
   for (const hook of probe.hooks) {
-    const text = hook.ok ? hook.detail || 'works' : `${hook.errno ?? 'no'}: ${hook.detail}`;
+    const works = hook.ran === null ? 'available' : 'seen to run';
+    const text = hook.ok ? hook.detail || works : `${hook.errno ?? 'no'}: ${hook.detail}`;
     findings.push(hook.ok ? ok(hook.name, text) : note(hook.name, text));
   }
   findings.push(ok('mode', probe.mode));
@@ -185,10 +186,11 @@ function policy(config: Config): Finding[] {
 }
 
 function print(findings: readonly Finding[]): void {
+  const width = Math.max(...findings.map(({ topic }) => topic.length));
   const marks = { ok: pc.green('ok'), note: pc.yellow('--'), bad: pc.red('!!') };
   for (const { topic, grade, text, next } of findings) {
     const tail = next === '' ? '' : pc.dim(` → ${next}`);
-    console.log(`${marks[grade]} ${topic.padEnd(18)} ${safeText(text)}${tail}`);
+    console.log(`${marks[grade]} ${topic.padEnd(width)} ${safeText(text)}${tail}`);
   }
 }
 

@@ -7,6 +7,8 @@ export const LOADER = resolve(import.meta.dirname, '../../bpf/build/warden-load'
 export interface Hook {
   readonly name: string;
   readonly ok: boolean;
+  /** Whether its program was seen to run; null: it can't be provoked, so it was only attached. */
+  readonly ran: boolean | null;
   readonly errno: string | null;
   readonly detail: string;
 }

@@ -26,7 +26,8 @@ assert.ok(parsed.ok);
 const files = { '/job/policy': compilePolicy(parsed.policy) };
 const command = `
 mkdir -p /run/warden
-bpf/build/warden-load load --dir /run/warden --policy /job/policy --gid 0 --mode lsm >/dev/null || exit
+load='bpf/build/warden-load load --dir /run/warden --gid 0'
+$load --policy /job/policy --mode lsm >/dev/null || exit
 grep -o 'preempt=[a-z]*' /proc/cmdline
 bpf/build/workloads/racer ${TRIES} & bpf/build/workloads/racer ${TRIES}; wait`;
 

@@ -4,8 +4,8 @@ import test from 'node:test';
 import { type GuestRun, KERNELS, runGuests } from './index.ts';
 
 /**
- * Runs `inside/guard.ts` and some of the host's own tests on each kernel, one boot a kernel. Each is
- * a file of tests that runs in the guest, with the only instance of the product there.
+ * Runs `inside/guard.ts` and some of the host's own tests on each kernel, one boot a kernel. Each
+ * is a file of tests that runs in the guest, with the only instance of the product there.
  */
 const SECONDS = 900;
 /** Tests of the host's kernel that say nothing of the mode: here they run against the guard. */
@@ -38,9 +38,7 @@ const order = KERNELS.toReversed();
 const jobs = order.map((kernel) => ({ kernel, command, timeoutSeconds: SECONDS }));
 const started = Date.now();
 const runs = await runGuests(jobs);
-console.log(
-  `# ${runs.map(({ seconds }, i) => `${order[i]}: ${seconds.toFixed(0)} s`).join(', ')}`,
-);
+console.log(`# ${runs.map(({ seconds }, i) => `${order[i]}: ${seconds.toFixed(0)} s`).join(', ')}`);
 console.log(`# together ${((Date.now() - started) / 1000).toFixed(0)} s`);
 
 for (const [i, kernel] of order.entries()) {

@@ -16,13 +16,16 @@ test('nothing claims to be enforced where it is not', async () => {
       'the load',
       (seen) => seen.event.process?.pid === pid && seen.event.act.command === 'PROG_LOAD',
     );
-    assert.deepEqual(event.verdict, {
-      decision: 'would_deny',
-      rule: 'tiers.standard.program_types',
-      enforced: false,
-      mode: 'audit',
-      by: 'subject',
-    });
+    assert.deepEqual(
+      { ...event.verdict },
+      {
+        decision: 'would_deny',
+        rule: 'tiers.standard.program_types',
+        enforced: false,
+        mode: 'audit',
+        by: 'subject',
+      },
+    );
     assert.notEqual(event.act.errno, 'EPERM', 'and it was not');
     const enforced = ({ event: one }: Awaited<ReturnType<typeof find>>) =>
       one.verdict.enforced ||
