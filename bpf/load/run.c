@@ -218,7 +218,8 @@ static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_cod
 	for (;;) {
 		int number = wait_signal(monitor, DECLARE_EVERY_MS);
 
-		if (number == 0)
+		/* Before a stop too: the services are to tell of all of it. */
+		if (number != SIGCHLD)
 			wd_declare_skipped(&monitor->set);
 		if (number != SIGCHLD && number != 0) {
 			*ret_code = stop(monitor);

@@ -8,7 +8,7 @@ import { KERNELS, runGuest } from '../kernel/guest/index.ts';
 /** What the guard costs on each kernel of the matrix, in a guest, as ratios of one boot. */
 const ROOT = resolve(import.meta.dirname, '../..');
 const TURNS = 3;
-const ROUNDS = 3;
+const ROUNDS = 2;
 const SECONDS = 1200;
 
 type Record = (what: string, value: number, unit: string, note?: string) => void;
