@@ -52,7 +52,7 @@ function compareCounts(acts: readonly Truth[], seen: readonly SeenEvent[]): void
   assert.deepEqual(new Map([...found].sort()), made);
 }
 
-/** What seccomp refuses never gets to bpf(2): the guard's hooks, which stand inside, see no call. */
+/** What seccomp refuses never gets to bpf(2), and the guard's hooks stand inside it. */
 function reachable(acts: readonly Truth[], seen: readonly SeenEvent[]): readonly Truth[] {
   const isGuarded = seen.some(({ event }) => event.verdict.mode === 'lsm');
   return isGuarded ? acts.filter(({ note }) => note !== 'seccomp') : acts;
