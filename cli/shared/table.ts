@@ -82,11 +82,10 @@ function resultCell({ act }: Row): string {
   return act.result === null ? '-' : String(act.result);
 }
 
-function trustCell({ trust, verdict }: Row): string {
-  const rule = verdict.rule === null ? '' : ` (${verdict.rule})`;
-  if (trust === null) return `-${rule}`;
+function trustCell({ trust }: Row): string {
+  if (trust === null) return '-';
   const signals = trust.signals.length > 0 ? ` ${trust.signals.join(' ')}` : '';
-  return `${Math.floor(trust.after)} ${trust.tier}${signals}${rule}`;
+  return `${Math.floor(trust.after)} ${trust.tier}${signals}`;
 }
 
 /** Cuts or pads to `width` characters; what is cut ends in `…`. */
@@ -120,15 +119,17 @@ export function header({ columns, color }: TableOptions): string {
   return pc.createColors(color).bold(text.trimEnd());
 }
 
-/** One line of the live table. No cell can carry a control character. */
+/** One line of the live table, with the rule that decided where there is room for it. */
 export function line(row: Row, { columns, color }: TableOptions): string {
   const sizes = widths(columns);
   const cells = COLUMNS.map(({ cell }) => safeText(cell(row)));
   const last = cells.length - 1;
   // The last one stands before nothing, so it needs no cut.
-  const text = cells
+  const fitted = cells
     .map((cell, i) => (i === last ? cell : fit(cell, sizes[i] as number)))
     .join(' ');
+  const ruled = row.verdict.rule === null ? fitted : `${fitted} (${safeText(row.verdict.rule)})`;
+  const text = [...ruled].length <= columns ? ruled : fitted;
   const colors = pc.createColors(color);
   if (row.verdict.decision !== 'allow') return colors.red(text);
   if ((row.trust?.signals.length ?? 0) > 0) return colors.yellow(text);

@@ -23,6 +23,8 @@ test('a line has all that a person asks: when, who, with what, what, on what, ho
     assert.ok(text.includes(part), `${part} in ${text}`);
   }
   assert.match(text, /would_deny 50 restricted S07$/);
+  const wider = line(row, { ...wide, columns: 200 });
+  assert.match(wider, /restricted S07 \(tiers\.standard\.commands\)$/, 'the rule, if it fits');
 });
 
 test('columns stand below their headings, however long a cell is', () => {
@@ -36,6 +38,7 @@ test('columns stand below their headings, however long a cell is', () => {
 test('a narrow terminal loses the width of targets and loaders, not lines', () => {
   const narrow = { columns: 120, color: false };
   assert.ok(line(row, narrow).length <= 130);
+  assert.match(line(row, narrow), /restricted S07$/);
   assert.ok(header(narrow).length < header(wide).length);
 });
 
