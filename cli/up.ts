@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { native, ReflexesMap, SubjectsMap } from '#bpf';
 import { type Config, hostIdentity, loadedState, openKeys } from '#config';
-import { type HostName, hostPrincipal, type Mode } from '#event';
+import { type HostName, hostPrincipal, type Mode, type Override } from '#event';
 import { type Fault, FOLD_POSITION, type OpenKeys } from '#fold';
 import { LogError } from '#log';
 import type { Policy } from '#policy';
@@ -117,6 +117,34 @@ function reportFault({ collector, host, mode }: Parts, fault: Fault): void {
   );
 }
 
+/** Says under the host's own principal what an operator's word came to. */
+function reportOverride(
+  { collector, host, mode }: Parts,
+  override: Override,
+  refused: string | null,
+) {
+  const { verb, principal, author, reason, ticket, id, untilMs } = override;
+  collector.append(
+    systemEvent({
+      command: 'OVERRIDE',
+      principal: hostPrincipal(host),
+      timeUs: Date.now() * 1000,
+      mode,
+      details: {
+        verb,
+        for_principal: principal,
+        author,
+        reason,
+        id,
+        ...(ticket !== null && { ticket }),
+        ...(untilMs !== null && { until: new Date(untilMs).toISOString() }),
+        effect: refused === null ? 'applied' : `refused: ${refused}`,
+        latency_ms: Math.max(0, Date.now() - override.timeMs),
+      },
+    }),
+  );
+}
+
 /** Runs fold and enforcer whenever something was committed, until the signal. */
 class Loop {
   private readonly parts: Parts;
@@ -158,7 +186,9 @@ class Loop {
     const { store, policy, logger, collector, config, keys, host, mode, bootId } = this.parts;
     const now = () => Date.now();
     const onFault = (fault: Fault) => reportFault(this.parts, fault);
-    const enricher = await Enricher.open({ store, keys, policy, onFault, now });
+    const onOverride = (override: Override, refused: string | null) =>
+      reportOverride(this.parts, override, refused);
+    const enricher = await Enricher.open({ store, keys, policy, onFault, onOverride, now });
     const subjects = new SubjectsMap(join(config.runDir, 'bpf/subjects'));
     const reflexes = new ReflexesMap(join(config.runDir, 'bpf/reflexes'));
     const append = collector.append;

@@ -4,6 +4,7 @@ import { type Schema, Walker } from './bounds.ts';
 import { crc64Avro } from './crc64.ts';
 import { EventError } from './errors.ts';
 import type { Control, Enriched, Event, Frame, SignalRecord, TierRecord } from './event.ts';
+import type { External, Override, Rollout } from './operator.ts';
 
 /** Record types by schema name: what `encode` takes and `decode` gives. */
 export interface Records {
@@ -13,6 +14,9 @@ export interface Records {
   Tier: TierRecord;
   Control: Control;
   Signal: SignalRecord;
+  Override: Override;
+  External: External;
+  Rollout: Rollout;
   /** Its shape belongs to packages/trust, which checks it. */
   Trust: unknown;
 }
@@ -24,6 +28,9 @@ const FILES: Readonly<Record<keyof Records, string>> = {
   Tier: 'tier.avsc',
   Control: 'control.avsc',
   Signal: 'signal.avsc',
+  Override: 'override.avsc',
+  External: 'external.avsc',
+  Rollout: 'rollout.avsc',
   Trust: 'trust.avsc',
 };
 

@@ -145,6 +145,7 @@ export interface TierRecord {
   readonly default: boolean;
   readonly trust: number;
   readonly reasons: readonly string[];
+  readonly pinned: boolean;
   readonly cause: string;
   readonly causeTimeUs: number;
   readonly reflex: Reflex | null;
@@ -161,11 +162,12 @@ export interface Reflex {
 export interface Control {
   readonly id: string;
   readonly lane: number;
-  readonly kind: 'due' | 'policy';
+  readonly kind: 'due' | 'policy' | 'override' | 'external';
   readonly principal: PrincipalKey | null;
   readonly timeMs: number;
   readonly policyHash: string | null;
   readonly policy: string | null;
+  readonly body: Uint8Array | null;
   readonly mac: Uint8Array;
 }
 

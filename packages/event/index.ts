@@ -16,4 +16,5 @@ export {
   typeName,
 } from './names.ts';
 export type { KnownObject, ObjectKind } from './object.ts';
+export * from './operator.ts';
 export { safeText } from './text.ts';

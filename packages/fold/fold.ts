@@ -1,6 +1,5 @@
 import { type FollowedEvent, follow, type Head } from '#chain';
 import {
-  type Control,
   type Event,
   EventError,
   encode,
@@ -8,6 +7,7 @@ import {
   type Lane,
   lane as laneNumber,
   laneOf,
+  type Override,
   type PrincipalKey,
 } from '#event';
 import type { LogRecord, Output } from '#log';
@@ -26,8 +26,8 @@ import {
 } from '#trust';
 import { dueKey } from './control.ts';
 import { LanePolicies } from './lane-policy.ts';
-import { enrichedOutput, eventIdOf, reflexOf, signalOutput } from './outputs.ts';
-import { type Opened, type OpenKeys, openRecord } from './records.ts';
+import { controlSignal, enrichedOutput, eventIdOf, reflexOf, signalOutput } from './outputs.ts';
+import { controlRecord, type Opened, type OpenKeys, openRecord } from './records.ts';
 
 /** A record, or part of one, that was left out of the fold. */
 export interface Fault {
@@ -45,6 +45,8 @@ export interface Folded {
   readonly dues: { readonly lane: Lane; readonly dueMs: number }[];
   /** Ids of the control records that were read back. */
   readonly controls: string[];
+  /** What operators said, and why it was not applied where it was not. */
+  readonly overrides: { readonly override: Override; readonly refused: string | null }[];
   readonly events: number;
 }
 
@@ -92,7 +94,7 @@ export class Fold {
       before: new Map(),
       lanes: new Map(),
       marks: new Map(),
-      result: { outputs: [], state: [], faults: [], dues: [], controls: [], events: 0 },
+      result: emptyResult(),
     };
     await this.load(opened, working);
     for (const item of opened) {
@@ -214,7 +216,8 @@ export class Fold {
     result.events += 1;
     result.outputs.push(enrichedOutput(frame, entry, event, outcome));
     const id = eventIdOf(frame, entry.sequence);
-    if (outcome.signals.length > 0) {
+    // The first act of a day is all that clean days leave to judge by, later.
+    if (outcome.signals.length > 0 || outcome.firstOfDay) {
       result.outputs.push(signalOutput(lane, event, id, outcome, factsText(facts)));
     }
     const reflex = reflexOf(event, frame.host);
@@ -232,36 +235,51 @@ export class Fold {
   }
 
   private applyControl(item: Extract<Opened, { kind: 'control' }>, working: Working): void {
-    const { control, record } = item;
+    const { control } = item;
     const lane = laneNumber(control.lane);
     working.result.controls.push(control.id);
-    if (control.kind === 'due') {
-      if (control.principal !== null) this.applyTo(control.principal, control, record, working);
+    if (control.kind !== 'policy') {
+      if (control.principal === null) return;
+      working.result.outputs.push(controlSignal(control, timeOf(item)));
+      this.applyTo(control.principal, item, working);
       return;
     }
     const change = this.policies.change(lane, control);
     if (change === null) return;
     working.result.state.push(change);
+    working.result.outputs.push(controlSignal(control, timeOf(item)));
     // Sorted: the order of what is written must not depend on how records were batched.
     for (const principal of [...working.lanes.keys()].sort()) {
       if (working.lanes.get(principal) === lane) {
-        this.applyTo(principal as PrincipalKey, control, record, working);
+        this.applyTo(principal as PrincipalKey, item, working);
       }
     }
   }
 
-  /** A timer that ran off, or the lane's new policy, for one principal that has a state. */
+  /**
+   * A timer that ran off, the lane's new policy, an operator's or another system's word, for one
+   * principal. Only such a word makes a state where there was none.
+   */
   private applyTo(
     principal: PrincipalKey,
-    { id, kind, lane }: Control,
-    { appendedMs }: LogRecord,
+    item: Extract<Opened, { kind: 'control' }>,
     working: Working,
   ): void {
+    const { control, said } = item;
     const before = working.trust.get(principal) ?? null;
-    if (before === null) return;
-    const model = this.policies.model(laneNumber(lane));
-    const { state } = fold(before, { type: 'control', kind, id, principal, appendedMs }, model);
+    if (before === null && said === null) return;
+    const appendedMs = timeOf(item);
+    const { id } = control;
+    const model = this.policies.model(laneNumber(control.lane));
+    const { state, outcome } = fold(
+      before ?? initialState(principal, model),
+      controlRecord(control, said, { principal, appendedMs }),
+      model,
+    );
     working.trust.set(principal, state);
+    if (said?.kind === 'override') {
+      working.result.overrides.push({ override: said.override, refused: outcome.refused });
+    }
     const causeTimeUs = appendedMs * 1000;
     const change = { principal, before, after: state, cause: id, causeTimeUs, reflex: null };
     this.writeTier(change, model, working.result);
@@ -303,6 +321,15 @@ export class Fold {
     });
     result.dues.push({ lane, dueMs });
   }
+}
+
+function emptyResult(): Working['result'] {
+  return { outputs: [], state: [], faults: [], dues: [], controls: [], overrides: [], events: 0 };
+}
+
+/** When a control record acts: as its writer says, but not after the log took it in. */
+function timeOf({ control, record }: Extract<Opened, { kind: 'control' }>): number {
+  return Math.min(control.timeMs, record.appendedMs);
 }
 
 function isPolicy(item: Opened): boolean {

@@ -1,4 +1,14 @@
-export { controlOutput, dueControlId, dueKey, parseDueKey, sealControl } from './control.ts';
+export {
+  controlOf,
+  controlOutput,
+  dueControlId,
+  dueKey,
+  externalControl,
+  isAuthentic,
+  overrideControl,
+  parseDueKey,
+  seal,
+} from './control.ts';
 export {
   type Fault,
   FOLD_POSITION,
@@ -7,5 +17,5 @@ export {
   parseMark,
 } from './fold.ts';
 export { parseLanePolicy } from './lane-policy.ts';
-export type { OpenKeys } from './records.ts';
+export { controlRecord, type OpenKeys, type Said, saidOf } from './records.ts';
 export { compareStates, type Difference, FOLD_SPACES, replay } from './replay.ts';

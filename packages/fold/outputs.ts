@@ -1,5 +1,6 @@
 import type { FollowedEvent } from '#chain';
 import {
+  type Control,
   type Event,
   encode,
   formatEventId,
@@ -69,4 +70,14 @@ export function reflexOf(event: Event, host: string): Reflex | null {
   if (event.act.command !== 'REFLEX') return null;
   const said = (key: string) => event.details.find((detail) => detail.key === key)?.value ?? '';
   return { host, bootId: said('boot_id'), bootNs: said('boot_ns') };
+}
+
+/**
+ * A control record with its clamped time and without a MAC: what changed the fold besides events,
+ * for those who judge it again.
+ */
+export function controlSignal(control: Control, timeMs: number): Output {
+  const { principal, lane } = control;
+  const value = encode('Control', { ...control, timeMs, mac: Buffer.alloc(0) });
+  return { topic: 'bpf.signals', lane, key: principal ?? String(lane), value };
 }

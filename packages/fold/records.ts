@@ -1,7 +1,22 @@
 import { ChainError, type OpenedFrame, openFrame } from '#chain';
-import { type Control, decode, type Event, EventError, schemaOf } from '#event';
+import {
+  type Control,
+  decode,
+  type Event,
+  EventError,
+  type External,
+  type Override,
+  type PrincipalKey,
+  schemaOf,
+} from '#event';
 import type { LogRecord } from '#log';
+import type { ControlRecord } from '#trust';
 import { isAuthentic } from './control.ts';
+
+/** What a control record carries besides a due timer or a policy. */
+export type Said =
+  | { readonly kind: 'override'; readonly override: Override }
+  | { readonly kind: 'external'; readonly external: External };
 
 /** A record of `bpf.events`, opened and authenticated, or what is wrong with it. */
 export type Opened =
@@ -12,7 +27,12 @@ export type Opened =
       /** The frame's events in order; an error where the bytes are no event. */
       readonly events: readonly (Event | EventError)[];
     }
-  | { readonly kind: 'control'; readonly record: LogRecord; readonly control: Control }
+  | {
+      readonly kind: 'control';
+      readonly record: LogRecord;
+      readonly control: Control;
+      readonly said: Said | null;
+    }
   | {
       readonly kind: 'bad';
       readonly record: LogRecord;
@@ -49,6 +69,31 @@ function readEvent(bytes: Uint8Array): Event | EventError {
 
 function openControl(record: LogRecord, keys: OpenKeys): Opened {
   const control = decode('Control', record.value);
-  if (isAuthentic(control, keys.control)) return { kind: 'control', record, control };
+  if (isAuthentic('Control', control, keys.control)) {
+    return { kind: 'control', record, control, said: saidOf(control) };
+  }
   return { kind: 'bad', record, code: 'BAD_MAC', why: `control record ${control.id}` };
+}
+
+/** Throws `EventError` when the control record's body is not what its kind says. */
+export function saidOf({ kind, body }: Control): Said | null {
+  if (kind === 'override') return { kind, override: decode('Override', body ?? EMPTY) };
+  if (kind === 'external') return { kind, external: decode('External', body ?? EMPTY) };
+  return null;
+}
+
+const EMPTY = new Uint8Array();
+
+/** A control record of one principal as the trust model takes it. */
+export function controlRecord(
+  { id, kind }: Control,
+  said: Said | null,
+  { principal, appendedMs }: { principal: PrincipalKey; appendedMs: number },
+): ControlRecord {
+  const base = { type: 'control', id, principal, appendedMs } as const;
+  if (said?.kind === 'override') return { ...base, kind: 'override', override: said.override };
+  if (said?.kind === 'external') {
+    return { ...base, kind: 'external', permille: said.external.permille };
+  }
+  return { ...base, kind: kind === 'due' ? 'due' : 'policy' };
 }

@@ -138,7 +138,8 @@ export class Database {
       const versions = `layout ${version}, this software knows ${LAYOUT_VERSION}`;
       throw new LogError('NEWER', `${this.file} was written by a newer version: ${versions}`);
     }
-    if (version < LAYOUT_VERSION) throw corrupt(this.file, `layout version ${version}`);
+    if (version < LAYOUT_VERSION)
+      throw corrupt(this.file, `layout ${version}, of an older version`);
   }
 
   private checkLayout(): void {

@@ -3,9 +3,16 @@
  *
  * A topic has partitions; a partition has dense, growing offsets from 0. Trimming moves `start`.
  */
-export type Topic = 'bpf.events' | 'bpf.enriched' | 'bpf.signals' | 'bpf.tiers';
-
-export const TOPICS: readonly Topic[] = ['bpf.events', 'bpf.enriched', 'bpf.signals', 'bpf.tiers'];
+export const TOPICS = [
+  'bpf.events',
+  'bpf.enriched',
+  'bpf.signals',
+  'bpf.tiers',
+  'bpf.overrides',
+  'bpf.external',
+  'bpf.policy',
+] as const;
+export type Topic = (typeof TOPICS)[number];
 
 export interface TopicPartition {
   readonly topic: Topic;

@@ -3,13 +3,16 @@ import type { Topic } from './port.ts';
 /** "WARD": marks the file as ours in its header. */
 export const APPLICATION_ID = 0x57415244;
 /** Version of the layout below. A change of it comes with a migration. */
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 export const TABLES: Readonly<Record<Topic, string>> = {
   'bpf.events': 'log_events',
   'bpf.enriched': 'log_enriched',
   'bpf.signals': 'log_signals',
   'bpf.tiers': 'log_tiers',
+  'bpf.overrides': 'log_overrides',
+  'bpf.external': 'log_external',
+  'bpf.policy': 'log_policy',
 };
 
 function logTable(name: string): string {

@@ -21,7 +21,7 @@ const LATER: ReadonlySet<string> = new Set([
   'on_change',
   'programs',
   'attach',
-  ...['S10', 'S11', 'S18', 'S19'],
+  'S19',
 ]);
 
 interface Described {

@@ -28,6 +28,6 @@ export function standings(policy: Policy): (principal: PrincipalKey) => Standing
   const trusted = new Set(policy.trusted);
   return (principal) => {
     const base = points.get(principal) ?? pointsOf(policy, baseKindOf(policy, principal));
-    return { base: base * POINT, defaultTier: trusted.has(principal) ? 4 : 3 };
+    return { base: base * POINT, defaultTier: trusted.has(principal) ? 4 : 3, floor: 0 };
   };
 }

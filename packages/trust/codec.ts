@@ -1,8 +1,9 @@
 import { decode, EventError, encode } from '#event';
 import { MASS_MAX } from './decay.ts';
 import { TrustError } from './errors.ts';
-import { HOSTS_MAX, WINDOWS_MAX } from './memory.ts';
+import { CLASSES_MAX, HOSTS_MAX, WINDOWS_MAX } from './memory.ts';
 import { MODEL_VERSION } from './model.ts';
+import { OVERRIDES_MAX, PERMILLE_MAX } from './override.ts';
 import { CREDIT_MAX, TRUST_MAX } from './score.ts';
 import { SIGNALS, SIGNALS_MAX } from './signals.ts';
 import { CONTROLS_MAX, EVIDENCE_DAYS, type TrustState } from './state.ts';
@@ -49,6 +50,7 @@ function checkScalars(state: TrustState): void {
   if (!/^[0-9a-f]{64}$/.test(state.policyHash)) fail('policy hash');
   integer('base', state.base, 0, TRUST_MAX);
   integer('default tier', state.defaultTier, 0, TIER_MAX);
+  integer('floor', state.floor, 0, TIER_MAX);
   integer('tier', state.tier, 0, state.defaultTier);
   integer('credit', state.credit, 0, CREDIT_MAX);
   integer('active day', state.activeDay, -1, dayOf(TIME_MAX_MS));
@@ -59,7 +61,8 @@ function checkScalars(state: TrustState): void {
   time('due', state.dueMs);
 }
 
-function checkCollections({ evidence, hosts, windows, demotions, controls }: TrustState): void {
+function checkCollections(state: TrustState): void {
+  const { evidence, hosts, windows, demotions, controls } = state;
   limit('signals', evidence, SIGNALS_MAX);
   limit('hosts', hosts, HOSTS_MAX);
   limit('windows', windows, WINDOWS_MAX);
@@ -97,8 +100,34 @@ function checkCollections({ evidence, hosts, windows, demotions, controls }: Tru
     integer('window count', current, 0, COUNT_MAX);
     integer('window count', previous, 0, COUNT_MAX);
   }
+  checkClasses(state);
+  checkOverrides(state);
   for (const demotedMs of demotions) time('demotion', demotedMs);
   for (const control of controls) integer('control', control, 0, 0xffff_ffff_ffff);
+}
+
+function checkClasses({ classes }: TrustState): void {
+  limit('classes', classes, CLASSES_MAX);
+  growing(
+    'classes',
+    classes.map(({ index }) => index),
+    true,
+  );
+  for (const { index, day } of classes) {
+    integer('class', index, 0, CLASSES_MAX - 1);
+    integer('class day', day, 0, dayOf(TIME_MAX_MS));
+  }
+}
+
+function checkOverrides({ overrides }: TrustState): void {
+  limit('overrides', overrides, OVERRIDES_MAX);
+  for (const { id, tier, permille, fromMs, untilMs } of overrides) {
+    if (!/^[0-9a-f]{16}$/.test(id)) fail('override id');
+    if (tier !== null) integer('override tier', tier, 0, TIER_MAX);
+    if (permille !== null) integer('override factor', permille, 0, PERMILLE_MAX);
+    time('override begin', fromMs);
+    time('override end', untilMs);
+  }
 }
 
 /** Avro bytes of a state, at most STATE_BYTES_MAX; equal states have equal bytes. */
@@ -127,6 +156,8 @@ function plain({ policy, ...stored }: Stored): TrustState {
     evidence: stored.evidence.map((one) => ({ ...one })),
     hosts: stored.hosts.map((one) => ({ ...one })),
     windows: stored.windows.map((one) => ({ ...one })),
+    classes: stored.classes.map((one) => ({ ...one })),
+    overrides: stored.overrides.map((one) => ({ ...one })),
   };
 }
 

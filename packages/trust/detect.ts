@@ -7,6 +7,8 @@ export interface Recall {
   readonly tMs: number;
   /** The act's host was never seen, and another one was. */
   readonly newHost: boolean;
+  /** The program that was loaded, and the days since the last of its class; null: never. */
+  readonly loaded: { readonly kind: 'network' | 'tracing'; readonly days: number | null } | null;
 }
 
 /** How sure the rule is: 0 (not raised), 250, 500, 750 or 1000 permille of the weight. */
@@ -92,6 +94,16 @@ export const unlistedProgram: Detect = ({ command, errno, programSha256 }, _reca
       programSha256 !== null &&
       !allow.has(programSha256),
   );
+
+/** S10: the first program of its type that can see packets. */
+export const newNetworkType: Detect = (_facts, { loaded }) =>
+  when(loaded?.kind === 'network' && loaded.days === null);
+
+const TRACING_DAYS = 30;
+
+/** S11: none of this type for 30 days. */
+export const newTracingType: Detect = (_facts, { loaded }) =>
+  when(loaded?.kind === 'tracing' && (loaded.days === null || loaded.days > TRACING_DAYS));
 
 /** S16: everybody has a first host, so the first of all is no evidence. */
 export const newHost: Detect = (_facts, recall) => when(recall.newHost);

@@ -1,5 +1,7 @@
+import type { Override } from '#event';
 import { decay } from './decay.ts';
 import { type Model, parametersOf, type Standing, signalById } from './model.ts';
+import { applyOverride, endOverrides } from './override.ts';
 import type { Acted, Decision, SignalAdded } from './records.ts';
 import { creditAt, trustAt } from './score.ts';
 import {
@@ -14,6 +16,7 @@ import {
   DEMOTION_LIFE_MS,
   DEMOTIONS_MAX,
   fallTo,
+  raiseThreshold,
   settleRise,
   type Tier,
 } from './tiers.ts';
@@ -32,16 +35,22 @@ export function evolve(state: TrustState, decision: Decision, model: Model): Tru
       return evolvePolicy({ ...state, tMs: decision.tMs }, decision.standing, model);
     case 'timer-ran-off':
       return evolveTimer({ ...state, tMs: decision.tMs }, model);
+    case 'reported':
+      return evolveReported({ ...state, tMs: decision.tMs }, decision.signals, model);
+    case 'overridden':
+      return evolveOverride({ ...state, tMs: decision.tMs }, decision.override, model);
+    case 'override-refused':
+      return { ...state, tMs: decision.tMs };
   }
 }
 
 function evolveActed(
   state: TrustState,
-  { tMs, signals, hosts, windows }: Acted,
+  { tMs, signals, hosts, windows, classes }: Acted,
   model: Model,
 ): TrustState {
   const day = dayOf(tMs);
-  const moved = { ...state, tMs, hosts, windows };
+  const moved = { ...state, tMs, hosts, windows, classes };
   if (day === state.activeDay && signals.length === 0) return moved;
   const today = day === state.activeDay ? moved : beginDay(moved, day, model);
   if (signals.length === 0) return settleRise(today, model);
@@ -107,11 +116,50 @@ function demote(state: TrustState, model: Model): TrustState {
   return { ...state, tier, sinceMs: tMs, okMs: null, demotions };
 }
 
-/** Up by one tier, and only here: when its timer ran off, not before its time. */
+/** Not an act: no day begins with it. */
+function evolveReported(
+  state: TrustState,
+  signals: readonly SignalAdded[],
+  model: Model,
+): TrustState {
+  if (signals.length === 0) return state;
+  return settleRise(demote(addSignals(state, signals, model), model), model);
+}
+
+/**
+ * What an operator said counts at once, for old evidence too. Not a demotion: nobody has shown
+ * anything new.
+ */
+function evolveOverride(state: TrustState, override: Override, model: Model): TrustState {
+  const next = applyOverride(state, override);
+  const settled = settleRise(fall(next, model), model);
+  return override.verb === 'pardon' && override.now ? riseNow(settled, model) : settled;
+}
+
+/** Down as far as trust reaches, without counting as a demotion. */
+function fall(state: TrustState, model: Model): TrustState {
+  const tier = fallTo(state.tier, trustAt(state, state.tMs, model));
+  return tier === state.tier ? state : { ...state, tier, sinceMs: state.tMs, okMs: null };
+}
+
+/** Up without dwell, as far as trust reaches: only by an operator's word. */
+function riseNow(state: TrustState, model: Model): TrustState {
+  const trust = trustAt(state, state.tMs, model);
+  let tier: number = state.tier;
+  const stuck = tier === 0 && state.sticky;
+  while (!stuck && tier < state.defaultTier && trust >= raiseThreshold((tier + 1) as Tier))
+    tier += 1;
+  if (tier === state.tier) return state;
+  return settleRise({ ...state, tier: tier as Tier, sinceMs: state.tMs, okMs: null }, model);
+}
+
+/** Ends what has run out; then up by one tier if it is time. Never before its time. */
 function evolveTimer(state: TrustState, model: Model): TrustState {
-  if (!canRise(state, state.tMs, model)) return state;
-  const tier = (state.tier + 1) as Tier;
-  return settleRise({ ...state, tier, sinceMs: state.tMs, okMs: null }, model);
+  const left = endOverrides(state, state.tMs);
+  const settled = left === state ? state : settleRise(fall(left, model), model);
+  if (!canRise(settled, settled.tMs, model)) return settled;
+  const tier = (settled.tier + 1) as Tier;
+  return settleRise({ ...settled, tier, sinceMs: settled.tMs, okMs: null }, model);
 }
 
 /**
@@ -119,12 +167,12 @@ function evolveTimer(state: TrustState, model: Model): TrustState {
  * at the new one, as far as trust reaches; who was lowered stays so. Not counted as a demotion.
  */
 function evolvePolicy(state: TrustState, standing: Standing, model: Model): TrustState {
-  const { base, defaultTier } = standing;
+  const { base, defaultTier, floor } = standing;
   const evidence = state.evidence.map((one) => {
     const cap = 3 * parametersOf(model, one.number).weight;
     return one.mass <= cap ? one : { ...one, mass: cap };
   });
-  const next = { ...state, policyHash: model.policyHash, base, defaultTier, evidence };
+  const next = { ...state, policyHash: model.policyHash, base, defaultTier, floor, evidence };
   const stood = state.tier === state.defaultTier ? defaultTier : state.tier;
   const most = Math.min(stood, defaultTier) as Tier;
   const tier = fallTo(most, trustAt(next, state.tMs, model));

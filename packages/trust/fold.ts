@@ -1,7 +1,7 @@
 import { decide } from './decide.ts';
 import { evolve } from './evolve.ts';
 import type { Model } from './model.ts';
-import type { Acted, SignalAdded, TrustRecord } from './records.ts';
+import type { SignalAdded, TrustRecord } from './records.ts';
 import { trustAt } from './score.ts';
 import type { TrustState } from './state.ts';
 import { effectiveTier, TIER_NAMES, type TierName } from './tiers.ts';
@@ -21,6 +21,8 @@ export interface FoldOutcome {
   readonly skewMs: number;
   /** First act of the principal's UTC day. */
   readonly firstOfDay: boolean;
+  /** Why an override was not applied; null where it was, and for any other record. */
+  readonly refused: string | null;
 }
 
 export interface Folded {
@@ -36,8 +38,10 @@ export function fold(state: TrustState, record: TrustRecord, model: Model): Fold
   const decisions = decide(state, record, model);
   const next = decisions.reduce((held, decision) => evolve(held, decision, model), state);
   const tEffMs = next.tMs;
-  const act = decisions.find((decision): decision is Acted => decision.type === 'acted');
-  const signals = act?.signals ?? [];
+  const signals = decisions.flatMap((decision) =>
+    decision.type === 'acted' || decision.type === 'reported' ? decision.signals : [],
+  );
+  const refused = decisions.find((decision) => decision.type === 'override-refused');
   const before = trustAt(state, tEffMs, model);
   const quiet = decisions.length <= 1 && signals.length === 0;
   return {
@@ -53,6 +57,7 @@ export function fold(state: TrustState, record: TrustRecord, model: Model): Fold
       tEffMs,
       skewMs: record.type === 'act' ? tEffMs - record.eventTimeMs : 0,
       firstOfDay: next.activeDay !== state.activeDay,
+      refused: refused?.why ?? null,
     },
   };
 }

@@ -15,6 +15,15 @@ export {
   type Standing,
   type WorkingHours,
 } from './model.ts';
+export {
+  BREAK_GLASS_MAX,
+  INCIDENT_SIGNAL,
+  OVERRIDES_MAX,
+  overrideProblem,
+  PERMILLE_MAX,
+  pinOf,
+  TTL_MAX_MS,
+} from './override.ts';
 export type {
   Acted,
   ActRecord,
@@ -31,8 +40,8 @@ export {
   NOISE_FLOOR,
   trustAt,
 } from './score.ts';
-export { CATEGORIES, RAISED_SIGNALS, SIGNALS, type Signal } from './signals.ts';
-export { type Evidence, initialState, type TrustState } from './state.ts';
+export { CATEGORIES, RAISED_SIGNALS, REMEMBERED_SIGNALS, SIGNALS, type Signal } from './signals.ts';
+export { type ActiveOverride, type Evidence, initialState, type TrustState } from './state.ts';
 export { type TierChange, tierRecord } from './tier-record.ts';
 export {
   baseDwell,
@@ -43,4 +52,5 @@ export {
   TIER_NAMES,
   type Tier,
   type TierName,
+  toldTier,
 } from './tiers.ts';

@@ -1,3 +1,4 @@
+import { PROGRAM_TYPES } from '#event';
 import { dayOf } from './time.ts';
 
 /** What a principal's state remembers of its acts, apart from the evidence itself. */
@@ -9,6 +10,15 @@ export interface HostSeen {
 }
 
 export const HOSTS_MAX = 128;
+
+/** A type of programs, and the UTC day on which the principal last loaded one. */
+export interface ClassSeen {
+  /** See `ProgramClass`. */
+  readonly index: number;
+  readonly day: number;
+}
+
+export const CLASSES_MAX = 64;
 
 /** Counter of one burst signal: slots of the window's length, aligned to 1970. */
 export interface Window {
@@ -104,4 +114,54 @@ export function putWindow(windows: readonly Window[], window: Window): readonly 
   const at = windows.findIndex(({ number }) => number >= window.number);
   if (at < 0) return [...windows, window];
   return windows.toSpliced(at, windows[at]?.number === window.number ? 1 : 0, window);
+}
+
+/** Types of programs that see packets (S10), and those that watch the kernel or programs (S11). */
+const NETWORK: ReadonlySet<string> = new Set([
+  'SOCKET_FILTER',
+  'SCHED_CLS',
+  'SCHED_ACT',
+  'XDP',
+  'SK_SKB',
+  'SK_MSG',
+  'SK_LOOKUP',
+  'NETFILTER',
+]);
+const TRACING: ReadonlySet<string> = new Set([
+  'KPROBE',
+  'TRACEPOINT',
+  'PERF_EVENT',
+  'RAW_TRACEPOINT',
+  'RAW_TRACEPOINT_WRITABLE',
+  'TRACING',
+]);
+
+export interface ProgramClass {
+  /** The kernel's number of the program type: it stands in stored states. */
+  readonly index: number;
+  readonly kind: 'network' | 'tracing';
+}
+
+/** The class of a program; null for kinds that no signal is about. */
+export function classOf(type: string | null): ProgramClass | null {
+  if (type === null || !(NETWORK.has(type) || TRACING.has(type))) return null;
+  return { index: PROGRAM_TYPES.indexOf(type), kind: NETWORK.has(type) ? 'network' : 'tracing' };
+}
+
+/** Days since a program of this class was last loaded; null when never. */
+export function classAge(classes: readonly ClassSeen[], index: number, day: number): number | null {
+  const seen = classes.find((one) => one.index === index);
+  return seen === undefined ? null : day - seen.day;
+}
+
+/** Classes sorted by index with `index` seen on this day; the same array when nothing changes. */
+export function seeClass(
+  classes: readonly ClassSeen[],
+  index: number,
+  day: number,
+): readonly ClassSeen[] {
+  const at = classes.findIndex((one) => one.index >= index);
+  const known = at >= 0 && classes[at]?.index === index;
+  if (known && classes[at]?.day === day) return classes;
+  return classes.toSpliced(at < 0 ? classes.length : at, known ? 1 : 0, { index, day });
 }

@@ -37,6 +37,8 @@ export interface Standing {
   readonly base: number;
   /** Nobody is computed above it. */
   readonly defaultTier: Tier;
+  /** Infrastructure: evidence never takes it below this tier, it only alerts. */
+  readonly floor: Tier;
 }
 
 /** Everything that the fold needs of a policy. */
@@ -49,6 +51,8 @@ export interface Model {
   readonly allow: ReadonlySet<string> | null;
   readonly hours: WorkingHours | null;
   readonly standingOf: (principal: PrincipalKey) => Standing;
+  /** How much an act at this host and time counts, permille: 200 to 1500. */
+  readonly contextOf: (host: string, tMs: number) => number;
 }
 
 /** What a policy says of one signal; what is absent keeps its default. */
@@ -64,6 +68,7 @@ export interface ModelOptions {
   readonly allow?: Iterable<string>;
   readonly hours?: WorkingHours;
   readonly standingOf?: (principal: PrincipalKey) => Standing;
+  readonly contextOf?: (host: string, tMs: number) => number;
 }
 
 const categoryIndex: ReadonlyMap<Category, number> = new Map(
@@ -99,6 +104,7 @@ export function makeModel(options: ModelOptions): Model {
     allow: options.allow === undefined ? null : new Set(options.allow),
     hours: options.hours ?? null,
     standingOf: options.standingOf ?? standingUnknown,
+    contextOf: options.contextOf ?? (() => 1000),
   };
 }
 
@@ -124,7 +130,7 @@ function within(value: number, least: number, most: number): boolean {
 /** Without a policy nobody is known, only which host speaks about itself. */
 function standingUnknown(principal: PrincipalKey): Standing {
   const points = principal.startsWith('host:') ? 90 : 65;
-  return { base: points * POINT, defaultTier: 3 };
+  return { base: points * POINT, defaultTier: 3, floor: 0 };
 }
 
 /** Acts in a lane until its first policy. */

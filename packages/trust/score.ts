@@ -1,5 +1,6 @@
 import { decay } from './decay.ts';
 import { type Model, POINT, parametersOf } from './model.ts';
+import { factorOf } from './override.ts';
 import { CATEGORIES, type Category } from './signals.ts';
 import type { TrustState } from './state.ts';
 import { dayOf } from './time.ts';
@@ -35,7 +36,8 @@ interface Penalty {
   readonly low: number;
 }
 
-function penaltyOf(totals: readonly number[]): Penalty {
+/** Masses capped by category, then times the operators' factor: below 2^29 * 2000. */
+function penaltyOf(totals: readonly number[], permille: number): Penalty {
   let high = 0;
   let low = 0;
   for (let i = 0; i < totals.length; i++) {
@@ -43,7 +45,8 @@ function penaltyOf(totals: readonly number[]): Penalty {
     if (LOW[i]) low += counted;
     else high += counted;
   }
-  return { high, low };
+  if (permille === 1000) return { high, low };
+  return { high: Math.floor((high * permille) / 1000), low: Math.floor((low * permille) / 1000) };
 }
 
 /** The most that low-confidence evidence may take: the noise floor holds for every base. */
@@ -56,12 +59,12 @@ const clamp = (value: number): number => Math.max(0, Math.min(TRUST_MAX, value))
 /**
  * Trust at `tMs` (not before `state.tMs`), micro-points, 0 to 100 points:
  * clamp(base + credit - P), P = min(low-confidence, max(0, base - 56)) + the rest, capped by
- * category.
+ * category and times the operators' factor.
  * Without new records it never falls with time.
  */
 export function trustAt(state: TrustState, tMs: number, model: Model): number {
   if (state.evidence.length === 0) return clamp(state.base + creditAt(state, tMs));
-  const { high, low } = penaltyOf(sums(state, tMs, model));
+  const { high, low } = penaltyOf(sums(state, tMs, model), factorOf(state));
   const penalty = high + Math.min(low, lowLimit(state.base));
   return clamp(state.base + creditAt(state, tMs) - penalty);
 }
@@ -87,7 +90,7 @@ export interface CapCut {
 
 /**
  * Where a score comes from, in micro-points. Exactly:
- * trust = base + credit - sum of masses + sum of cuts + floorCut + clamped.
+ * trust = base + credit - sum of masses + sum of cuts + adjusted + floorCut + clamped.
  */
 export interface Contributions {
   readonly trust: number;
@@ -96,6 +99,8 @@ export interface Contributions {
   readonly signals: readonly Contribution[];
   /** Categories whose cap took effect. */
   readonly cuts: readonly CapCut[];
+  /** What an operator's factor gave back (below 1) or took besides (above 1, negative). */
+  readonly adjusted: number;
   /** What the noise floor gave back of low-confidence evidence. */
   readonly floorCut: number;
   /** Added to stay at or above 0, or (negative) taken to stay at or below 100 points. */
@@ -104,7 +109,8 @@ export interface Contributions {
 
 export function contributions(state: TrustState, tMs: number, model: Model): Contributions {
   const totals = sums(state, tMs, model);
-  const { high, low } = penaltyOf(totals);
+  const plain = penaltyOf(totals, 1000);
+  const { high, low } = penaltyOf(totals, factorOf(state));
   const floorCut = low - Math.min(low, lowLimit(state.base));
   const credit = creditAt(state, tMs);
   const trust = trustAt(state, tMs, model);
@@ -123,6 +129,7 @@ export function contributions(state: TrustState, tMs: number, model: Model): Con
       const cap = CAPS[i] as number;
       return { category, cap, cut: Math.max(0, (totals[i] as number) - cap) };
     }).filter(({ cut }) => cut > 0),
+    adjusted: plain.high + plain.low - high - low,
     floorCut,
     clamped: trust - (state.base + credit - high - low + floorCut),
   };

@@ -7,6 +7,8 @@ import {
   loadsFurther,
   loosePlace,
   newHost,
+  newNetworkType,
+  newTracingType,
   offHours,
   overridesReturn,
   overruling,
@@ -64,9 +66,13 @@ export interface Signal {
   readonly category: Category;
   /** From the lowest tier there is then no way back by time alone. */
   readonly sticky?: true;
+  /** Judged from what the state remembers of earlier acts. */
+  readonly remembers?: true;
+  /** Not judged from acts: other systems report it. */
+  readonly external?: true;
   /** Again within this time it is the same piece of evidence and is not raised. */
   readonly episodeMs?: number;
-  /** Judged from one act. A row with neither `detect` nor `burst` is not raised by this build. */
+  /** Judged from one act. */
   readonly detect?: Detect;
   /** Judged from many acts. */
   readonly burst?: Burst;
@@ -172,6 +178,8 @@ export const SIGNALS: readonly Signal[] = [
     points: 10,
     halfLifeMs: days(3),
     category: 'attach',
+    remembers: true,
+    detect: newNetworkType,
   },
   {
     id: 'S11',
@@ -180,6 +188,8 @@ export const SIGNALS: readonly Signal[] = [
     points: 8,
     halfLifeMs: days(3),
     category: 'attach',
+    remembers: true,
+    detect: newTracingType,
   },
   {
     id: 'S12',
@@ -225,6 +235,7 @@ export const SIGNALS: readonly Signal[] = [
     points: 4,
     halfLifeMs: days(3),
     category: 'novelty',
+    remembers: true,
     detect: newHost,
   },
   {
@@ -243,6 +254,7 @@ export const SIGNALS: readonly Signal[] = [
     points: 30,
     halfLifeMs: days(7),
     category: 'external',
+    external: true,
   },
   {
     id: 'S19',
@@ -274,7 +286,12 @@ export const SIGNALS: readonly Signal[] = [
   },
 ];
 
-/** Signals that this build raises from what it sees. */
+/** Signals that can be raised: a policy has a weight for each. */
 export const RAISED_SIGNALS: readonly Signal[] = SIGNALS.filter(
-  ({ detect, burst }) => detect !== undefined || burst !== undefined,
+  ({ detect, burst, external }) => detect !== undefined || burst !== undefined || external,
+);
+
+/** Signals whose judgement needs the memory of a state: a back-test takes them as recorded. */
+export const REMEMBERED_SIGNALS: ReadonlySet<string> = new Set(
+  SIGNALS.filter(({ burst, remembers }) => burst !== undefined || remembers).map(({ id }) => id),
 );

@@ -1,5 +1,5 @@
 import type { PrincipalKey } from '#event';
-import type { HostSeen, Window } from './memory.ts';
+import type { ClassSeen, HostSeen, Window } from './memory.ts';
 import { MODEL_VERSION, type Model, POINT } from './model.ts';
 import { fallTo, settleRise, type Tier } from './tiers.ts';
 
@@ -12,6 +12,24 @@ export interface Evidence {
   readonly count: number;
 }
 
+/** What an operator said that is in force. */
+export interface ActiveOverride {
+  /** 16 hex digits. */
+  readonly id: string;
+  readonly kind: 'pin' | 'break_glass' | 'observe' | 'adjust';
+  /** Of a pin. */
+  readonly tier: Tier | null;
+  /** Gives more than there was when it began: the kernel ends it by itself. */
+  readonly raises: boolean;
+  /** A pin for an incident: stands against every other pin. */
+  readonly incident: boolean;
+  /** Of an adjustment: how much evidence counts. */
+  readonly permille: number | null;
+  readonly fromMs: number;
+  /** null: until it is lifted. */
+  readonly untilMs: number | null;
+}
+
 /** Trust of one principal. Values are never changed, only replaced. */
 export interface TrustState {
   readonly modelVersion: number;
@@ -21,6 +39,8 @@ export interface TrustState {
   readonly base: number;
   /** The policy's tier for this principal: nobody is computed above it. */
   readonly defaultTier: Tier;
+  /** Evidence alone never takes it below this tier. */
+  readonly floor: Tier;
   /** Effective time of the last record. */
   readonly tMs: number;
   readonly tier: Tier;
@@ -28,7 +48,7 @@ export interface TrustState {
   readonly sinceMs: number;
   /** From when on trust is enough for the next tier, in the future too; null if never. */
   readonly okMs: number | null;
-  /** When the tier rises if nothing happens until then; null if never. */
+  /** When the tier rises or an override ends if nothing happens until then; null if never. */
   readonly dueMs: number | null;
   /** A sticky signal was raised: no way out of the lowest tier but by an operator. */
   readonly sticky: boolean;
@@ -46,6 +66,10 @@ export interface TrustState {
   readonly hosts: readonly HostSeen[];
   /** Sorted by number. */
   readonly windows: readonly Window[];
+  /** Kinds of programs that it has loaded, sorted by index. */
+  readonly classes: readonly ClassSeen[];
+  /** In the order in which they were given; at most OVERRIDES_MAX. */
+  readonly overrides: readonly ActiveOverride[];
   /** Times at which a signal lowered the tier, growing; at most DEMOTIONS_MAX. */
   readonly demotions: readonly number[];
   /** Control records applied, oldest first; at most CONTROLS_MAX. See `controlNumber`. */
@@ -59,12 +83,13 @@ export const EVIDENCE_WEIGHT = 25 * POINT;
 
 /** A principal of whom nothing is known yet. */
 export function initialState(principal: PrincipalKey, model: Model): TrustState {
-  const { base, defaultTier } = model.standingOf(principal);
+  const { base, defaultTier, floor } = model.standingOf(principal);
   const state: TrustState = {
     modelVersion: MODEL_VERSION,
     policyHash: model.policyHash,
     base,
     defaultTier,
+    floor,
     tMs: 0,
     tier: fallTo(defaultTier, base),
     sinceMs: 0,
@@ -78,6 +103,8 @@ export function initialState(principal: PrincipalKey, model: Model): TrustState 
     evidence: [],
     hosts: [],
     windows: [],
+    classes: [],
+    overrides: [],
     demotions: [],
     controls: [],
   };

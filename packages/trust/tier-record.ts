@@ -2,7 +2,7 @@ import type { PrincipalKey, Reflex, TierRecord } from '#event';
 import type { Model } from './model.ts';
 import { contributions } from './score.ts';
 import type { TrustState } from './state.ts';
-import { effectiveTier, TIER_NAMES, type Tier } from './tiers.ts';
+import { TIER_NAMES, toldTier } from './tiers.ts';
 
 export interface TierChange {
   readonly principal: PrincipalKey;
@@ -16,11 +16,11 @@ export interface TierChange {
   readonly reflex: Reflex | null;
 }
 
-/** Tier where it deviates from the default; null at the default, which hosts know already. */
-function deviation(state: TrustState | null): Tier | null {
+/** Where the tier deviates from the default; null at the default, which hosts know already. */
+function deviation(state: TrustState | null): string | null {
   if (state === null) return null;
-  const tier = effectiveTier(state);
-  return tier === state.defaultTier ? null : tier;
+  const { tier, pinned } = toldTier(state);
+  return tier === state.defaultTier && !pinned ? null : `${tier}${pinned}`;
 }
 
 /** What hosts must be told in `bpf.tiers`, null if nothing. */
@@ -31,10 +31,11 @@ export function tierRecord(change: TierChange, model: Model): TierRecord | null 
   const { trust, signals } = contributions(after, after.tMs, model);
   return {
     principal,
-    tier: TIER_NAMES[effectiveTier(after)],
+    tier: TIER_NAMES[toldTier(after).tier],
     default: now === null,
     trust,
     reasons: signals.filter(({ mass }) => mass > 0).map(({ id }) => id),
+    pinned: toldTier(after).pinned,
     cause,
     causeTimeUs,
     reflex,

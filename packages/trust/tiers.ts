@@ -1,5 +1,6 @@
 import { MASS_HALVINGS } from './decay.ts';
 import { type Model, POINT, parametersOf } from './model.ts';
+import { nextEnd, pinOf } from './override.ts';
 import { trustAt } from './score.ts';
 import type { TrustState } from './state.ts';
 import { DAY_MS, dayStart, firstTime, HOUR_MS } from './time.ts';
@@ -94,15 +95,17 @@ function okFrom(state: TrustState, tier: Tier, model: Model): number | null {
   return firstTime(state.tMs, settledAt(state, model), enough);
 }
 
-/** Recomputes `okMs` and `dueMs` after evidence, credit, tier or model changed at `state.tMs`. */
+/** Recomputes `okMs` and `dueMs` after anything that they depend on changed at `state.tMs`. */
 export function settleRise(state: TrustState, model: Model): TrustState {
   const tier = nextTier(state);
-  if (tier === null) {
-    if (state.okMs === null && state.dueMs === null) return state;
-    return { ...state, okMs: null, dueMs: null };
-  }
-  const ready = { ...state, okMs: okFrom(state, tier, model) };
-  return { ...ready, dueMs: nextDue(ready, model) };
+  const okMs = tier === null ? null : okFrom(state, tier, model);
+  const ready = state.okMs === okMs ? state : { ...state, okMs };
+  const dueMs = earlier(nextDue(ready, model), nextEnd(ready));
+  return ready.dueMs === dueMs ? ready : { ...ready, dueMs };
+}
+
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 /** The exact time at which the tier rises if no record comes before; null if it never does. */
@@ -114,10 +117,27 @@ export function nextDue(state: TrustState, model: Model): number | null {
   return firstTime(from, to, (tMs) => canRise(state, tMs, model));
 }
 
+/** What evidence comes to: never below the floor that the policy gives to infrastructure. */
+function computedTier({ tier, floor }: TrustState): Tier {
+  return Math.max(tier, floor) as Tier;
+}
+
 /**
- * The tier that counts. Where operators' overrides will stand above the computed tier
- * (break-glass, pins), this is the only place that needs to know.
+ * What hosts are told. A pin that raises is not in it: that is warden-load's to give, and ends in
+ * the kernel. `pinned`: an operator's pin decides, against floors and pins that raise.
+ */
+export function toldTier(state: TrustState): { readonly tier: Tier; readonly pinned: boolean } {
+  const tier = computedTier(state);
+  const pin = pinOf(state);
+  if (pin === null || pin.raises) return { tier, pinned: false };
+  return { tier: Math.min(state.tier, pin.tier ?? tier) as Tier, pinned: true };
+}
+
+/**
+ * The tier that counts: an incident, then the latest pin, then what evidence comes to. Break-glass
+ * stands above it, but only for its scope.
  */
 export function effectiveTier(state: TrustState): Tier {
-  return state.tier;
+  const pin = pinOf(state);
+  return pin?.raises ? (pin.tier ?? computedTier(state)) : toldTier(state).tier;
 }

@@ -1,5 +1,6 @@
-import { LANES, type Lane, lane as laneNumber } from '#event';
+import { LANES, type Lane, lane as laneNumber, type Override } from '#event';
 import {
+  controlOf,
   controlOutput,
   dueControlId,
   type Fault,
@@ -7,11 +8,12 @@ import {
   Fold,
   type OpenKeys,
   parseDueKey,
-  sealControl,
+  seal,
 } from '#fold';
 import { readPast } from '#log';
 import { canonical, hashPolicy, type Policy } from '#policy';
 import type { Store } from '#state';
+import { Intake } from './intake.ts';
 
 export interface EnricherOptions {
   readonly store: Store;
@@ -19,6 +21,8 @@ export interface EnricherOptions {
   readonly policy: Policy;
   /** Told of records that could not be folded; they are skipped, and this is how that is said. */
   readonly onFault: (fault: Fault) => void;
+  /** Told of what operators said, once it is folded; `refused`: why it was not applied. */
+  readonly onOverride: (override: Override, refused: string | null) => void;
   readonly now: () => number;
 }
 
@@ -34,6 +38,7 @@ const RELOOK_MS = 100;
 export class Enricher {
   private readonly options: EnricherOptions;
   private readonly fold: Fold;
+  private readonly intake: Intake;
   private readonly nextDueMs: number[] = [];
   private readonly inFlight = new Set<string>();
   private next = 0;
@@ -43,6 +48,7 @@ export class Enricher {
     this.options = options;
     const { store, keys } = options;
     this.fold = new Fold({ state: store, keys });
+    this.intake = new Intake(options);
   }
 
   static async open(options: EnricherOptions): Promise<Enricher> {
@@ -55,6 +61,7 @@ export class Enricher {
         first === undefined ? Number.POSITIVE_INFINITY : parseDueKey(first.key).dueMs,
       );
     }
+    await enricher.intake.restore();
     await enricher.announcePolicy();
     return enricher;
   }
@@ -70,17 +77,18 @@ export class Enricher {
       const lane = laneNumber(n);
       if ((await this.fold.policyHash(lane)) === hash) continue;
       const id = `policy/${hash}/${timeMs}`;
-      const control = { id, lane, kind: 'policy', principal: null, timeMs } as const;
-      const sealed = sealControl({ ...control, policyHash: hash, policy: text }, keys.control);
-      outputs.push(controlOutput(sealed));
+      const what = { policyHash: hash, policy: text };
+      const control = controlOf({ id, lane, kind: 'policy', timeMs, ...what });
+      outputs.push(controlOutput(seal('Control', control, keys.control)));
     }
     if (outputs.length > 0) await store.commit({ outputs, state: [], position: [] });
   }
 
   /** Folds one batch. `more`: something was there. An error of the store leaves nothing changed. */
   async step(): Promise<{ more: boolean; events: number }> {
-    const { store, onFault } = this.options;
+    const { store, onFault, onOverride } = this.options;
     await this.writeDue();
+    await this.intake.step();
     const { records, damaged, next } = await readPast(store.log, PARTITION, this.next);
     if (damaged !== null) {
       onFault({ offset: next - 1, lane: 0, code: damaged.code, why: damaged.message });
@@ -96,6 +104,7 @@ export class Enricher {
     for (const { lane, dueMs } of folded.dues) this.noteDue(lane, dueMs);
     for (const id of folded.controls) this.inFlight.delete(id);
     for (const fault of folded.faults) onFault(fault);
+    for (const { override, refused } of folded.overrides) onOverride(override, refused);
     this.totals.records += records.length;
     this.totals.events += folded.events;
     this.totals.commits += 1;
@@ -128,10 +137,8 @@ export class Enricher {
       const id = dueControlId(principal, dueMs);
       if (dueMs > nowMs || this.inFlight.has(id)) continue;
       this.inFlight.add(id);
-      const control = { id, lane, kind: 'due', principal, timeMs: nowMs } as const;
-      outputs.push(
-        controlOutput(sealControl({ ...control, policyHash: null, policy: null }, keys.control)),
-      );
+      const control = controlOf({ id, lane, kind: 'due', principal, timeMs: nowMs });
+      outputs.push(controlOutput(seal('Control', control, keys.control)));
     }
     if (outputs.length > 0) await store.commit({ outputs, state: [], position: [] });
     // Timers in flight stay in the table until they are folded: a full page may hide others.

@@ -61,7 +61,10 @@ function logContract(fresh: () => Promise<Store>): void {
     const store = await fresh();
     const outputs = TOPICS.flatMap((topic) => [output('1', { topic }), output('2', { topic })]);
     const { offsets } = await store.commit(commitOf({ outputs }));
-    assert.deepEqual(offsets, [0, 1, 0, 1, 0, 1, 0, 1]);
+    assert.deepEqual(
+      offsets,
+      TOPICS.flatMap(() => [0, 1]),
+    );
     const again = await store.commit(commitOf({ outputs: [output('3'), output('4')] }));
     assert.deepEqual(again.offsets, [2, 3]);
     assert.equal(await store.log.start(EVENTS), 0);

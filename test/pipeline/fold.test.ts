@@ -4,8 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
-import { type Event, encode, hostName, incarnation, type PrincipalKey, principalKey } from '#event';
-import { compareStates, type Fault, FOLD_POSITION, Fold, replay, sealControl } from '#fold';
+import {
+  type Event,
+  encode,
+  hostName,
+  incarnation,
+  LANES,
+  type PrincipalKey,
+  principalKey,
+  schemaOf,
+} from '#event';
+import { compareStates, type Fault, FOLD_POSITION, Fold, replay, seal } from '#fold';
 import type { LogRecord } from '#log';
 import { defaultPolicy, parsePolicy } from '#policy';
 import { openMemoryStore, openSqliteStore, type Store } from '#state';
@@ -139,6 +148,7 @@ class Bench {
       keys: KEYS,
       policy,
       onFault: (fault) => this.faults.push(fault),
+      onOverride: () => undefined,
       now: () => this.nowMs,
     });
     while ((await this.enricher.step()).more);
@@ -244,11 +254,13 @@ test('a policy acts in each lane from its control record on (P10)', async () => 
   await bench.fold(parsed.policy);
   const fresh = await replay(bench.store, { snapshot: null, keys: KEYS });
   assert.deepEqual(await compareStates(bench.store, fresh), []);
-  const signals = await bench.store.log.read({ topic: 'bpf.signals', partition: 0 }, 0, {
-    records: 10,
+  const read = await bench.store.log.read({ topic: 'bpf.signals', partition: 0 }, 0, {
+    records: 1000,
     bytes: 1 << 20,
   });
-  assert.equal(signals.length, 2, 'one under each policy');
+  const kinds = read.map(({ value }) => schemaOf(value));
+  assert.equal(kinds.filter((kind) => kind === 'Signal').length, 2, 'one under each policy');
+  assert.equal(kinds.filter((kind) => kind === 'Control').length, 2 * LANES);
 });
 
 test('what is not authentic is left out and named, and the rest is folded', async () => {
@@ -263,9 +275,9 @@ test('what is not authentic is left out and named, and the rest is folded', asyn
       position: [],
     });
   const control = { id: 'x', lane: 0, kind: 'due', principal: PRINCIPALS[0] ?? null } as const;
-  const more = { timeMs: 0, policyHash: null, policy: null };
+  const more = { timeMs: 0, policyHash: null, policy: null, body: null };
   await put(Buffer.from('no record at all'));
-  await put(encode('Control', sealControl({ ...control, ...more }, Buffer.alloc(32, 1))));
+  await put(encode('Control', seal('Control', { ...control, ...more }, Buffer.alloc(32, 1))));
   const forged = await Lanes.open(openMemoryStore(), {
     host: HOST,
     incarnation: incarnation('00000000000000bb'),

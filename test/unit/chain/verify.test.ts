@@ -40,6 +40,7 @@ it('Verifier passes over control records', () => {
     timeMs: 1,
     policyHash: null,
     policy: null,
+    body: null,
     mac: Buffer.alloc(32),
   });
   const verifier = new Verifier({ keyOf: () => null });

@@ -55,6 +55,7 @@ function tierOutput(
     default: isDefault,
     trust: 50_000_000,
     reasons: ['S07'],
+    pinned: false,
     cause: 'web-1/00000000000000aa/0/1',
     causeTimeUs: 1_000_000,
     reflex,

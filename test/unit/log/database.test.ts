@@ -47,9 +47,11 @@ it('Database leaves the database of another program as it is', () => {
 it('Database refuses a newer layout, and a damaged one', () => {
   const file = placeFor('newer');
   new Database(file).close();
-  edit(file, 'PRAGMA user_version = 2');
-  throwsCode(() => new Database(file), 'NEWER', /layout 2, this software knows 1/);
-  edit(file, 'PRAGMA user_version = 1', 'DROP TABLE position');
+  edit(file, 'PRAGMA user_version = 3');
+  throwsCode(() => new Database(file), 'NEWER', /layout 3, this software knows 2/);
+  edit(file, 'PRAGMA user_version = 1');
+  throwsCode(() => new Database(file), 'CORRUPT', /layout 1, of an older version.*move log\.db/);
+  edit(file, 'PRAGMA user_version = 2', 'DROP TABLE position');
   throwsCode(() => new Database(file), 'CORRUPT', /move log\.db/);
   throwsCode(() => new Database(file, { readOnly: true }), 'CORRUPT');
 });

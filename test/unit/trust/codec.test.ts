@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { encode } from '#event';
 import {
+  type ActiveOverride,
   decodeState,
   encodeState,
   initialState,
   SIGNALS,
   STATE_BYTES_MAX,
+  type Tier,
   TrustError,
   type TrustState,
 } from '#trust';
@@ -44,6 +46,7 @@ const stateArb: fc.Arbitrary<TrustState> = fc
       policyHash: fc.constant(HASH),
       base: fc.nat(100_000_000),
       defaultTier: fc.constantFrom(3 as const, 4 as const),
+      floor: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const, 4 as const),
       tMs: timeArb,
       tier: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const),
       sinceMs: timeArb,
@@ -67,6 +70,14 @@ const stateArb: fc.Arbitrary<TrustState> = fc
       windows: fc
         .uniqueArray(windowArb(), { selector: ({ number }) => number, maxLength: 3 })
         .map((windows) => sorted(windows, ({ number }) => number)),
+      classes: fc
+        .uniqueArray(fc.record({ index: fc.nat(63), day: fc.nat(DAY_MAX) }, plain), {
+          selector: ({ index }) => index,
+          maxLength: 64,
+          size: 'max',
+        })
+        .map((classes) => sorted(classes, ({ index }) => index)),
+      overrides: fc.array(activeArb(), { maxLength: 8, size: 'max' }),
       demotions: fc.array(timeArb, { maxLength: 8 }).map((times) => sorted(times, (t) => t)),
       controls: fc.array(fc.nat(2 ** 48 - 1), { maxLength: 32, size: 'max' }),
     },
@@ -85,6 +96,22 @@ function evidenceArb(number: number) {
     plain,
   );
   return fc.option(one, { freq: 9 });
+}
+
+function activeArb(): fc.Arbitrary<ActiveOverride> {
+  return fc.record(
+    {
+      id: fc.constantFrom('0123456789abcdef', 'ffffffffffffffff'),
+      kind: fc.constantFrom('pin', 'break_glass', 'observe', 'adjust'),
+      tier: fc.option(fc.constantFrom<Tier[]>(0, 1, 2, 3, 4)),
+      raises: fc.boolean(),
+      incident: fc.boolean(),
+      permille: fc.option(fc.nat(2000)),
+      fromMs: timeArb,
+      untilMs: fc.option(timeArb),
+    },
+    plain,
+  );
 }
 
 function windowArb() {
@@ -140,6 +167,17 @@ test('P11: the largest state of all', () => {
       previous: 1_000_000,
       raised: true,
     })),
+    classes: Array.from({ length: 64 }, (_, index) => ({ index, day: DAY_MAX })),
+    overrides: new Array(8).fill({
+      id: 'ffffffffffffffff',
+      kind: 'pin',
+      tier: 4,
+      raises: true,
+      incident: true,
+      permille: 2000,
+      fromMs: TIME_MAX_MS,
+      untilMs: TIME_MAX_MS,
+    }),
     demotions: new Array(8).fill(TIME_MAX_MS),
     controls: new Array(32).fill(2 ** 48 - 1),
   };
@@ -167,9 +205,9 @@ test('golden: the bytes of a new state', () => {
   const bytes = encodeState(initialState(ALICE, model));
   assert.equal(
     bytes.subarray(10).toString('hex'),
-    `02${HASH}80aaea5506000600000000000100000000000000`,
+    `02${HASH}80aaea5506000006000000000001000000000000000000`,
   );
-  assert.ok(bytes.length < 64);
+  assert.ok(bytes.length < 80);
 });
 
 test('golden: the bytes of a state with something of each kind', () => {
@@ -180,7 +218,7 @@ test('golden: the bytes of a state with something of each kind', () => {
   ];
   const bytes = encodeState(replay(known(model), log, model).state);
   const golden = [
-    '80aaea5506', // base, default tier
+    '80aaea550600', // base, default tier, floor
     'a0ffa0b7f166', // time of the last record
     '04d0efa0b7f166', // tier, since
     '0282c6d388f466', // enough trust for the next tier from
@@ -192,6 +230,7 @@ test('golden: the bytes of a state with something of each kind', () => {
     '00',
     '02bedcbdeb0ed4bf0200', // hosts
     '021880918c1cac02000000', // windows: S12
+    '0000', // classes, overrides
     '02d0efa0b7f16600', // demotions
     '0288e4f9bdb2b04500', // controls
   ];
@@ -228,6 +267,12 @@ test('a state outside its limits is refused, not stored', () => {
     },
     'BAD_STATE',
   );
+  refused({ floor: 5 as Tier }, 'BAD_STATE');
+  refused({ classes: [{ index: 64, day: 1 }] }, 'BAD_STATE');
+  const active = { id: 'x', kind: 'pin', tier: 0, raises: false, incident: false } as const;
+  const pin = { ...active, permille: null, fromMs: 1, untilMs: null };
+  refused({ overrides: [pin] }, 'BAD_STATE');
+  refused({ overrides: new Array(9).fill({ ...pin, id: '0123456789abcdef' }) }, 'OVER_LIMIT');
   refused({ demotions: [2, 1] }, 'BAD_STATE');
   refused({ demotions: new Array(9).fill(1) }, 'OVER_LIMIT');
   refused({ controls: new Array(33).fill(1) }, 'OVER_LIMIT');

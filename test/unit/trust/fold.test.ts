@@ -67,6 +67,7 @@ test('an outcome says what the record did', () => {
     tEffMs: START_MS,
     skewMs: 0,
     firstOfDay: true,
+    refused: null,
   });
   const records = [{ places: ['memfd'] }, { auidStatus: 'claimed' }];
   const log = records.map((facts, i) => act(START_MS + i, facts));
@@ -112,6 +113,7 @@ test('hosts are told of tiers that deviate, and of the way back', () => {
     default: false,
     trust: 45_000_000,
     reasons: ['S07', 'S21'],
+    pinned: false,
     cause: 'web-1/0011223344556677/1/2',
     causeTimeUs: 7,
     reflex: null,
@@ -145,7 +147,7 @@ test('a policy that trusts a principal raises it at once, one that was lowered i
   // Nobody stands above the default tier, whichever that is.
   const strict = makeModel({
     policyHash: 'ef'.repeat(32),
-    standingOf: () => ({ base: 90_000_000, defaultTier: 2 }),
+    standingOf: () => ({ base: 90_000_000, defaultTier: 2, floor: 0 }),
   });
   assert.equal(change({ ...raised.state, tier: 3 }, strict).outcome.tier, 'restricted');
   // Back to the first policy: at its default at once, since nobody may stand above it.

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { hostName, principalKey } from '#event';
+import { hostName, type Override, principalKey } from '#event';
 import {
   type ActFacts,
   type FoldOutcome,
@@ -9,6 +9,9 @@ import {
   makeModel,
   POINT,
   SIGNALS,
+  TIER_NAMES,
+  type Tier,
+  type TierName,
   type TrustRecord,
   type TrustState,
 } from '#trust';
@@ -21,11 +24,11 @@ export const HASH = 'ab'.repeat(32);
 
 /** A model that gives everybody this base and default tier. */
 export function modelWith(
-  standing: { base?: number; defaultTier?: 3 | 4 } = {},
+  standing: { base?: number; defaultTier?: 3 | 4; floor?: Tier } = {},
   rest: Partial<Parameters<typeof makeModel>[0]> = {},
 ): Model {
-  const { base = 90, defaultTier = 3 } = standing;
-  const standingOf = () => ({ base: base * POINT, defaultTier });
+  const { base = 90, defaultTier = 3, floor = 0 } = standing;
+  const standingOf = () => ({ base: base * POINT, defaultTier, floor });
   return makeModel({ policyHash: HASH, standingOf, ...rest });
 }
 
@@ -111,26 +114,121 @@ export const factsArb: fc.Arbitrary<ActFacts> = fc
     places: fc.constantFrom([], [], [], ['memfd'], ['deleted'], ['overlay_upper'], ['tmpfs']),
     principal: fc.constant(ALICE),
     programSha256: fc.constantFrom(null, 'aa'.repeat(32), 'bb'.repeat(32)),
-    programType: fc.constantFrom(null, 'KPROBE', 'LSM'),
+    programType: fc.constantFrom(null, 'KPROBE', 'XDP', 'SOCKET_FILTER', 'LSM'),
     rule: fc.constantFrom(null, 'tiers.standard.program_types', 'tiers.standard.helpers'),
   })
   .map((facts) => facts as ActFacts);
+
+const EMPTY = Buffer.alloc(0);
+
+/** An operator's word about ALICE, with everything that its verb does not need left out. */
+export function said(override: Partial<Override> & Pick<Override, 'verb'>): Override {
+  return {
+    id: '00000000000000aa',
+    principal: ALICE,
+    author: 'carol',
+    reason: 'a test',
+    ticket: null,
+    timeMs: START_MS,
+    untilMs: null,
+    signals: [],
+    tier: null,
+    incident: false,
+    now: false,
+    permille: null,
+    hosts: [],
+    commands: [],
+    fromMs: null,
+    toMs: null,
+    label: null,
+    lifts: null,
+    mac: EMPTY,
+    ...override,
+  };
+}
+
+export function word(tMs: number, override: Override): TrustRecord {
+  const id = `override/${override.id}`;
+  return { type: 'control', kind: 'override', id, principal: ALICE, appendedMs: tMs, override };
+}
+
+export function reported(tMs: number, permille: number, id = `external/${tMs}`): TrustRecord {
+  return { type: 'control', kind: 'external', id, principal: ALICE, appendedMs: tMs, permille };
+}
+
+/** A word as it comes: most are fit, some are refused. */
+export interface Word {
+  readonly verb: Override['verb'] | 'external';
+  readonly tier: TierName;
+  readonly ttlMs: number | null;
+  readonly permille: number;
+  readonly flag: boolean;
+  readonly signals: readonly string[];
+}
+
+export const wordArb: fc.Arbitrary<Word> = fc.record({
+  verb: fc.constantFrom(
+    'pin',
+    'pin',
+    'pardon',
+    'adjust',
+    'lift',
+    'observe',
+    'break_glass',
+    'label',
+    'external',
+  ),
+  tier: fc.constantFrom(...TIER_NAMES),
+  ttlMs: fc.option(fc.integer({ min: 1, max: 40 * DAY_MS })),
+  permille: fc.nat(2100),
+  flag: fc.boolean(),
+  signals: fc.constantFrom([], ['S01'], ['S07', 'S03'], ['S20']),
+});
+
+/** The record of a word, given the state that it meets: a lift names the oldest in force. */
+function wordRecord(one: Word, state: TrustState, tMs: number): TrustRecord {
+  const { verb, tier, ttlMs, permille, flag, signals } = one;
+  if (verb === 'external') return reported(tMs, 1 + (permille % 1000));
+  const incident = verb === 'pin' && flag && tier === 'denied';
+  const override = said({
+    id: tMs.toString(16).padStart(16, '0').slice(-16),
+    verb,
+    timeMs: tMs,
+    untilMs: ttlMs === null ? null : tMs + ttlMs,
+    signals,
+    tier: verb === 'pin' ? tier : null,
+    incident,
+    now: flag,
+    permille: verb === 'adjust' ? permille : null,
+    label: 'tp',
+    lifts: state.overrides[0]?.id ?? 'ffffffffffffffff',
+  });
+  return word(tMs, override);
+}
 
 /** An act, or time passing, with the time since the last step and the clock's skew. */
 export interface Step {
   readonly gapMs: number;
   readonly skewMs: number;
   readonly facts: ActFacts | null;
+  readonly word?: Word | undefined;
 }
 
-export const stepsArb: fc.Arbitrary<readonly Step[]> = fc.array(
-  fc.record({
-    gapMs: gap,
-    skewMs: fc.oneof(fc.constant(0), fc.integer({ min: -2 * HOUR_MS, max: 5 * MINUTE_MS })),
-    facts: fc.option(factsArb, { freq: 6 }),
-  }),
+const stepArb = {
+  gapMs: gap,
+  skewMs: fc.oneof(fc.constant(0), fc.integer({ min: -2 * HOUR_MS, max: 5 * MINUTE_MS })),
+  facts: fc.option(factsArb, { freq: 6 }),
+};
+
+/** Acts, operators' words and other systems' reports. */
+export const wordyStepsArb: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.record({ ...stepArb, word: fc.option(wordArb, { nil: undefined, freq: 2 }) }),
   { maxLength: 30 },
 );
+
+export const stepsArb: fc.Arbitrary<readonly Step[]> = fc.array(fc.record(stepArb), {
+  maxLength: 30,
+});
 
 /** The log that a lane's owner would have written: due records stand where a timer ran off. */
 export function logOf(
@@ -146,7 +244,7 @@ export function logOf(
     records.push(record);
     held = fold(held, record, model).state;
   };
-  for (const { gapMs, skewMs, facts } of steps) {
+  for (const { gapMs, skewMs, facts, word: spoken } of steps) {
     const thenMs = nowMs + gapMs;
     while (held.dueMs !== null && held.dueMs + lateMs <= thenMs) {
       write(due(held.dueMs + lateMs, `due/${held.dueMs}`));
@@ -154,6 +252,7 @@ export function logOf(
     if (facts !== null) {
       write({ type: 'act', eventTimeMs: thenMs + skewMs, appendedMs: thenMs, facts });
     }
+    if (spoken !== undefined) write(wordRecord(spoken, held, thenMs));
     nowMs = thenMs;
   }
   return records;
