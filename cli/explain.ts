@@ -1,37 +1,22 @@
-import Table from 'cli-table3';
 import type { Command } from 'commander';
-import { decode, laneOf, MICRO, type PrincipalKey, safeText } from '#event';
+import { type Config, hostIdentity } from '#config';
+import { laneOf, type Override, type PrincipalKey, principalKey } from '#event';
+import { type History, historyOf, parseLanePolicy } from '#fold';
+import { type Policy, parseCanonical, subjectsOf } from '#policy';
 import { type Store, scanAll } from '#state';
-import {
-  type Contributions,
-  contributions,
-  decodeState,
-  effectiveTier,
-  lowerThreshold,
-  type Model,
-  raiseThreshold,
-  TIER_NAMES,
-  type Tier,
-  type TrustState,
-} from '#trust';
-import { displayNames } from './shared/display.ts';
+import { contributions, decodeState } from '#trust';
 import { CliError, EXIT } from './shared/exit.ts';
+import { type Explained, print, toJson } from './shared/explained.ts';
+import { kernelView } from './shared/kernel-view.ts';
 import { laneModels } from './shared/models.ts';
 import { configOf, openLog } from './shared/open.ts';
 import { findPrincipal } from './shared/principal.ts';
+import { parseInstant } from './shared/span.ts';
 
-const PAGE = 1000;
-/** Events shown for each signal, newest last. */
-const EVENTS_MAX = 5;
-
-interface Explained {
-  readonly principal: string;
-  readonly atMs: number;
-  readonly state: TrustState;
-  readonly model: Model;
-  readonly parts: Contributions;
-  /** Ids of the latest events that raised each signal. */
-  readonly events: ReadonlyMap<string, readonly string[]>;
+interface ExplainOptions {
+  readonly at?: string;
+  readonly json?: boolean;
+  readonly state?: string;
 }
 
 async function keysOf(store: Store): Promise<{ principal: string }[]> {
@@ -40,122 +25,82 @@ async function keysOf(store: Store): Promise<{ principal: string }[]> {
   return found;
 }
 
-async function eventsOf(store: Store, principal: string): Promise<Map<string, string[]>> {
-  const topic = { topic: 'bpf.signals', partition: 0 } as const;
-  const events = new Map<string, string[]>();
-  let next = await store.log.start(topic);
-  for (;;) {
-    const records = await store.log.read(topic, next, { records: PAGE, bytes: 1 << 20 });
-    for (const { key, value } of records) {
-      if (key !== principal) continue;
-      const signal = decode('Signal', value);
-      for (const { id } of signal.signals) {
-        events.set(id, [...(events.get(id) ?? []), signal.event].slice(-EVENTS_MAX));
-      }
-    }
-    const last = records.at(-1);
-    if (last === undefined) return events;
-    next = last.offset + 1;
+function unknown(wanted: string): CliError {
+  return new CliError(EXIT.data, `${wanted}: no such principal: ./warden trust lists them`);
+}
+
+async function keyOf(store: Store, wanted: string): Promise<PrincipalKey> {
+  const principal = findPrincipal(wanted, await keysOf(store));
+  try {
+    return principalKey(principal);
+  } catch {
+    throw unknown(wanted);
   }
 }
 
-async function gather(store: Store, wanted: string): Promise<Explained> {
-  const principal = findPrincipal(wanted, await keysOf(store));
-  const lane = laneOf(principal as PrincipalKey);
-  const bytes = await store.get('trust', lane, principal);
-  if (bytes === null) {
-    throw new CliError(EXIT.data, `${wanted}: no such principal: ./warden trust lists them`);
+type Common = Pick<Explained, 'principal' | 'events' | 'said' | 'complete'>;
+
+function commonOf(principal: string, history: History, complete: boolean): Common {
+  const said: ReadonlyMap<string, Override> = history.overrides;
+  return { principal, events: history.events, said, complete };
+}
+
+async function policyOf(store: Store, principal: PrincipalKey): Promise<Policy | null> {
+  const stored = await store.get('control', laneOf(principal), 'policy');
+  return stored === null ? null : parseCanonical(parseLanePolicy(stored).policy);
+}
+
+/** How things stood at a time: the history up to it, folded again. */
+async function explainThen(store: Store, wanted: string, atMs: number): Promise<Explained> {
+  const principal = await keyOf(store, wanted);
+  const { history, complete } = await historyOf(store.log, principal, atMs);
+  const { state, model } = history;
+  if (state === null) {
+    const time = new Date(atMs).toISOString();
+    throw new CliError(EXIT.data, `${wanted}: nothing is known of it before ${time}`);
   }
+  const parts = contributions(state, Math.max(atMs, state.tMs), model);
+  const common = commonOf(principal, history, complete);
+  return { ...common, atMs, state, model, parts, policy: null, kernel: null, lag: null };
+}
+
+async function lagOf(store: Store): Promise<number> {
+  const end = await store.log.end({ topic: 'bpf.tiers', partition: 0 });
+  return end - Number((await store.position('enforcer/bpf.tiers/0')) ?? 0n);
+}
+
+/** How things stand: the state that is enforced, and the kernel's maps. */
+async function explainNow(store: Store, wanted: string, config: Config): Promise<Explained> {
+  const principal = await keyOf(store, wanted);
+  const lane = laneOf(principal);
+  const bytes = await store.get('trust', lane, principal);
+  if (bytes === null) throw unknown(wanted);
   const state = decodeState(bytes);
   const atMs = Math.max(Date.now(), state.tMs);
   const model = (await laneModels(store))(lane);
   const parts = contributions(state, atMs, model);
-  return { principal, atMs, state, model, parts, events: await eventsOf(store, principal) };
+  const { history, complete } = await historyOf(store.log, principal, atMs);
+  const policy = await policyOf(store, principal);
+  const where = { host: hostIdentity(process.env), ...rulesOf(policy) };
+  const kernel = kernelView(config, subjectsOf(principal, where));
+  const lag = await lagOf(store);
+  const common = commonOf(principal, history, complete);
+  return { ...common, atMs, state, model, policy, parts, kernel, lag };
 }
 
-const points = (micro: number) => (micro / MICRO).toFixed(6);
-const iso = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
-/** Trust as a sum that adds up exactly; each line in micro-points. */
-function terms({ parts }: Explained): { label: string; micro: number }[] {
-  const { base, credit, signals, cuts, floorCut, clamped } = parts;
-  return [
-    { label: 'base', micro: base },
-    { label: 'credit for clean days', micro: credit },
-    ...signals.map(({ id, mass }) => ({ label: id, micro: -mass })),
-    ...cuts.map(({ category, cut }) => ({ label: `cap of ${category}`, micro: cut })),
-    { label: 'noise floor', micro: floorCut },
-    { label: 'limits 0 and 100', micro: clamped },
-  ].filter(({ micro, label }) => micro !== 0 || label === 'base');
+function rulesOf(policy: Policy | null): Pick<Policy, 'realms' | 'loaders'> {
+  return policy ?? { realms: [], loaders: [] };
 }
 
-function thresholds({ state }: Explained) {
-  const tier = effectiveTier(state);
-  const up = tier >= state.defaultTier ? null : raiseThreshold((tier + 1) as Tier);
-  return { down: tier === 0 ? null : lowerThreshold(tier), up };
-}
-
-function toJson(explained: Explained) {
-  const { principal, atMs, state, parts, events } = explained;
-  const { down, up } = thresholds(explained);
-  return {
-    schema: 'warden.explain/1',
-    principal,
-    at: iso(atMs),
-    tier: TIER_NAMES[effectiveTier(state)],
-    default_tier: TIER_NAMES[state.defaultTier],
-    trust_micropoints: parts.trust,
-    terms: terms(explained).map(({ label, micro }) => ({ label, micropoints: micro })),
-    signals: parts.signals.map((signal) => ({
-      id: signal.id,
-      category: signal.category,
-      mass_micropoints: signal.mass,
-      weight_micropoints: signal.weight,
-      count: signal.count,
-      age_ms: signal.ageMs,
-      half_life_ms: signal.halfLifeMs,
-      events: events.get(signal.id) ?? [],
-    })),
-    lowered_below_micropoints: down,
-    raised_from_micropoints: up,
-    next_change: state.dueMs === null ? null : iso(state.dueMs),
-    policy: state.policyHash,
-    model: state.modelVersion,
-  };
-}
-
-function print(explained: Explained): void {
-  const { principal, state, parts, events } = explained;
-  const name = displayNames()(principal);
-  const tier = TIER_NAMES[effectiveTier(state)];
-  console.log(safeText(name === principal ? name : `${name} (${principal})`));
-  console.log(`trust ${points(parts.trust)}, tier ${tier}, at ${iso(explained.atMs)}\n`);
-  const sum = new Table({
-    style: { head: [], border: [], compact: true },
-    colAligns: ['left', 'right'],
-  });
-  for (const { label, micro } of terms(explained)) sum.push([label, points(micro)]);
-  sum.push(['= trust', points(parts.trust)]);
-  console.log(sum.toString());
-  for (const { id, count, ageMs, halfLifeMs, weight } of parts.signals) {
-    const days = (ms: number) => `${(ms / 86_400_000).toFixed(1)} d`;
-    const raised = `weight ${points(weight)}, raised ${count} times, last ${days(ageMs)} ago`;
-    console.log(`\n${id}: ${raised}, half-life ${days(halfLifeMs)}`);
-    for (const event of events.get(id) ?? []) console.log(`  ${safeText(event)}`);
-  }
-  const { down, up } = thresholds(explained);
-  console.log('');
-  if (down !== null) console.log(`lowered when trust falls below ${points(down)}`);
-  if (up !== null) console.log(`raised when trust holds ${points(up)} for its dwell`);
-  if (state.dueMs !== null) console.log(`next change if nothing happens: ${iso(state.dueMs)}`);
-  console.log(`policy ${state.policyHash}, model trust/${state.modelVersion}`);
-}
-
-async function explain(principal: string, options: { json?: boolean; state?: string }) {
+async function explain(principal: string, options: ExplainOptions): Promise<void> {
   const config = configOf(options);
+  const atMs = options.at === undefined ? null : parseInstant('--at', options.at);
   const store = await openLog(config);
   try {
-    const explained = await gather(store, principal);
+    const explained =
+      atMs === null
+        ? await explainNow(store, principal, config)
+        : await explainThen(store, principal, atMs);
     if (config.json) console.log(JSON.stringify(toJson(explained)));
     else print(explained);
   } finally {
@@ -166,9 +111,14 @@ async function explain(principal: string, options: { json?: boolean; state?: str
 export function explainVerb(program: Command): void {
   program
     .command('explain <principal>')
-    .description("a principal's trust as a sum that adds up, with the events behind it")
+    .description("why a principal stands where it does: its trust as a sum, and what's in force")
+    .option('--at <time>', 'how it stood then, such as 2026-11-23T09:14Z')
     .option('--json', 'one object, as JSON (schema warden.explain/1)')
     .option('--state <dir>', 'directory of the log (WARDEN_STATE)')
-    .addHelpText('after', '\nExample:\n  $ ./warden explain root')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ ./warden explain root\n' +
+        '  $ ./warden explain uid:1000@web-1 --at 2026-11-23T09:14Z',
+    )
     .action(explain);
 }

@@ -1,10 +1,17 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '#config';
 import { safeText } from '#event';
+import { adjustVerb } from './adjust.ts';
+import { breakGlassVerb } from './break-glass.ts';
 import { doctorVerb } from './doctor.ts';
 import { explainVerb } from './explain.ts';
+import { labelVerb } from './label.ts';
+import { liftVerb } from './lift.ts';
 import { linksVerb } from './links.ts';
 import { mapsVerb } from './maps.ts';
+import { observeVerb } from './observe.ts';
+import { pardonVerb } from './pardon.ts';
+import { pinVerb } from './pin.ts';
 import { policyVerb } from './policy.ts';
 import { progsVerb } from './progs.ts';
 import { CliError, EXIT } from './shared/exit.ts';
@@ -31,6 +38,13 @@ function build(): Command {
     trustVerb,
     explainVerb,
     policyVerb,
+    pardonVerb,
+    pinVerb,
+    breakGlassVerb,
+    observeVerb,
+    adjustVerb,
+    labelVerb,
+    liftVerb,
     progsVerb,
     mapsVerb,
     linksVerb,

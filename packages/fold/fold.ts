@@ -280,7 +280,9 @@ export class Fold {
     if (said?.kind === 'override') {
       working.result.overrides.push({ override: said.override, refused: outcome.refused });
     }
-    const causeTimeUs = appendedMs * 1000;
+    // An operator's word counts from when it was said: that is how its latency is measured.
+    const causeMs = said?.kind === 'override' ? said.override.timeMs : appendedMs;
+    const causeTimeUs = causeMs * 1000;
     const change = { principal, before, after: state, cause: id, causeTimeUs, reflex: null };
     this.writeTier(change, model, working.result);
   }

@@ -16,6 +16,7 @@ export {
   type Folded,
   parseMark,
 } from './fold.ts';
+export { History, historyOf } from './history.ts';
 export { parseLanePolicy } from './lane-policy.ts';
 export { controlRecord, type OpenKeys, type Said, saidOf } from './records.ts';
 export { compareStates, type Difference, FOLD_SPACES, replay } from './replay.ts';

@@ -56,6 +56,7 @@ function checkScalars(state: TrustState): void {
   integer('active day', state.activeDay, -1, dayOf(TIME_MAX_MS));
   integer('active days', state.activeDays, 0, EVIDENCE_DAYS);
   time('time', state.tMs);
+  time('kept', state.keptMs);
   time('since', state.sinceMs);
   time('ok', state.okMs);
   time('due', state.dueMs);

@@ -43,7 +43,7 @@ export function decide(state: TrustState, record: TrustRecord, model: Model): re
   }
   const control = controlNumber(record.id);
   if (state.controls.includes(control)) return [];
-  const tMs = Math.max(state.tMs, record.appendedMs);
+  const tMs = Math.max(state.keptMs, record.appendedMs);
   return [
     { type: 'control-applied', tMs, control },
     ...policyChange(state, record.principal, tMs, model),

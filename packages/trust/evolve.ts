@@ -24,23 +24,34 @@ import { DAY_MS, dayOf } from './time.ts';
 
 /** The state after a decision. Pure. */
 export function evolve(state: TrustState, decision: Decision, model: Model): TrustState {
+  if (decision.type === 'acted') return evolveActed(state, decision, model);
+  const { tMs } = decision;
+  const next = evolveControl({ ...state, tMs, keptMs: tMs }, decision, model);
+  // A control record may be older than the last act: it is judged at its own time.
+  return next.tMs >= state.tMs ? next : { ...next, tMs: state.tMs };
+}
+
+function evolveControl(
+  state: TrustState,
+  decision: Exclude<Decision, Acted>,
+  model: Model,
+): TrustState {
   switch (decision.type) {
-    case 'acted':
-      return evolveActed(state, decision, model);
-    case 'control-applied': {
-      const controls = [...state.controls, decision.control].slice(-CONTROLS_MAX);
-      return { ...state, tMs: decision.tMs, controls };
-    }
+    case 'control-applied':
+      return {
+        ...state,
+        controls: [...state.controls, decision.control].slice(-CONTROLS_MAX),
+      };
     case 'policy-changed':
-      return evolvePolicy({ ...state, tMs: decision.tMs }, decision.standing, model);
+      return evolvePolicy(state, decision.standing, model);
     case 'timer-ran-off':
-      return evolveTimer({ ...state, tMs: decision.tMs }, model);
+      return evolveTimer(state, model);
     case 'reported':
-      return evolveReported({ ...state, tMs: decision.tMs }, decision.signals, model);
+      return evolveReported(state, decision.signals, model);
     case 'overridden':
-      return evolveOverride({ ...state, tMs: decision.tMs }, decision.override, model);
+      return evolveOverride(state, decision.override, model);
     case 'override-refused':
-      return { ...state, tMs: decision.tMs };
+      return state;
   }
 }
 
@@ -52,7 +63,8 @@ function evolveActed(
   const day = dayOf(tMs);
   const moved = { ...state, tMs, hosts, windows, classes };
   if (day === state.activeDay && signals.length === 0) return moved;
-  const today = day === state.activeDay ? moved : beginDay(moved, day, model);
+  const kept = { ...moved, keptMs: tMs };
+  const today = day === state.activeDay ? kept : beginDay(kept, day, model);
   if (signals.length === 0) return settleRise(today, model);
   return settleRise(demote(addSignals(today, signals, model), model), model);
 }

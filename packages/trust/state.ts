@@ -43,6 +43,11 @@ export interface TrustState {
   readonly floor: Tier;
   /** Effective time of the last record. */
   readonly tMs: number;
+  /**
+   * Of the last one that `bpf.signals` keeps: control records count from here, so that those who
+   * have only these records come to the same.
+   */
+  readonly keptMs: number;
   readonly tier: Tier;
   /** Since when. */
   readonly sinceMs: number;
@@ -91,6 +96,7 @@ export function initialState(principal: PrincipalKey, model: Model): TrustState 
     defaultTier,
     floor,
     tMs: 0,
+    keptMs: 0,
     tier: fallTo(defaultTier, base),
     sinceMs: 0,
     okMs: null,

@@ -10,17 +10,21 @@ import {
   hostName,
   incarnation,
   LANES,
+  laneOf,
+  type Override,
   type PrincipalKey,
   principalKey,
   schemaOf,
 } from '#event';
-import { compareStates, type Fault, FOLD_POSITION, Fold, replay, seal } from '#fold';
-import type { LogRecord } from '#log';
+import { compareStates, type Fault, FOLD_POSITION, Fold, historyOf, replay, seal } from '#fold';
+import type { LogRecord, Output } from '#log';
 import { defaultPolicy, parsePolicy } from '#policy';
-import { openMemoryStore, openSqliteStore, type Store } from '#state';
+import { openMemoryStore, openSqliteStore, type Store, scanAll } from '#state';
 import { dose, seed } from '#testkit';
+import { decodeState, TIER_NAMES } from '#trust';
 import { Lanes } from '../../services/collector/lanes.ts';
 import { Enricher } from '../../services/enricher/index.ts';
+import { said } from '../unit/trust/support.ts';
 
 const RUNS = dose === 'full' ? 2000 : 40;
 const HOST = hostName('web-1');
@@ -41,6 +45,8 @@ interface Made {
   readonly count: number;
   readonly skewMs: number;
   readonly waitMs: number;
+  /** What an operator or another system says of the same principal, besides. */
+  readonly word: string | null;
 }
 
 const made: fc.Arbitrary<Made> = fc.record({
@@ -52,6 +58,9 @@ const made: fc.Arbitrary<Made> = fc.record({
   count: fc.integer({ min: 1, max: 300 }),
   skewMs: fc.integer({ min: -5000, max: 5000 }),
   waitMs: fc.oneof(fc.nat(1000), fc.nat(40 * 3_600_000)),
+  word: fc.option(fc.constantFrom('pin', 'pardon', 'adjust', 'observe', 'label', 'risk'), {
+    freq: 3,
+  }),
 });
 
 const PRINCIPALS: readonly PrincipalKey[] = [
@@ -110,6 +119,29 @@ function eventOf(item: Made, nowMs: number): Event {
   };
 }
 
+/** An operator's word, or another system's, sealed as they are. */
+function outputOf({ who, word, count }: Made, nowMs: number): Output {
+  const principal = PRINCIPALS[who] as PrincipalKey;
+  const to = { lane: laneOf(principal), key: principal };
+  const id = nowMs.toString(16).padStart(16, '0');
+  const common = { id, principal, reason: 'a test', timeMs: nowMs };
+  if (word === 'risk') {
+    const external = { ...common, source: 'idp', permille: 1 + count };
+    const value = encode('External', seal('External', external, KEYS.control));
+    return { topic: 'bpf.external', value, ...to };
+  }
+  const override = {
+    ...said({ ...common, verb: word as 'pin' }),
+    tier: word === 'pin' ? (TIER_NAMES[count % 5] as string) : null,
+    permille: word === 'adjust' ? count * 6 : null,
+    now: count % 2 === 0,
+    untilMs: nowMs + count * 60_000,
+    label: 'tp',
+  };
+  const value = encode('Override', seal('Override', override satisfies Override, KEYS.control));
+  return { topic: 'bpf.overrides', value, ...to };
+}
+
 /** A store with a clock that the test moves. */
 class Bench {
   nowMs = START_MS;
@@ -136,6 +168,10 @@ class Bench {
     await this.store.commit({ outputs, state, position: [] });
   }
 
+  async say(output: Output): Promise<void> {
+    await this.store.commit({ outputs: [output], state: [], position: [] });
+  }
+
   /** As after kill -9: everything but the store is gone. */
   forget(): void {
     this.lanes = null;
@@ -159,6 +195,7 @@ async function scenario(bench: Bench, items: readonly Made[], cuts: readonly boo
   for (const [index, item] of items.entries()) {
     bench.nowMs += item.waitMs;
     await bench.append([eventOf(item, bench.nowMs)]);
+    if (item.word !== null) await bench.say(outputOf(item, bench.nowMs));
     if (cuts[index % cuts.length] === true) await bench.fold();
     if (index % 7 === 3) bench.forget();
     if (index === Math.floor(items.length / 2)) {
@@ -179,6 +216,20 @@ async function assertReplays({ store, faults }: Bench): Promise<void> {
   assert.deepEqual(await compareStates(store, later), []);
 }
 
+/** What `bpf.signals` keeps, but for the memory that only acts without signals leave. */
+async function assertHistories({ store }: Bench): Promise<void> {
+  let told = 0;
+  for await (const { key, value } of scanAll(store, 'trust')) {
+    const live = decodeState(value);
+    const { history, complete } = await historyOf(store.log, key as PrincipalKey, Infinity);
+    assert.equal(complete, true);
+    const { tMs, hosts, windows, classes } = live;
+    assert.deepEqual({ ...history.state, tMs, hosts, windows, classes }, live);
+    told += 1;
+  }
+  assert.ok(told > 0);
+}
+
 test('any cuts into batches, any restarts: a replay gives the same bytes of state', async () => {
   console.log(`seed ${seed}`);
   const items = fc.array(made, { minLength: 5, maxLength: 60 });
@@ -188,6 +239,7 @@ test('any cuts into batches, any restarts: a replay gives the same bytes of stat
       const bench = await Bench.open(async (clock) => openMemoryStore({ clock }));
       await scenario(bench, acts, at);
       await assertReplays(bench);
+      await assertHistories(bench);
     }),
     { numRuns: RUNS, seed },
   );

@@ -62,6 +62,7 @@ export const TABLE: Readonly<Record<string, readonly string[]>> = {
 const MORE: Readonly<Record<string, readonly string[]>> = {
   'cli/up.ts': ['services/*', 'bpf'],
   'cli/doctor.ts': ['bpf'],
+  'cli/shared/kernel-view.ts': ['bpf'],
 };
 
 function allows(patterns: readonly string[], area: string): boolean {

@@ -48,6 +48,7 @@ const stateArb: fc.Arbitrary<TrustState> = fc
       defaultTier: fc.constantFrom(3 as const, 4 as const),
       floor: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const, 4 as const),
       tMs: timeArb,
+      keptMs: timeArb,
       tier: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const),
       sinceMs: timeArb,
       okMs: fc.option(timeArb),
@@ -144,6 +145,7 @@ test('P11: the largest state of all', () => {
   const state: TrustState = {
     ...known(model),
     tMs: TIME_MAX_MS,
+    keptMs: TIME_MAX_MS,
     sinceMs: TIME_MAX_MS,
     okMs: TIME_MAX_MS,
     dueMs: TIME_MAX_MS,
@@ -205,7 +207,7 @@ test('golden: the bytes of a new state', () => {
   const bytes = encodeState(initialState(ALICE, model));
   assert.equal(
     bytes.subarray(10).toString('hex'),
-    `02${HASH}80aaea5506000006000000000001000000000000000000`,
+    `02${HASH}80aaea550600000006000000000001000000000000000000`,
   );
   assert.ok(bytes.length < 80);
 });
@@ -219,7 +221,7 @@ test('golden: the bytes of a state with something of each kind', () => {
   const bytes = encodeState(replay(known(model), log, model).state);
   const golden = [
     '80aaea550600', // base, default tier, floor
-    'a0ffa0b7f166', // time of the last record
+    'a0ffa0b7f166a0ffa0b7f166', // time of the last record, of the last one kept
     '04d0efa0b7f166', // tier, since
     '0282c6d388f466', // enough trust for the next tier from
     '0282a2a09df466', // due: 6 hours later

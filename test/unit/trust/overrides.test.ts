@@ -191,7 +191,8 @@ test('what cannot act is refused with a reason, and changes nothing', () => {
   for (const [state, override, why] of rows) {
     const { outcome, state: next } = fold(state, word(T, said(override)), model);
     assert.deepEqual([override, outcome.refused], [override, why]);
-    assert.deepEqual({ ...next, controls: [], tMs: 0 }, { ...state, controls: [], tMs: 0 });
+    const still = { controls: [], tMs: 0, keptMs: 0 };
+    assert.deepEqual({ ...next, ...still }, { ...state, ...still });
   }
 });
 
