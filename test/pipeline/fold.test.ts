@@ -294,6 +294,7 @@ test('a policy acts in each lane from its control record on (P10)', async () => 
     count: 1,
     skewMs: 0,
     waitMs: 0,
+    word: null,
   };
   await bench.fold();
   await bench.append([eventOf(act, bench.nowMs)]);
