@@ -14,6 +14,7 @@ import { pardonVerb } from './pardon.ts';
 import { pinVerb } from './pin.ts';
 import { policyVerb } from './policy.ts';
 import { progsVerb } from './progs.ts';
+import { riskVerb } from './risk.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { tailVerb } from './tail.ts';
 import { trustVerb } from './trust.ts';
@@ -45,6 +46,7 @@ function build(): Command {
     adjustVerb,
     labelVerb,
     liftVerb,
+    riskVerb,
     progsVerb,
     mapsVerb,
     linksVerb,

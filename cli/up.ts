@@ -1,22 +1,20 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { native, ReflexesMap, SubjectsMap } from '#bpf';
 import { type Config, hostIdentity, loadedState, openKeys } from '#config';
-import { type HostName, hostPrincipal, type Mode, type Override } from '#event';
-import { type Fault, FOLD_POSITION, type OpenKeys } from '#fold';
+import { FOLD_POSITION } from '#fold';
 import { LogError } from '#log';
 import type { Policy } from '#policy';
 import { openSqliteStore, type Store, setAside } from '#state';
 import { createLogger, type Logger } from '#telemetry';
-import { type CollectorThread, startCollector, systemEvent } from '../services/collector/index.ts';
-import { Enforcer } from '../services/enforcer/index.ts';
-import { Enricher } from '../services/enricher/index.ts';
+import { startCollector } from '../services/collector/index.ts';
+import { startWebhook } from '../services/webhook/index.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { APP, launch, modeLines } from './shared/launch.ts';
 import { configOf } from './shared/open.ts';
 import { loadPolicy } from './shared/policy-file.ts';
 import { print, printEvents } from './tail.ts';
+import { Loop, type Parts } from './up/loop.ts';
 
 interface UpOptions {
   readonly json?: boolean;
@@ -25,6 +23,8 @@ interface UpOptions {
   readonly policy?: string;
   readonly state?: string;
   readonly logLevel?: string;
+  readonly webhook?: string;
+  readonly webhookToken?: string;
 }
 
 const COUNTERS_MS = 1000;
@@ -33,18 +33,6 @@ const HOUSEKEEPING_MS = 60_000;
 /** Bytes of a topic that are kept. */
 const TOPIC_BYTES = 256 * 1024 * 1024;
 const SNAPSHOTS = 3;
-
-interface Parts {
-  readonly config: Config;
-  readonly host: HostName;
-  readonly mode: Mode;
-  readonly bootId: string;
-  readonly policy: Policy;
-  readonly logger: Logger;
-  readonly store: Store;
-  readonly collector: CollectorThread;
-  readonly keys: OpenKeys;
-}
 
 /** The services can only start where they may write. */
 function checkState({ stateDir }: Config): void {
@@ -97,135 +85,6 @@ async function startParts(config: Config, policy: Policy): Promise<Parts> {
   return { config, host, mode, bootId, policy, logger, store, collector, keys };
 }
 
-/** How a record that could not be folded is told: a hole, a fork, or a log that was changed. */
-function faultCommand({ code }: Fault): string {
-  if (code === 'SEQUENCE_GAP') return 'LOSS';
-  return code === 'FORK' ? 'FORK' : 'LOG_TAMPER';
-}
-
-/** Says under the host's own principal what the fold had to leave out. */
-function reportFault({ collector, host, mode }: Parts, fault: Fault): void {
-  const { code, why, offset, lane } = fault;
-  collector.append(
-    systemEvent({
-      command: faultCommand(fault),
-      principal: hostPrincipal(host),
-      timeUs: Date.now() * 1000,
-      mode,
-      details: { found: why, code, offset, lane, declared: false },
-    }),
-  );
-}
-
-/** Says under the host's own principal what an operator's word came to. */
-function reportOverride(
-  { collector, host, mode }: Parts,
-  override: Override,
-  refused: string | null,
-) {
-  const { verb, principal, author, reason, ticket, id, untilMs } = override;
-  collector.append(
-    systemEvent({
-      command: 'OVERRIDE',
-      principal: hostPrincipal(host),
-      timeUs: Date.now() * 1000,
-      mode,
-      details: {
-        verb,
-        for_principal: principal,
-        author,
-        reason,
-        id,
-        ...(ticket !== null && { ticket }),
-        ...(untilMs !== null && { until: new Date(untilMs).toISOString() }),
-        effect: refused === null ? 'applied' : `refused: ${refused}`,
-        latency_ms: Math.max(0, Date.now() - override.timeMs),
-      },
-    }),
-  );
-}
-
-/** Runs fold and enforcer whenever something was committed, until the signal. */
-class Loop {
-  private readonly parts: Parts;
-  private readonly signal: AbortSignal;
-  private wake = Promise.withResolvers<void>();
-
-  constructor(parts: Parts, signal: AbortSignal) {
-    this.parts = parts;
-    this.signal = signal;
-  }
-
-  async run(): Promise<void> {
-    const { store } = this.parts;
-    const unsubscribe = store.onCommit(() => this.wake.resolve());
-    this.signal.addEventListener('abort', () => this.wake.resolve());
-    try {
-      for (let delayMs = 100; !this.signal.aborted; delayMs = Math.min(delayMs * 2, 2000)) {
-        const startedMs = Date.now();
-        await this.attempt(delayMs);
-        if (Date.now() - startedMs > 10_000) delayMs = 100;
-      }
-    } finally {
-      unsubscribe();
-    }
-  }
-
-  /** One life of fold and enforcer: a store that refuses ends it, and nothing half done remains. */
-  private async attempt(delayMs: number): Promise<void> {
-    try {
-      await this.fold();
-    } catch (error) {
-      if (!(error instanceof LogError) || !error.retriable) throw error;
-      this.parts.logger.error({ reason: error.message }, 'the fold waits for the log');
-      await this.sleep(delayMs);
-    }
-  }
-
-  private async fold(): Promise<void> {
-    const { store, policy, logger, collector, config, keys, host, mode, bootId } = this.parts;
-    const now = () => Date.now();
-    const onFault = (fault: Fault) => reportFault(this.parts, fault);
-    const onOverride = (override: Override, refused: string | null) =>
-      reportOverride(this.parts, override, refused);
-    const enricher = await Enricher.open({ store, keys, policy, onFault, onOverride, now });
-    const subjects = new SubjectsMap(join(config.runDir, 'bpf/subjects'));
-    const reflexes = new ReflexesMap(join(config.runDir, 'bpf/reflexes'));
-    const append = collector.append;
-    const enforcer = await Enforcer.open({
-      store,
-      subjects,
-      reflexes,
-      bootId,
-      host,
-      mode,
-      policy,
-      logger,
-      append,
-      now,
-      bootNow: () => BigInt(now()) * 1_000_000n - native().bootOffset(),
-    });
-    try {
-      while (!this.signal.aborted) {
-        this.wake = Promise.withResolvers<void>();
-        const folded = await enricher.step();
-        const enforced = await enforcer.step();
-        if (!folded.more && !enforced.more) await this.sleep(Math.min(1000, enricher.idleMs));
-      }
-      while ((await enricher.step()).more);
-    } finally {
-      subjects.close();
-      reflexes.close();
-    }
-  }
-
-  private async sleep(ms: number): Promise<void> {
-    const timer = setTimeout(() => this.wake.resolve(), ms);
-    await this.wake.promise;
-    clearTimeout(timer);
-  }
-}
-
 /** Records of `bpf.events` since the newest snapshot. */
 async function sinceSnapshot({ store }: Parts): Promise<number> {
   const end = await store.log.end({ topic: 'bpf.events', partition: 0 });
@@ -275,18 +134,34 @@ async function abandon(parts: Parts, error: unknown): Promise<never> {
   throw new CliError(EXIT.temporary, text, { cause: error });
 }
 
+/** Takes reported risk where the configuration says so. Returns how to stop. */
+async function openWebhook({ config, store, keys, logger }: Parts): Promise<() => Promise<void>> {
+  if (config.webhook === null) return async () => undefined;
+  const { control: controlKey } = keys;
+  const now = () => Date.now();
+  try {
+    const server = await startWebhook({ ...config.webhook, store, controlKey, logger, now });
+    return () => server.close();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new CliError(EXIT.unavailable, `webhook: ${message}`, { cause: error });
+  }
+}
+
 /** Shows, folds and enforces until it is asked to stop or something fails. */
 async function serveUntilAsked(parts: Parts, signals: Record<'fold' | 'show', AbortController>) {
   const { store, collector, config } = parts;
   const asked = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => asked.resolve());
   if (!config.json) await print(modeLines(parts));
+  const closeWebhook = await openWebhook(parts);
   const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
   const loop = new Loop(parts, signals.fold.signal).run();
   const house = keepHouse(parts, signals.fold.signal);
   const { signal } = signals.show;
   const shown = printEvents(store, { from, follow: true, json: config.json, signal });
   await Promise.race([asked.promise, collector.ended, loop, house, shown]);
+  await closeWebhook();
   await collector.stop();
   signals.fold.abort();
   await Promise.all([loop, house]);
@@ -326,6 +201,11 @@ export function upVerb(program: Command): void {
     .option('--enforce', 'mode enforce, whatever the policy says (WARDEN_ENFORCE=1)')
     .option('--policy <file>', 'policy in YAML (WARDEN_POLICY); see: ./warden policy show')
     .option('--state <dir>', 'directory of the log (WARDEN_STATE), by default /var/lib/warden')
+    .option(
+      '--webhook <address>',
+      'take reported risk there, such as 127.0.0.1:7072 (WARDEN_WEBHOOK)',
+    )
+    .option('--webhook-token <file>', 'the token that callers must show (WARDEN_WEBHOOK_TOKEN)')
     .option('--log-level <level>', 'trace to silent (WARDEN_LOG_LEVEL)')
     .addHelpText('after', '\nExample:\n  $ sudo ./warden up --json | jq -c .act')
     .action(up);

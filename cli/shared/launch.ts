@@ -51,6 +51,18 @@ function nodePath(runDir: string): string {
   return inside.startsWith('..') ? process.execPath : join(runDir, 'app', inside);
 }
 
+/** The token itself stays with root. */
+function webhookEnvironment({ webhook }: Config): Record<string, string> {
+  if (webhook === null) return { WARDEN_WEBHOOK: '', WARDEN_WEBHOOK_TOKEN: '' };
+  const { host, port, tokenHash } = webhook;
+  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return {
+    WARDEN_WEBHOOK: address,
+    WARDEN_WEBHOOK_TOKEN: '',
+    WARDEN_WEBHOOK_HASH: tokenHash,
+  };
+}
+
 /** Becomes `warden-load run`, which loads the programs and runs this verb without privileges. */
 export function launch(config: Config, options: { keep: boolean }): never {
   checkMachine();
@@ -79,6 +91,7 @@ export function launch(config: Config, options: { keep: boolean }): never {
     WARDEN_RUN: runDir,
     WARDEN_JSON: config.json ? '1' : '0',
     WARDEN_LOG_LEVEL: config.logLevel,
+    ...webhookEnvironment(config),
   };
   const { execve } = process;
   if (execve === undefined)

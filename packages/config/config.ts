@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
@@ -20,6 +21,8 @@ export interface RawOptions {
   readonly json?: boolean;
   readonly enforce?: boolean;
   readonly logLevel?: string;
+  readonly webhook?: string;
+  readonly webhookToken?: string;
 }
 
 export interface Config {
@@ -36,8 +39,18 @@ export interface Config {
   readonly logLevel: string;
   /** Bytes of the rings that are not to have their default size. */
   readonly ringBytes: Readonly<Record<string, number>>;
+  /** Where other systems report risk; null: nowhere. */
+  readonly webhook: Webhook | null;
   /** A snapshot is due after this many records of `bpf.events`; the log goes back to the oldest. */
   readonly snapshotRecords: number;
+}
+
+/** A loopback address, and the token that callers must show. */
+export interface Webhook {
+  readonly host: string;
+  readonly port: number;
+  /** SHA-256 of the token, hex: only its hash reaches the services. */
+  readonly tokenHash: string;
 }
 
 const RINGS = ['deny', 'object', 'bulk'];
@@ -79,6 +92,41 @@ function logLevel(value: string): string {
   throw new ConfigError(`log level ${JSON.stringify(value)}: expected one of ${LEVELS.join(', ')}`);
 }
 
+const LOOPBACK = /^(127(?:\.\d{1,3}){3}|\[::1\]|localhost):(\d{1,5})$/;
+const TOKEN_BYTES = { least: 16, most: 512 };
+
+function tokenHash(file: string): string {
+  let token: string;
+  try {
+    token = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new ConfigError(`webhook token: ${(error as Error).message}`, { cause: error });
+  }
+  const { least, most } = TOKEN_BYTES;
+  if (token.length < least || token.length > most || /\s/.test(token)) {
+    throw new ConfigError(`${file}: expected a token of ${least} to ${most} characters, one line`);
+  }
+  return createHash('sha256').update(token).digest('hex');
+}
+
+/** WARDEN_WEBHOOK and WARDEN_WEBHOOK_TOKEN, a file; the services get WARDEN_WEBHOOK_HASH. */
+function webhookOf(options: RawOptions, env: Environment): Webhook | null {
+  const address = options.webhook ?? env.WARDEN_WEBHOOK ?? '';
+  if (address === '') return null;
+  const [, host, port] = LOOPBACK.exec(address) ?? [];
+  if (host === undefined || Number(port) > 65_535) {
+    const wanted = 'expected a loopback address such as 127.0.0.1:7072 (put TLS in front of it)';
+    throw new ConfigError(`webhook ${JSON.stringify(address)}: ${wanted}`);
+  }
+  const file = options.webhookToken ?? env.WARDEN_WEBHOOK_TOKEN ?? '';
+  const hash = env.WARDEN_WEBHOOK_HASH ?? '';
+  if (file === '' && !/^[0-9a-f]{64}$/.test(hash)) {
+    throw new ConfigError('the webhook needs a token: name its file with --webhook-token');
+  }
+  const bare = host.replace(/^\[|\]$/g, '');
+  return { host: bare, port: Number(port), tokenHash: file === '' ? hash : tokenHash(file) };
+}
+
 /** Settings from options, then environment, then defaults. Throws `ConfigError`. */
 export function readConfig(options: RawOptions, env: Environment): Config {
   const stateDir = resolve(options.state ?? env.WARDEN_STATE ?? '/var/lib/warden');
@@ -95,6 +143,7 @@ export function readConfig(options: RawOptions, env: Environment): Config {
     json: options.json ?? env.WARDEN_JSON === '1',
     ringBytes: ringBytes(env),
     snapshotRecords: snapshotRecords(env),
+    webhook: webhookOf(options, env),
     logLevel: logLevel(options.logLevel ?? env.WARDEN_LOG_LEVEL ?? 'info'),
   };
 }

@@ -6,5 +6,6 @@ export {
   loadedState,
   type RawOptions,
   readConfig,
+  type Webhook,
 } from './config.ts';
 export { type Keys, openKeys } from './keys.ts';

@@ -17,4 +17,5 @@ export {
 } from './names.ts';
 export type { KnownObject, ObjectKind } from './object.ts';
 export * from './operator.ts';
+export { riskOf } from './risk.ts';
 export { safeText } from './text.ts';

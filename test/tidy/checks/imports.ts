@@ -55,12 +55,14 @@ export const TABLE: Readonly<Record<string, readonly string[]>> = {
   'services/collector': ['packages/*', 'bpf'],
   'services/enforcer': ['packages/*', 'bpf'],
   'services/enricher': ['packages/*'],
+  'services/webhook': ['packages/*'],
   cli: ['packages/*'],
 };
 
 /** What a few files of an area may do beyond its row. */
 const MORE: Readonly<Record<string, readonly string[]>> = {
-  'cli/up.ts': ['services/*', 'bpf'],
+  'cli/up.ts': ['services/*'],
+  'cli/up/loop.ts': ['services/*', 'bpf'],
   'cli/doctor.ts': ['bpf'],
   'cli/shared/kernel-view.ts': ['bpf'],
 };

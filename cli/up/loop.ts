@@ -1,0 +1,154 @@
+import { join } from 'node:path';
+import { native, ReflexesMap, SubjectsMap } from '#bpf';
+import type { Config } from '#config';
+import { type HostName, hostPrincipal, type Mode, type Override } from '#event';
+import type { Fault, OpenKeys } from '#fold';
+import { LogError } from '#log';
+import type { Policy } from '#policy';
+import type { Store } from '#state';
+import type { Logger } from '#telemetry';
+import { type CollectorThread, systemEvent } from '../../services/collector/index.ts';
+import { Enforcer } from '../../services/enforcer/index.ts';
+import { Enricher } from '../../services/enricher/index.ts';
+
+/** What a running instance is made of. */
+export interface Parts {
+  readonly config: Config;
+  readonly host: HostName;
+  readonly mode: Mode;
+  readonly bootId: string;
+  readonly policy: Policy;
+  readonly logger: Logger;
+  readonly store: Store;
+  readonly collector: CollectorThread;
+  readonly keys: OpenKeys;
+}
+
+/** How a record that could not be folded is told: a hole, a fork, or a log that was changed. */
+function faultCommand({ code }: Fault): string {
+  if (code === 'SEQUENCE_GAP') return 'LOSS';
+  return code === 'FORK' ? 'FORK' : 'LOG_TAMPER';
+}
+
+/** Says under the host's own principal what the fold had to leave out. */
+function reportFault({ collector, host, mode }: Parts, fault: Fault): void {
+  const { code, why, offset, lane } = fault;
+  collector.append(
+    systemEvent({
+      command: faultCommand(fault),
+      principal: hostPrincipal(host),
+      timeUs: Date.now() * 1000,
+      mode,
+      details: { found: why, code, offset, lane, declared: false },
+    }),
+  );
+}
+
+/** Says under the host's own principal what an operator's word came to. */
+function reportOverride(
+  { collector, host, mode }: Parts,
+  override: Override,
+  refused: string | null,
+) {
+  const { verb, principal, author, reason, ticket, id, untilMs } = override;
+  collector.append(
+    systemEvent({
+      command: 'OVERRIDE',
+      principal: hostPrincipal(host),
+      timeUs: Date.now() * 1000,
+      mode,
+      details: {
+        verb,
+        for_principal: principal,
+        author,
+        reason,
+        id,
+        ...(ticket !== null && { ticket }),
+        ...(untilMs !== null && { until: new Date(untilMs).toISOString() }),
+        effect: refused === null ? 'applied' : `refused: ${refused}`,
+        latency_ms: Math.max(0, Date.now() - override.timeMs),
+      },
+    }),
+  );
+}
+
+/** Runs fold and enforcer whenever something was committed, until the signal. */
+export class Loop {
+  private readonly parts: Parts;
+  private readonly signal: AbortSignal;
+  private wake = Promise.withResolvers<void>();
+
+  constructor(parts: Parts, signal: AbortSignal) {
+    this.parts = parts;
+    this.signal = signal;
+  }
+
+  async run(): Promise<void> {
+    const { store } = this.parts;
+    const unsubscribe = store.onCommit(() => this.wake.resolve());
+    this.signal.addEventListener('abort', () => this.wake.resolve());
+    try {
+      for (let delayMs = 100; !this.signal.aborted; delayMs = Math.min(delayMs * 2, 2000)) {
+        const startedMs = Date.now();
+        await this.attempt(delayMs);
+        if (Date.now() - startedMs > 10_000) delayMs = 100;
+      }
+    } finally {
+      unsubscribe();
+    }
+  }
+
+  /** One life of fold and enforcer: a store that refuses ends it, and nothing half done remains. */
+  private async attempt(delayMs: number): Promise<void> {
+    try {
+      await this.fold();
+    } catch (error) {
+      if (!(error instanceof LogError) || !error.retriable) throw error;
+      this.parts.logger.error({ reason: error.message }, 'the fold waits for the log');
+      await this.sleep(delayMs);
+    }
+  }
+
+  private async fold(): Promise<void> {
+    const { store, policy, logger, collector, config, keys, host, mode, bootId } = this.parts;
+    const now = () => Date.now();
+    const onFault = (fault: Fault) => reportFault(this.parts, fault);
+    const onOverride = (override: Override, refused: string | null) =>
+      reportOverride(this.parts, override, refused);
+    const enricher = await Enricher.open({ store, keys, policy, onFault, onOverride, now });
+    const subjects = new SubjectsMap(join(config.runDir, 'bpf/subjects'));
+    const reflexes = new ReflexesMap(join(config.runDir, 'bpf/reflexes'));
+    const append = collector.append;
+    const enforcer = await Enforcer.open({
+      store,
+      subjects,
+      reflexes,
+      bootId,
+      host,
+      mode,
+      policy,
+      logger,
+      append,
+      now,
+      bootNow: () => BigInt(now()) * 1_000_000n - native().bootOffset(),
+    });
+    try {
+      while (!this.signal.aborted) {
+        this.wake = Promise.withResolvers<void>();
+        const folded = await enricher.step();
+        const enforced = await enforcer.step();
+        if (!folded.more && !enforced.more) await this.sleep(Math.min(1000, enricher.idleMs));
+      }
+      while ((await enricher.step()).more);
+    } finally {
+      subjects.close();
+      reflexes.close();
+    }
+  }
+
+  private async sleep(ms: number): Promise<void> {
+    const timer = setTimeout(() => this.wake.resolve(), ms);
+    await this.wake.promise;
+    clearTimeout(timer);
+  }
+}

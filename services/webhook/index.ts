@@ -1,0 +1,1 @@
+export { startWebhook, type WebhookOptions } from './webhook.ts';
