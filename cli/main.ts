@@ -3,6 +3,7 @@ import { ConfigError } from '#config';
 import { safeText } from '#event';
 import { adjustVerb } from './adjust.ts';
 import { breakGlassVerb } from './break-glass.ts';
+import { breakerVerb } from './breaker.ts';
 import { doctorVerb } from './doctor.ts';
 import { explainVerb } from './explain.ts';
 import { labelVerb } from './label.ts';
@@ -46,6 +47,7 @@ function build(): Command {
     adjustVerb,
     labelVerb,
     liftVerb,
+    breakerVerb,
     riskVerb,
     progsVerb,
     mapsVerb,

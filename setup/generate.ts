@@ -245,6 +245,10 @@ const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
   REFLEX: NOT_WRITTEN,
   OVERRIDE: NOT_WRITTEN,
   POLICY: NOT_WRITTEN,
+  BREAKER: {
+    what: 'a lowering that is held back: more were lowered at once than the policy allows',
+    details: '`for_principal`, `stays`, `held_back`, `cause`, `limit`, `next`',
+  },
   DRIFT: {
     what: 'an object is live that no act in the log made. Also in `program`, `map` or `link`',
     details: '`kind`, `id`, `type`, `name`, `loaded_by_uid` where the kernel knows it, `reason`',

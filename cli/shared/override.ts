@@ -135,13 +135,20 @@ export function checkOverride(override: Override, { state, principal }: Target):
   if (problem !== null) throw new CliError(EXIT.usage, `${principal}: ${problem}`);
 }
 
-/** Seals an override and appends it to `bpf.overrides`. */
-export async function record(override: Override, { config }: Target): Promise<void> {
+/** Seals overrides and appends them to `bpf.overrides`, all or none. */
+export async function recordAll(overrides: readonly Override[], config: Config): Promise<void> {
+  if (overrides.length === 0) return;
   const { control } = openKeys(config.stateDir, { create: false });
-  const value = encode('Override', seal('Override', override, control));
-  const { principal } = override;
-  const lane = laneOf(principal);
-  await appendRecords(config, [{ topic: 'bpf.overrides', lane, key: principal, value }]);
+  const outputs = overrides.map((override) => {
+    const { principal } = override;
+    const value = encode('Override', seal('Override', override, control));
+    return { topic: 'bpf.overrides', lane: laneOf(principal), key: principal, value } as const;
+  });
+  await appendRecords(config, outputs);
+}
+
+export async function record(override: Override, { config }: Target): Promise<void> {
+  await recordAll([override], config);
 }
 
 const KINDS: ReadonlySet<string> = new Set(['pin', 'break_glass', 'observe']);

@@ -5,10 +5,10 @@ import { type HostName, hostPrincipal, type Mode, type Override } from '#event';
 import type { Fault, OpenKeys } from '#fold';
 import { LogError } from '#log';
 import type { Policy } from '#policy';
-import type { Store } from '#state';
+import { type Store, scanAll } from '#state';
 import type { Logger } from '#telemetry';
 import { type CollectorThread, systemEvent } from '../../services/collector/index.ts';
-import { Enforcer } from '../../services/enforcer/index.ts';
+import { Enforcer, type Population } from '../../services/enforcer/index.ts';
 import { Enricher } from '../../services/enricher/index.ts';
 
 /** What a running instance is made of. */
@@ -72,6 +72,18 @@ function reportOverride(
   );
 }
 
+const BREAKER = { least: 20, sharePermille: 100, hostsPermille: 100, withinMs: 60_000 };
+
+/** Everybody that the fold knows, and how many of them are hosts. */
+async function populationOf(store: Store): Promise<Population> {
+  const population = { principals: 0, hosts: 0 };
+  for await (const { key } of scanAll(store, 'trust')) {
+    if (key.startsWith('host:')) population.hosts += 1;
+    else population.principals += 1;
+  }
+  return population;
+}
+
 /** Runs fold and enforcer whenever something was committed, until the signal. */
 export class Loop {
   private readonly parts: Parts;
@@ -120,6 +132,8 @@ export class Loop {
     const reflexes = new ReflexesMap(join(config.runDir, 'bpf/reflexes'));
     const append = collector.append;
     const enforcer = await Enforcer.open({
+      breaker: BREAKER,
+      population: () => populationOf(store),
       store,
       subjects,
       reflexes,

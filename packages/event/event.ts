@@ -146,6 +146,7 @@ export interface TierRecord {
   readonly trust: number;
   readonly reasons: readonly string[];
   readonly pinned: boolean;
+  readonly approved: boolean;
   readonly cause: string;
   readonly causeTimeUs: number;
   readonly reflex: Reflex | null;
@@ -188,6 +189,7 @@ export const SYSTEM_COMMANDS = [
   'REFLEX',
   'OVERRIDE',
   'POLICY',
+  'BREAKER',
   'DRIFT',
   'INVENTORY',
   'FORK',

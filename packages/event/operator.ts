@@ -9,6 +9,7 @@ export const OVERRIDE_VERBS = [
   'adjust',
   'label',
   'lift',
+  'approve',
 ] as const;
 export type OverrideVerb = (typeof OVERRIDE_VERBS)[number];
 

@@ -283,7 +283,16 @@ export class Fold {
     // An operator's word counts from when it was said: that is how its latency is measured.
     const causeMs = said?.kind === 'override' ? said.override.timeMs : appendedMs;
     const causeTimeUs = causeMs * 1000;
-    const change = { principal, before, after: state, cause: id, causeTimeUs, reflex: null };
+    const approved = said?.kind === 'override' && said.override.verb === 'approve';
+    const change = {
+      principal,
+      before,
+      after: state,
+      cause: id,
+      causeTimeUs,
+      reflex: null,
+      approved,
+    };
     this.writeTier(change, model, working.result);
   }
 

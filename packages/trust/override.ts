@@ -70,7 +70,7 @@ function checkRoom({ verb, lifts }: Override, { overrides }: TrustState): string
   if (verb === 'lift') {
     return overrides.some(({ id }) => id === lifts) ? null : `no override ${lifts} is in force`;
   }
-  if (verb === 'pardon' || verb === 'label') return null;
+  if (verb === 'pardon' || verb === 'label' || verb === 'approve') return null;
   if (overrides.length >= OVERRIDES_MAX) return `${OVERRIDES_MAX} overrides are in force already`;
   const open = overrides.filter(({ kind }) => kind === 'break_glass').length;
   const isFull = verb === 'break_glass' && open >= BREAK_GLASS_MAX;
@@ -91,7 +91,9 @@ export function overrideProblem(override: Override, state: TrustState): string |
 /** What stays in force of an override; null for one that acts once. */
 function activeOf(override: Override, state: TrustState): ActiveOverride | null {
   const { id, verb, incident, permille, timeMs, untilMs } = override;
-  if (verb === 'pardon' || verb === 'label' || verb === 'lift') return null;
+  if (verb !== 'pin' && verb !== 'break_glass' && verb !== 'observe' && verb !== 'adjust') {
+    return null;
+  }
   const tier = verb === 'pin' ? tierOf(override.tier) : null;
   const raises = isRaising(override, state);
   return { id, kind: verb, tier, raises, incident, permille, fromMs: timeMs, untilMs };

@@ -14,6 +14,8 @@ export interface TierChange {
   readonly causeTimeUs: number;
   /** The cause told of a reflex: its host waits for a tier that takes it into account. */
   readonly reflex: Reflex | null;
+  /** An operator let this tier pass the breaker of hosts that hold it back. */
+  readonly approved?: boolean;
 }
 
 /** Where the tier deviates from the default; null at the default, which hosts know already. */
@@ -25,9 +27,9 @@ function deviation(state: TrustState | null): string | null {
 
 /** What hosts must be told in `bpf.tiers`, null if nothing. */
 export function tierRecord(change: TierChange, model: Model): TierRecord | null {
-  const { principal, before, after, cause, causeTimeUs, reflex } = change;
+  const { principal, before, after, cause, causeTimeUs, reflex, approved = false } = change;
   const now = deviation(after);
-  if (now === deviation(before) && reflex === null) return null;
+  if (now === deviation(before) && reflex === null && !approved) return null;
   const { trust, signals } = contributions(after, after.tMs, model);
   return {
     principal,
@@ -36,6 +38,7 @@ export function tierRecord(change: TierChange, model: Model): TierRecord | null 
     trust,
     reasons: signals.filter(({ mass }) => mass > 0).map(({ id }) => id),
     pinned: toldTier(after).pinned,
+    approved,
     cause,
     causeTimeUs,
     reflex,

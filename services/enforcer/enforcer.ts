@@ -8,12 +8,14 @@ import {
   hostPrincipal,
   type Mode,
   type PrincipalKey,
+  type SystemCommand,
   type TierRecord,
 } from '#event';
 import { type LogRecord, readPast } from '#log';
 import { enforcesAnything, type Policy, principalOf, subjectsOf } from '#policy';
 import { type StateChange, type Store, scanAll } from '#state';
 import type { Logger } from '#telemetry';
+import { Breaker, type BreakerLimits, type Population } from './breaker.ts';
 
 /** The kernel's subject map, as the enforcer needs it. */
 export interface SubjectMap {
@@ -35,20 +37,29 @@ export interface EnforcerOptions {
   readonly host: HostName;
   readonly mode: Mode;
   readonly policy: Policy;
+  readonly breaker: BreakerLimits;
   readonly logger: Logger;
   /** Stores an event under this host's own principal. */
   readonly append: (event: Event) => void;
   readonly now: () => number;
   /** CLOCK_BOOTTIME, ns. */
   readonly bootNow: () => bigint;
+  /** Whom the breaker's limits are a share of. */
+  readonly population: () => Promise<Population>;
 }
 
 /** A principal's tier as this host last heard it; `revision` is its record's offset. */
-interface Held {
+interface Told {
   readonly tier: string;
+  readonly pinned: boolean;
   readonly revision: number;
   readonly cause: string;
   readonly causeTimeUs: number;
+}
+
+/** `pending`: a lowering that the breaker holds back until an operator approves it. */
+interface Held extends Told {
+  readonly pending: Told | null;
 }
 
 /** A reflex of this boot that a tier has taken into account, and when we said so. */
@@ -66,6 +77,8 @@ const ACK_PREFIX = 'ack/';
 /** How often the guard is asked which reflexes are over, while there are any. */
 const REFLEX_MS = 10_000;
 const TIERS = ['denied', 'quarantined', 'restricted', 'standard', 'trusted'];
+/** Signals after which nobody waits for an operator. */
+const TAMPER_SIGNALS: ReadonlySet<string> = new Set(['S01', 'S02']);
 const KINDS = { auid: 1, loader: 2, uid: 3 } as const;
 const KIND_NAMES: Readonly<Record<number, keyof typeof KINDS>> = {
   1: 'auid',
@@ -82,11 +95,13 @@ export class Enforcer {
   private readonly options: EnforcerOptions;
   private readonly held = new Map<PrincipalKey, Held>();
   private readonly acks = new Map<PrincipalKey, Ack>();
+  private readonly breaker: Breaker;
   private next = 0;
   private reflexesReadMs = 0;
 
   private constructor(options: EnforcerOptions) {
     this.options = options;
+    this.breaker = new Breaker(options.breaker);
   }
 
   static async open(options: EnforcerOptions): Promise<Enforcer> {
@@ -127,7 +142,8 @@ export class Enforcer {
       await this.forgetReflexes();
       return { more: false };
     }
-    const changes = records.flatMap((record) => this.take(record));
+    const changes: StateChange[] = [];
+    for (const record of records) changes.push(...(await this.take(record)));
     this.reconcile();
     this.next = next;
     const position = [{ source: POSITION, next: BigInt(this.next) }];
@@ -157,7 +173,7 @@ export class Enforcer {
   }
 
   /** The larger revision wins; a record already known changes nothing. */
-  private take(record: LogRecord): StateChange[] {
+  private async take(record: LogRecord): Promise<StateChange[]> {
     let tier: TierRecord;
     try {
       tier = decode('Tier', record.value);
@@ -170,13 +186,57 @@ export class Enforcer {
       return [];
     }
     const { principal } = tier;
-    if ((this.held.get(principal)?.revision ?? -1) >= record.offset) return [];
-    const { cause, causeTimeUs } = tier;
-    const held = { tier: tier.tier, revision: record.offset, cause, causeTimeUs };
-    if (tier.default) this.held.delete(principal);
+    const before = this.held.get(principal) ?? null;
+    const newest = before?.pending?.revision ?? before?.revision ?? -1;
+    if (newest >= record.offset) return [];
+    const held = await this.heldOf(tier, record.offset, before);
+    if (held === null) this.held.delete(principal);
     else this.held.set(principal, held);
-    const text = tier.default ? null : JSON.stringify(held);
+    const text = held === null ? null : JSON.stringify(held);
     return [stateOf(PREFIX + principal, text), ...this.acknowledge(tier)];
+  }
+
+  /** What is to be held of a principal from a record on; null at its default. */
+  private async heldOf(
+    tier: TierRecord,
+    revision: number,
+    before: Held | null,
+  ): Promise<Held | null> {
+    const { principal, pinned, cause, causeTimeUs } = tier;
+    const told: Told = { tier: tier.tier, pinned, revision, cause, causeTimeUs };
+    const from = before?.tier ?? this.defaultOf(principal);
+    if (TIERS.indexOf(tier.tier) < TIERS.indexOf(from) && !(await this.mayLower(tier))) {
+      this.sayHeldBack(principal, from, told);
+      const stays = before ?? { ...told, tier: from, pinned: false };
+      return { ...stays, pending: told };
+    }
+    return tier.default ? null : { ...told, pending: null };
+  }
+
+  private defaultOf(principal: PrincipalKey): string {
+    return this.options.policy.trusted.includes(principal) ? 'trusted' : 'standard';
+  }
+
+  /** An operator's own word and tampering are never held back. */
+  private async mayLower({ principal, pinned, approved, reasons }: TierRecord): Promise<boolean> {
+    if (pinned || approved || reasons.some((id) => TAMPER_SIGNALS.has(id))) return true;
+    const { now, population } = this.options;
+    return this.breaker.admits(principal, now(), population);
+  }
+
+  private sayHeldBack(principal: PrincipalKey, from: string, { tier, cause }: Told): void {
+    const { least, sharePermille, hostsPermille, withinMs } = this.options.breaker;
+    this.options.logger.error({ principal, from, to: tier }, 'a lowering is held back');
+    this.say('BREAKER', {
+      for_principal: principal,
+      stays: from,
+      held_back: tier,
+      cause,
+      limit: `${least} principals, or ${sharePermille / 10} % of them, or ${
+        hostsPermille / 10
+      } % of hosts, within ${withinMs / 1000} s`,
+      next: './warden breaker lists and approves',
+    });
   }
 
   /** The tier takes an act into account for which the guard lowered the subject by itself. */
@@ -261,33 +321,39 @@ export class Enforcer {
     before: number | null,
     held: Held | null,
   ): void {
-    const { mode, host, now, append } = this.options;
+    const { now } = this.options;
     const kind = KIND_NAMES[entry.kind] ?? 'unknown';
     const nowMs = now();
+    this.say('ENFORCED', {
+      subject: `${kind}:${entry.id}`,
+      before: before === null ? 'default' : (TIERS[before] ?? before),
+      after: principal === null ? 'default' : (TIERS[entry.tier] ?? entry.tier),
+      revision: Number(entry.revision),
+      effect: this.effect(),
+      ...(principal !== null && { for_principal: principal }),
+      ...(held !== null && {
+        cause: held.cause,
+        latency_ms: Math.max(0, nowMs - Math.floor(held.causeTimeUs / 1000)),
+      }),
+    });
+  }
+
+  /** Stores an event of the system's own under this host's principal. */
+  private say(command: SystemCommand, values: Parameters<typeof details>[0]): void {
+    const { mode, host, now, append } = this.options;
     append({
-      timeUs: nowMs * 1000,
+      timeUs: now() * 1000,
       principal: hostPrincipal(host),
       subject: null,
       loader: null,
       process: null,
-      act: { command: 'ENFORCED', via: 'warden', result: null, errno: null, count: 1 },
+      act: { command, via: 'warden', result: null, errno: null, count: 1 },
       program: null,
       map: null,
       link: null,
       path: null,
       verdict: { decision: 'allow', rule: null, enforced: false, mode, by: 'subject' },
-      details: details({
-        subject: `${kind}:${entry.id}`,
-        before: before === null ? 'default' : (TIERS[before] ?? before),
-        after: principal === null ? 'default' : (TIERS[entry.tier] ?? entry.tier),
-        revision: Number(entry.revision),
-        effect: this.effect(),
-        ...(principal !== null && { for_principal: principal }),
-        ...(held !== null && {
-          cause: held.cause,
-          latency_ms: Math.max(0, nowMs - Math.floor(held.causeTimeUs / 1000)),
-        }),
-      }),
+      details: details(values),
     });
   }
 }

@@ -1,1 +1,2 @@
+export type { BreakerLimits, Population } from './breaker.ts';
 export { Enforcer, type EnforcerOptions, type SubjectMap } from './enforcer.ts';

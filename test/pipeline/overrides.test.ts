@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openKeys } from '#config';
+import { decode } from '#event';
 import { openSqliteStore } from '#state';
 import { type Placed, place } from '#testkit';
 import { Bench, eventOf, type Made } from './live-fold.ts';
@@ -123,6 +124,21 @@ test('reported risk is evidence, once', async () => {
   const risky = await explained();
   const s18 = (risky.signals as { id: string; count: number }[]).find(({ id }) => id === 'S18');
   assert.equal(s18?.count, 1);
+});
+
+test('what the breaker holds back is listed, and an approval reaches the enforcer', async () => {
+  const pending = { tier: 'denied', cause: 'web-1/00000000000000aa/0/1', causeTimeUs: 1e15 };
+  const value = Buffer.from(JSON.stringify({ tier: 'standard', pending }));
+  const entry = { space: 'host', lane: 0, key: `tier/${BOB}`, value } as const;
+  await bench.store.commit({ outputs: [], state: [entry], position: [] });
+  const listed = run('breaker', '--json');
+  assert.equal(listed.status, 1);
+  assert.equal(JSON.parse(listed.stdout).principal, BOB);
+  const tiers = { topic: 'bpf.tiers', partition: 0 } as const;
+  const end = await bench.store.log.end(tiers);
+  assert.deepEqual((await json('breaker', 'approve', ...why)).approved, [BOB]);
+  const [record] = await bench.store.log.read(tiers, end, { records: 9, bytes: 1 << 20 });
+  assert.equal(decode('Tier', record?.value as Uint8Array).approved, true);
 });
 
 test('what can not be is refused with what to do, and nothing is recorded', async () => {

@@ -43,22 +43,26 @@ const { policy } = parsed;
 /** Whom the policy trusts is in the map from the beginning. */
 const TRUSTED = { '1/10009': 4, '3/10009': 4 };
 
-function tierOutput(
-  principal: PrincipalKey,
-  tier: string,
-  isDefault = false,
-  reflex: Reflex | null = null,
-): Output {
+interface More {
+  readonly isDefault?: boolean;
+  readonly reflex?: Reflex;
+  readonly pinned?: boolean;
+  readonly approved?: boolean;
+  readonly reasons?: readonly string[];
+}
+
+function tierOutput(principal: PrincipalKey, tier: string, more: More = {}): Output {
   const value = encode('Tier', {
     principal,
     tier,
-    default: isDefault,
+    default: more.isDefault ?? false,
     trust: 50_000_000,
-    reasons: ['S07'],
-    pinned: false,
+    reasons: more.reasons ?? ['S07'],
+    pinned: more.pinned ?? false,
+    approved: more.approved ?? false,
     cause: 'web-1/00000000000000aa/0/1',
     causeTimeUs: 1_000_000,
-    reflex,
+    reflex: more.reflex ?? null,
   });
   return { topic: 'bpf.tiers', lane: 0, key: principal, value };
 }
@@ -78,6 +82,8 @@ async function open(
     store,
     subjects,
     reflexes: { read: () => [...reflexes] },
+    breaker: { least: 20, sharePermille: 100, hostsPermille: 100, withinMs: 60_000 },
+    population: async () => ({ principals: 100, hosts: 2 }),
     bootId: 'boot-1',
     host: hostName('web-1'),
     mode: 'audit',
@@ -118,7 +124,7 @@ test('a return to the default takes the subjects out', async () => {
   const { enforcer } = await open(store, subjects);
   await tell(store, tierOutput(alice, 'restricted'));
   await enforcer.step();
-  await tell(store, tierOutput(alice, 'standard', true));
+  await tell(store, tierOutput(alice, 'standard', { isDefault: true }));
   await enforcer.step();
   assert.deepEqual(subjects.tiers(), TRUSTED);
 });
@@ -157,11 +163,17 @@ test('a reflex is acknowledged by a tier of this boot, until the guard has ended
   const clock = { nowMs: 2000 };
   const { enforcer } = await open(store, subjects, reflexes, clock);
   const from = { host: 'web-1', bootId: 'boot-1', bootNs: '700' };
-  await tell(store, tierOutput(alice, 'standard', true, { ...from, bootId: 'boot-0' }));
-  await tell(store, tierOutput(alice, 'standard', true, { ...from, host: 'web-2' }));
+  await tell(
+    store,
+    tierOutput(alice, 'standard', { isDefault: true, reflex: { ...from, bootId: 'boot-0' } }),
+  );
+  await tell(
+    store,
+    tierOutput(alice, 'standard', { isDefault: true, reflex: { ...from, host: 'web-2' } }),
+  );
   await enforcer.step();
   assert.deepEqual(subjects.tiers(), TRUSTED, 'said of another boot or host');
-  await tell(store, tierOutput(alice, 'standard', true, from));
+  await tell(store, tierOutput(alice, 'standard', { isDefault: true, reflex: from }));
   await enforcer.step();
   const ack = { foldedBootNs: 700n, ackedBootNs: 2_000_000_000n, revision: 0n, tier: 3 };
   assert.deepEqual(subjects.entries.get('1/10001'), { kind: 1, id: 10001, ...ack });
@@ -176,4 +188,64 @@ test('a reflex is acknowledged by a tier of this boot, until the guard has ended
   const last = await open(store, subjects, reflexes, clock);
   assert.deepEqual(subjects.tiers(), TRUSTED);
   assert.deepEqual(last.events, []);
+});
+
+const person = (n: number) => principalKey(`uid:${10_100 + n}@corp`);
+const lowered = ({ entries }: Subjects) =>
+  [...entries.values()].filter(({ kind, tier }) => kind === 1 && tier < 3).length;
+
+test('the breaker holds back what goes beyond it, says so, and lets an approval pass', async () => {
+  const store = openMemoryStore();
+  const subjects = new Subjects();
+  const { enforcer, events } = await open(store, subjects);
+  events.length = 0;
+  const all = Array.from({ length: 25 }, (_, n) => tierOutput(person(n), 'restricted'));
+  await tell(store, ...all);
+  await enforcer.step();
+  // 20 always may; the 21st is more than a tenth of 100.
+  assert.equal(lowered(subjects), 20);
+  const held = events.filter(({ act }) => act.command === 'BREAKER');
+  assert.deepEqual(
+    held.map(({ details }) => details.find(({ key }) => key === 'for_principal')?.value),
+    [20, 21, 22, 23, 24].map(person),
+  );
+  // It is remembered, and holds after a restart.
+  const again = await open(store, subjects);
+  assert.equal(lowered(subjects), 20);
+  await tell(store, tierOutput(person(24), 'restricted', { approved: true }));
+  await again.enforcer.step();
+  assert.equal(lowered(subjects), 21);
+  // Forgiven meanwhile: nothing is pending any more.
+  await tell(store, tierOutput(person(23), 'standard', { isDefault: true }));
+  await again.enforcer.step();
+  assert.equal(lowered(subjects), 21);
+});
+
+test('what an operator pins and who tampers is never held back', async () => {
+  const store = openMemoryStore();
+  const subjects = new Subjects();
+  const { enforcer } = await open(store, subjects);
+  const all = Array.from({ length: 22 }, (_, n) => tierOutput(person(n), 'restricted'));
+  const pinned = tierOutput(person(30), 'denied', { pinned: true });
+  const tamper = tierOutput(person(31), 'denied', { reasons: ['S01'] });
+  await tell(store, ...all, pinned, tamper);
+  await enforcer.step();
+  assert.equal(lowered(subjects), 22);
+  assert.equal(subjects.tiers()['1/10130'], 0);
+  assert.equal(subjects.tiers()['1/10131'], 0);
+});
+
+test('a minute later the breaker counts anew', async () => {
+  const store = openMemoryStore();
+  const subjects = new Subjects();
+  const clock = { nowMs: 2000 };
+  const { enforcer } = await open(store, subjects, [], clock);
+  const batch = (from: number) =>
+    Array.from({ length: 20 }, (_, n) => tierOutput(person(from + n), 'restricted'));
+  await tell(store, ...batch(0));
+  await enforcer.step();
+  clock.nowMs += 60_000;
+  await tell(store, ...batch(100));
+  await enforcer.step();
+  assert.equal(lowered(subjects), 40);
 });
