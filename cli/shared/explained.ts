@@ -147,7 +147,8 @@ function sumTable(explained: Explained): string {
 function signalLines({ parts, events }: Explained): string[] {
   return parts.signals.flatMap(({ id, category, count, ageMs, halfLifeMs, weight }) => [
     '',
-    `${id} (${category}): weight ${points(weight)}, raised ${count} times, last ${days(ageMs)} ago, half-life ${days(halfLifeMs)}`,
+    `${id} (${category}): weight ${points(weight)}, half-life ${days(halfLifeMs)}, ` +
+      `raised ${count} times, last ${days(ageMs)} ago`,
     ...(events.get(id) ?? []).map((event) => `  ${safeText(event)}`),
   ]);
 }
@@ -202,10 +203,11 @@ export function print(explained: Explained): void {
   const { principal, state, parts, policy, atMs, complete } = explained;
   const name = displayNames()(principal);
   const tier = TIER_NAMES[effectiveTier(state)];
-  const why = because(explained);
+  const reason = because(explained);
+  const why = reason === null ? '' : ` (by ${reason})`;
   const lines = [
     pc.bold(safeText(name === principal ? name : `${name} (${principal})`)),
-    `trust ${points(parts.trust)}, tier ${tier}, at ${iso(atMs)}${why === null ? '' : ` (by ${why})`}`,
+    `trust ${points(parts.trust)}, tier ${tier}${why}, at ${iso(atMs)}`,
     ...(complete ? [] : ['the log was trimmed: what stood before its begin is not known']),
     '',
     sumTable(explained),

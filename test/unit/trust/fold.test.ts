@@ -114,6 +114,7 @@ test('hosts are told of tiers that deviate, and of the way back', () => {
     trust: 45_000_000,
     reasons: ['S07', 'S21'],
     pinned: false,
+    approved: false,
     cause: 'web-1/0011223344556677/1/2',
     causeTimeUs: 7,
     reflex: null,
