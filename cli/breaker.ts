@@ -1,49 +1,16 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { type PrincipalKey, safeText } from '#event';
-import { type Store, scanAll } from '#state';
 import { displayNames } from './shared/display.ts';
 import { EXIT } from './shared/exit.ts';
-import { configOf, openLog } from './shared/open.ts';
+import { type HeldBack, heldBack } from './shared/held-back.ts';
+import { configOf, withLog } from './shared/open.ts';
 import {
   makeOverride,
   type OverrideOptions,
   recordAll,
   withOverrideOptions,
 } from './shared/override.ts';
-
-interface HeldBack {
-  readonly principal: string;
-  readonly stays: string;
-  readonly held_back: string;
-  readonly since: string;
-  readonly cause: string;
-}
-
-const PREFIX = 'tier/';
-
-/** What this host's breaker holds back, as the enforcer keeps it. */
-async function heldBack(store: Store): Promise<HeldBack[]> {
-  const found: HeldBack[] = [];
-  for await (const { key, value } of scanAll(store, 'host', 0)) {
-    if (!key.startsWith(PREFIX)) continue;
-    const { tier, pending } = JSON.parse(Buffer.from(value).toString());
-    if (pending === null) continue;
-    const since = new Date(Math.floor(pending.causeTimeUs / 1000)).toISOString();
-    const principal = key.slice(PREFIX.length);
-    found.push({ principal, stays: tier, held_back: pending.tier, since, cause: pending.cause });
-  }
-  return found;
-}
-
-async function withLog<T>(options: { state?: string }, run: (store: Store) => Promise<T>) {
-  const store = await openLog(configOf(options));
-  try {
-    return await run(store);
-  } finally {
-    await store.close();
-  }
-}
 
 function print(found: readonly HeldBack[]): void {
   if (found.length === 0) {
@@ -63,7 +30,7 @@ function print(found: readonly HeldBack[]): void {
 }
 
 async function list(options: { json?: boolean; state?: string }): Promise<void> {
-  const found = await withLog(options, heldBack);
+  const found = await withLog(configOf(options), heldBack);
   if (options.json === true) {
     for (const one of found) console.log(JSON.stringify({ schema: 'warden.breaker/1', ...one }));
   } else print(found);
@@ -71,7 +38,7 @@ async function list(options: { json?: boolean; state?: string }): Promise<void> 
 }
 
 async function approve(principals: readonly string[], options: OverrideOptions): Promise<void> {
-  const held = await withLog(options, heldBack);
+  const held = await withLog(configOf(options), heldBack);
   const wanted = held.filter(
     ({ principal }) => principals.length === 0 || principals.includes(principal),
   );

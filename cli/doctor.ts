@@ -6,8 +6,9 @@ import { BpfError, type KernelStats, StatsMap } from '#bpf';
 import { type Config, ConfigError, loadedState } from '#config';
 import { safeText } from '#event';
 import { enforcesAnything } from '#policy';
-import { EXIT } from './shared/exit.ts';
-import { configOf } from './shared/open.ts';
+import { CliError, EXIT } from './shared/exit.ts';
+import { heldBack } from './shared/held-back.ts';
+import { configOf, withLog } from './shared/open.ts';
 import { loadPolicy } from './shared/policy-file.ts';
 import { LOADER, type Probe, probeKernel } from './shared/probe.ts';
 
@@ -176,6 +177,19 @@ function log(config: Config): Finding[] {
   return [ok('log', `${config.database}, ${(size / 1024 / 1024).toFixed(1)} MiB`)];
 }
 
+async function breaker(config: Config): Promise<Finding[]> {
+  try {
+    const held = await withLog(config, heldBack);
+    if (held.length === 0) return [];
+    const text = `${held.length} lowerings are held back: too many at once`;
+    return [bad('breaker', text, './warden breaker')];
+  } catch (error) {
+    // That there is no log, or none to read, is said above.
+    if (!(error instanceof CliError)) throw error;
+    return [];
+  }
+}
+
 function policy(config: Config): Finding[] {
   const source = config.policyFile ?? 'built-in';
   try {
@@ -195,7 +209,7 @@ function print(findings: readonly Finding[]): void {
   }
 }
 
-function doctor(options: { json?: boolean; state?: string; policy?: string }): void {
+async function doctor(options: { json?: boolean; state?: string; policy?: string }) {
   const config = configOf(options);
   const { probe, reason } = probeKernel();
   const findings = [
@@ -206,6 +220,7 @@ function doctor(options: { json?: boolean; state?: string; policy?: string }): v
     ...running(config),
     ...kernelCounts(config),
     ...log(config),
+    ...(await breaker(config)),
   ];
   const healthy = findings.every(({ grade }) => grade !== 'bad');
   if (config.json) {

@@ -13,6 +13,10 @@ interface Scored {
   readonly principal: string;
   readonly trust: number;
   readonly tier: string;
+  /** What evidence alone comes to. */
+  readonly computed: string;
+  /** Kinds of overrides in force. */
+  readonly overrides: readonly string[];
   readonly signals: readonly string[];
   readonly lastMs: number;
   readonly dueMs: number | null;
@@ -26,6 +30,8 @@ function score({ key, lane, value }: Entry, modelOf: ModelOf, nowMs: number): Sc
     principal: key,
     trust,
     tier: TIER_NAMES[effectiveTier(state)],
+    computed: TIER_NAMES[state.tier],
+    overrides: state.overrides.map(({ kind }) => kind.replace('_', '-')),
     signals: signals.filter(({ mass }) => mass > 0).map(({ id }) => id),
     lastMs: state.tMs,
     dueMs: state.dueMs,
@@ -43,12 +49,14 @@ async function scores(store: Store): Promise<Scored[]> {
 const iso = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 function toJson(scored: Scored) {
-  const { principal, trust, tier, signals, lastMs, dueMs } = scored;
+  const { principal, trust, tier, computed, overrides, signals, lastMs, dueMs } = scored;
   return {
     schema: 'warden.trust/1',
     principal,
     trust: trust / MICRO,
     tier,
+    computed_tier: computed,
+    overrides,
     signals,
     last_act: iso(lastMs),
     next_change: dueMs === null ? null : iso(dueMs),
@@ -59,16 +67,16 @@ function table(found: readonly Scored[]): string {
   if (found.length === 0) return 'nobody has used BPF yet';
   const display = displayNames();
   const rows = new Table({
-    head: ['PRINCIPAL', 'TRUST', 'TIER', 'SIGNALS', 'LAST ACT', 'NEXT CHANGE'],
+    head: ['PRINCIPAL', 'TRUST', 'TIER', 'SIGNALS, OVERRIDES', 'LAST ACT', 'NEXT CHANGE'],
     style: { head: [], border: [], compact: true },
   });
-  for (const { principal, trust, tier, signals, lastMs, dueMs } of found) {
+  for (const { principal, trust, tier, computed, overrides, signals, lastMs, dueMs } of found) {
     const name = display(principal);
     rows.push([
       safeText(name === principal ? name : `${name} (${principal})`),
       (Math.floor(trust / 10_000) / 100).toFixed(2),
-      tier,
-      signals.join(' ') || '-',
+      tier === computed ? tier : `${tier} (${computed})`,
+      [...signals, ...overrides].join(' ') || '-',
       iso(lastMs),
       dueMs === null ? '-' : iso(dueMs),
     ]);

@@ -9,6 +9,16 @@ export function configOf(options: RawOptions): Config {
   return readConfig(options, process.env);
 }
 
+/** Reads the local log, and closes it whatever happens. Throws `CliError`. */
+export async function withLog<T>(config: Config, run: (store: Store) => Promise<T>): Promise<T> {
+  const store = await openLog(config);
+  try {
+    return await run(store);
+  } finally {
+    await store.close();
+  }
+}
+
 /** The local log, to read beside a running instance or without one. Throws `CliError`. */
 export async function openLog(config: Config): Promise<Store> {
   const { database } = config;

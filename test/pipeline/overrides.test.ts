@@ -75,7 +75,7 @@ test('evidence lowers bob: what the rest starts from', async () => {
   assert.deepEqual(ids, ['S07', 'S21']);
 });
 
-test('an override is in force when the fold has read it, and explain says who and why', async () => {
+test('an override is in force once it is folded, and explain says who and why', async () => {
   const pinned = await json('pin', BOB, '--tier', 'restricted', '--ttl', '2h', ...why);
   assert.deepEqual([pinned.verb, pinned.kernel], ['pin', 'nothing is loaded here']);
   const held = await explained();
