@@ -15,6 +15,7 @@ import { configOf } from './shared/open.ts';
 import { loadPolicy } from './shared/policy-file.ts';
 import { print, printEvents } from './tail.ts';
 import { Loop, type Parts } from './up/loop.ts';
+import { reportPolicy } from './up/said.ts';
 
 interface UpOptions {
   readonly json?: boolean;
@@ -155,6 +156,7 @@ async function serveUntilAsked(parts: Parts, signals: Record<'fold' | 'show', Ab
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => asked.resolve());
   if (!config.json) await print(modeLines(parts));
   const closeWebhook = await openWebhook(parts);
+  await reportPolicy(parts);
   const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
   const loop = new Loop(parts, signals.fold.signal).run();
   const house = keepHouse(parts, signals.fold.signal);

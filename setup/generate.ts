@@ -243,8 +243,15 @@ const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
       'is set also `for_principal`, `cause` (id of the event or control record), `latency_ms`',
   },
   REFLEX: NOT_WRITTEN,
-  OVERRIDE: NOT_WRITTEN,
-  POLICY: NOT_WRITTEN,
+  OVERRIDE: {
+    what: 'what an operator said was folded, or why it was not applied',
+    details:
+      '`verb`, `for_principal`, `author`, `reason`, `ticket`, `id`, `until`, `effect`, `latency_ms`',
+  },
+  POLICY: {
+    what: 'another policy is in force than when the services last ran',
+    details: '`before`, `after` (SHA-256), `policy_mode`',
+  },
   BREAKER: {
     what: 'a lowering that is held back: more were lowered at once than the policy allows',
     details: '`for_principal`, `stays`, `held_back`, `cause`, `limit`, `next`',

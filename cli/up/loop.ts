@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 import { native, ReflexesMap, SubjectsMap } from '#bpf';
 import type { Config } from '#config';
-import { type HostName, hostPrincipal, type Mode, type Override } from '#event';
+import type { HostName, Mode, Override } from '#event';
 import type { Fault, OpenKeys } from '#fold';
 import { LogError } from '#log';
 import type { Policy } from '#policy';
 import { type Store, scanAll } from '#state';
 import type { Logger } from '#telemetry';
-import { type CollectorThread, systemEvent } from '../../services/collector/index.ts';
+import type { CollectorThread } from '../../services/collector/index.ts';
 import { Enforcer, type Population } from '../../services/enforcer/index.ts';
 import { Enricher } from '../../services/enricher/index.ts';
+import { reportFault, reportOverride } from './said.ts';
 
 /** What a running instance is made of. */
 export interface Parts {
@@ -22,54 +23,6 @@ export interface Parts {
   readonly store: Store;
   readonly collector: CollectorThread;
   readonly keys: OpenKeys;
-}
-
-/** How a record that could not be folded is told: a hole, a fork, or a log that was changed. */
-function faultCommand({ code }: Fault): string {
-  if (code === 'SEQUENCE_GAP') return 'LOSS';
-  return code === 'FORK' ? 'FORK' : 'LOG_TAMPER';
-}
-
-/** Says under the host's own principal what the fold had to leave out. */
-function reportFault({ collector, host, mode }: Parts, fault: Fault): void {
-  const { code, why, offset, lane } = fault;
-  collector.append(
-    systemEvent({
-      command: faultCommand(fault),
-      principal: hostPrincipal(host),
-      timeUs: Date.now() * 1000,
-      mode,
-      details: { found: why, code, offset, lane, declared: false },
-    }),
-  );
-}
-
-/** Says under the host's own principal what an operator's word came to. */
-function reportOverride(
-  { collector, host, mode }: Parts,
-  override: Override,
-  refused: string | null,
-) {
-  const { verb, principal, author, reason, ticket, id, untilMs } = override;
-  collector.append(
-    systemEvent({
-      command: 'OVERRIDE',
-      principal: hostPrincipal(host),
-      timeUs: Date.now() * 1000,
-      mode,
-      details: {
-        verb,
-        for_principal: principal,
-        author,
-        reason,
-        id,
-        ...(ticket !== null && { ticket }),
-        ...(untilMs !== null && { until: new Date(untilMs).toISOString() }),
-        effect: refused === null ? 'applied' : `refused: ${refused}`,
-        latency_ms: Math.max(0, Date.now() - override.timeMs),
-      },
-    }),
-  );
 }
 
 const BREAKER = { least: 20, sharePermille: 100, hostsPermille: 100, withinMs: 60_000 };

@@ -63,6 +63,7 @@ export const TABLE: Readonly<Record<string, readonly string[]>> = {
 const MORE: Readonly<Record<string, readonly string[]>> = {
   'cli/up.ts': ['services/*'],
   'cli/up/loop.ts': ['services/*', 'bpf'],
+  'cli/up/said.ts': ['services/*'],
   'cli/doctor.ts': ['bpf'],
   'cli/shared/kernel-view.ts': ['bpf'],
 };
