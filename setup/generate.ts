@@ -242,7 +242,10 @@ const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
       '`default`), `revision`, `effect` (`not enforceable here` in mode `audit`); where a tier ' +
       'is set also `for_principal`, `cause` (id of the event or control record), `latency_ms`',
   },
-  REFLEX: NOT_WRITTEN,
+  REFLEX: {
+    what: 'the guard lowered a subject by itself, at once, because of a refusal',
+    details: '`subject`, `rule` that refused, `boot_id` and `boot_ns` of the act',
+  },
   OVERRIDE: {
     what: 'what an operator said was folded, or why it was not applied',
     details:
