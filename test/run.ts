@@ -19,7 +19,7 @@ const GROUPS = [
   { name: 'kernel', at: 'kernel', files: 1, fileSeconds: 600 },
   { name: 'guest', at: 'kernel/guest', files: 1, fileSeconds: 1200 },
 ] as const;
-const FULL_DOSE_TIMES = 30;
+const FULL_DOSE_TIMES = 90;
 
 /** Reasons for which a test may be skipped, and when. */
 const EXPECTED_SKIPS: readonly { readonly reason: RegExp; readonly when: boolean }[] = [
