@@ -49,6 +49,8 @@ static __always_inline void judge_counted(struct wd_config *cfg, struct wd_open 
 	open->act.object.id = 0;
 	keep_map_fd(open, attr);
 	verdict = wd_verdict(cfg, open->half, open->act.tier, open->grant, &m);
+	if (open->act.flags & WD_ACT_OBSERVED && verdict.decision == WD_DENY)
+		verdict.decision = WD_WOULD_DENY;
 	open->act.decision = verdict.decision;
 	open->act.rule = verdict.rule;
 }
@@ -133,9 +135,10 @@ static __noinline int refused_bare(struct wd_config *cfg, __u32 command)
 	struct wd_who who = {};
 	struct wd_verdict verdict;
 
-	wd_identify(task, bpf_task_storage_get(&tasks, task, 0, 0), wd_policy(cfg), half, &who);
+	wd_identify(task, bpf_task_storage_get(&tasks, task, 0, 0), wd_policy(cfg), half, command,
+		    &who);
 	verdict = wd_verdict(cfg, half, who.tier.tier, who.grant, &m);
-	return verdict.decision == WD_DENY;
+	return verdict.decision == WD_DENY && !who.tier.observed;
 }
 
 /* lsm/bpf. True when the call is refused. */

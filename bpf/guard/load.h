@@ -66,11 +66,16 @@ static __noinline int refused_outside(struct wd_config *cfg, __u64 address, __u3
 	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_OBJECT) };
 	__u64 half = wd_bounded(cfg->half, WD_POLICY_HALVES);
 	struct wd_who who = {};
+	__u32 owner;
 
-	wd_identify(task, bpf_task_storage_get(&tasks, task, 0, 0), wd_policy(cfg), half, &who);
+	wd_identify(task, bpf_task_storage_get(&tasks, task, 0, 0), wd_policy(cfg), half,
+		    BPF_PROG_LOAD, &who);
+	if (who.tier.observed)
+		return 0;
 	if (enforced(cfg, half, who.tier.tier, who.grant) & blind)
 		return 1;
-	m.foreign = address && !same_maker(made_of(address), who.loader, &who.subject);
+	owner = who.kind == WD_LOADER_AGENT ? who.loader : 0;
+	m.foreign = address && !same_maker(made_of(address), owner, &who.subject);
 	return wd_verdict(cfg, half, who.tier.tier, who.grant, &m).decision == WD_DENY;
 }
 

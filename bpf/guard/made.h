@@ -13,6 +13,12 @@ static __always_inline struct wd_made *made_of(__u64 address)
 	return bpf_map_lookup_elem(&objects, &address);
 }
 
+/* The loader that owns what is made in an act: an agent. A tool makes it for whoever runs it. */
+static __always_inline __u32 owner_of(const struct wd_act *act)
+{
+	return act->flags & WD_ACT_AGENT ? act->loader : 0;
+}
+
 /*
  * Fail closed: what nobody remembers belongs to nobody, and so is foreign to all. `act` is NULL for
  * what our own programs make.
@@ -25,7 +31,7 @@ static __noinline int remember(__u64 address, __u32 kind, const struct wd_act *a
 	made.boot_ns = bpf_ktime_get_boot_ns();
 	if (act) {
 		made.subject = act->subject;
-		made.loader = act->loader;
+		made.loader = owner_of(act);
 	}
 	if (!bpf_map_update_elem(&objects, &address, &made, BPF_ANY))
 		return 0;
@@ -33,20 +39,20 @@ static __noinline int remember(__u64 address, __u32 kind, const struct wd_act *a
 	return -ENOMEM;
 }
 
-/* A loader owns what it made under any user; what no known loader made, its subject does. */
-static __always_inline bool same_maker(const struct wd_made *made, __u32 loader,
+/* An agent owns what it made under any user; what no agent made, its subject does. */
+static __always_inline bool same_maker(const struct wd_made *made, __u32 owner,
 				       const struct wd_subject *subject)
 {
 	if (!made || made->subject.kind == 0)
 		return false;
-	if (made->loader || loader)
-		return made->loader == loader;
+	if (made->loader || owner)
+		return made->loader == owner;
 	return made->subject.kind == subject->kind && made->subject.id == subject->id;
 }
 
 static __always_inline bool is_foreign(__u64 address, const struct wd_act *act)
 {
-	return !same_maker(made_of(address), act->loader, &act->subject);
+	return !same_maker(made_of(address), owner_of(act), &act->subject);
 }
 
 #endif /* WARDEN_MADE_H */

@@ -45,6 +45,8 @@ static __always_inline void set_off_reflex(struct wd_config *cfg, struct wd_open
 	if (!want->set)
 		return;
 	open->act.flags |= WD_ACT_REFLEX;
+	if (open->act.tier_from == WD_TIER_FROM_GLASS)
+		return;
 	wd_set_reflex(&open->act.subject, open->act.rule, open->act.head.boot_ns, want);
 }
 

@@ -67,7 +67,7 @@ struct wd_config {
 	__u32 generation;      /* programs of any other generation do nothing */
 	__u32 half;	       /* of the policy in force: flipped last */
 	__u32 baseline;	       /* enum wd_baseline, while the baseline iterator runs */
-	__u32 pad;
+	__u32 raises;	       /* entries of the raises map: most hosts have none */
 	__u64 guard_boot_ns;   /* since when programs are scanned; 0: they are not */
 	__u8 build[WD_DIGEST_LEN]; /* SHA-256 of the object that the active programs came from */
 	struct wd_policy_half policy[WD_POLICY_HALVES];
@@ -87,7 +87,7 @@ struct wd_loader_half {
 	__u32 fresh;	       /* 1: the policy before did not have it */
 	__u32 has_digest;      /* 1: only a file of this content is the loader */
 	__u8 digest[WD_DIGEST_LEN];
-	__u32 pad;
+	__u32 floor;	       /* enum wd_tier: nothing but a pin or the ceiling takes it lower */
 };
 
 /* Value of the loaders map, by struct wd_exe_key. */
@@ -145,6 +145,47 @@ struct wd_kfunc_key {
 	char name[WD_KFUNC_NAME];
 };
 
+#define WD_MAX_RAISES 1024
+
+/*
+ * Value of the raises map, by subject: what only warden-load may give. Each part ends by itself at
+ * its time; 0 is a part that is not there. Services can't open the map.
+ */
+struct wd_raise {
+	__u32 base;	       /* enum wd_tier plus 1, by policy: its default tier */
+	__u32 pin;	       /* enum wd_tier plus 1 */
+	__u32 over_ceiling;    /* 1: break-glass stands in for the ceiling too */
+	__u32 pad;
+	__u64 pin_until;       /* CLOCK_BOOTTIME, as the others */
+	__u64 glass_until;
+	__u64 glass_commands;  /* bit n: command n */
+	__u64 observe_until;
+	char pin_id[WD_RAISE_ID];
+	char glass_id[WD_RAISE_ID];
+	char observe_id[WD_RAISE_ID];
+};
+
+#define WD_MAX_OPERATORS 32
+#define WD_OPERATOR_NAME 64
+#define WD_KEY_LEN 32
+
+/* Key of the operators map: a name, NUL-padded. Its value is a raw Ed25519 public key. */
+struct wd_operator_key {
+	char name[WD_OPERATOR_NAME];
+};
+
+struct wd_operator {
+	__u8 key[WD_KEY_LEN];
+};
+
+#define WD_MAX_NONCES 4096
+#define WD_NONCE_LEN 16
+
+/* Key of the nonces map: of a token that was redeemed since the maps were made. */
+struct wd_nonce {
+	__u8 bytes[WD_NONCE_LEN];
+};
+
 /* Key of the own map: the objects that warden-load made. */
 struct wd_own_key {
 	__u32 kind;	       /* enum wd_object_kind */
@@ -178,9 +219,17 @@ struct wd_resolve {
 	struct wd_exe_key exe; /* out */
 };
 
-/* Context of the `declare` program: how often the kernel skipped one of our hooks, in all. */
+enum wd_declared {
+	WD_DECLARE_SKIPPED = 0,
+	WD_DECLARE_RAISED = 1,
+};
+
+/* Context of the `declare` program: what warden-load says for the record. */
 struct wd_declare {
-	__u64 skipped;
+	__u32 what;	       /* enum wd_declared */
+	__u32 pad;
+	__u64 skipped;	       /* how often the kernel skipped one of our hooks, in all */
+	struct wd_raised raised; /* without its head */
 };
 
 #endif /* WARDEN_CONTROL_H */

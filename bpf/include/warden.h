@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WD_LAYOUT_VERSION 2
+#define WD_LAYOUT_VERSION 3
 
 #define WD_COMM_LEN 16
 #define WD_NAME_LEN 16
@@ -48,6 +48,7 @@ enum wd_ring {
 enum wd_record_kind {
 	WD_RECORD_ACT = 1,
 	WD_RECORD_CODE = 2,    /* struct wd_code, in the code ring only */
+	WD_RECORD_RAISE = 3,   /* struct wd_raised, in the deny ring only */
 };
 
 enum wd_subject_kind {
@@ -72,8 +73,8 @@ enum wd_tier {
 
 /* Value of the subjects map, written by the enforcer only. Absent means the default tier. */
 struct wd_subject_state {
-	__u32 tier;	       /* enum wd_tier */
-	__u32 pad;
+	__u32 tier;	       /* enum wd_tier: counts as far as it is below the subject's base */
+	__u32 pinned;	       /* 1: an operator's pin, against floors and pins that raise */
 	__u64 revision;	       /* offset in bpf.tiers of the record that set it */
 	__u64 folded_boot_ns;  /* `tier` takes into account all acts of the subject up to here */
 	__u64 acked_boot_ns;   /* when the enforcer wrote that */
@@ -129,6 +130,9 @@ enum wd_tier_from {
 	WD_TIER_FROM_CEILING = 1,
 	WD_TIER_FROM_REFLEX = 2,
 	WD_TIER_FROM_CARRIED = 3, /* of a subject that the task was before */
+	WD_TIER_FROM_PIN = 4,	  /* an operator's pin, which raises */
+	WD_TIER_FROM_GLASS = 5,	  /* break-glass */
+	WD_TIER_FROM_FLOOR = 6,	  /* of the loader, by policy */
 };
 
 /* Key of the loaders map: the inode that warden-load found at the path the policy names. */
@@ -174,6 +178,8 @@ enum wd_act_flag {
 	WD_ACT_NESTED = 1 << 13,     /* made by a BPF program (bpf_sys_bpf), not by a system call */
 	WD_ACT_COPIED = 1 << 14,     /* the claim is from the kernel's own copy: no longer racy */
 	WD_ACT_REFLEX = 1 << 15,     /* this act set off a reflex */
+	WD_ACT_OBSERVED = 1 << 16,   /* of a subject that is only observed: nothing is refused */
+	WD_ACT_AGENT = 1 << 17,	     /* the loader acts for itself: what is made is its own */
 };
 
 enum wd_object_kind {
@@ -277,6 +283,38 @@ struct wd_counter_key {
 	__s32 result_class;	/* 0 for success, else -errno */
 	__u32 flags;		/* of enum wd_act_flag: the two of AUID, COMPAT, COUNTER_FULL,
 				 * REFUSED */
+};
+
+/* What warden-load says of what it gave and took, or of a token that it refused. */
+enum wd_raise_kind {
+	WD_RAISE_PIN = 1,
+	WD_RAISE_GLASS = 2,
+	WD_RAISE_OBSERVE = 3,
+};
+
+enum wd_raise_action {
+	WD_RAISE_SET = 1,
+	WD_RAISE_CLEARED = 2,
+	WD_RAISE_REFUSED = 3,
+};
+
+#define WD_RAISE_ID 32
+#define WD_RAISE_AUTHOR 64
+#define WD_RAISE_REASON 128
+
+struct wd_raised {
+	struct wd_record head;
+	struct wd_subject subject;
+	__u32 kind;	       /* enum wd_raise_kind */
+	__u32 action;	       /* enum wd_raise_action */
+	__u32 tier;	       /* of a pin */
+	__u32 pad;
+	__u64 commands;	       /* of break-glass: bit n is command n */
+	__u64 until_boot_ns;
+	__u64 issued_ms;       /* since 1970: when the operator asked; 0: unknown */
+	char id[WD_RAISE_ID];	      /* NUL-padded, as all three */
+	char author[WD_RAISE_AUTHOR];
+	char reason[WD_RAISE_REASON];
 };
 
 struct wd_counter {

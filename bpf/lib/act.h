@@ -49,8 +49,8 @@ static __always_inline void wd_decide_act(struct wd_open *open, struct wd_verdic
 {
 	struct wd_verdict all = { .decision = open->act.decision, .rule = open->act.rule };
 
-	/* What is over, or runs in a mode that observes, can't be refused. */
-	if (open->late && verdict.decision == WD_DENY)
+	/* What is over, or runs in a mode that observes, can't be refused; nor who is observed. */
+	if ((open->late || open->act.flags & WD_ACT_OBSERVED) && verdict.decision == WD_DENY)
 		verdict.decision = WD_WOULD_DENY;
 	wd_join(&all, verdict);
 	open->act.decision = all.decision;
@@ -82,6 +82,8 @@ static __always_inline void wd_take_who(struct wd_open *open, const struct wd_wh
 	act->loader = who->loader;
 	act->label = who->label;
 	act->flags |= who->flags;
+	if (who->kind == WD_LOADER_AGENT)
+		act->flags |= WD_ACT_AGENT;
 	act->exe_flags = who->exe_flags;
 	act->tier = wd_bounded(who->tier.tier, WD_TIER_TRUSTED + 1);
 	act->tier_from = who->tier.from;
@@ -108,7 +110,7 @@ static __noinline int wd_know_who(struct wd_config *cfg, struct wd_open *open, b
 		store = bpf_task_storage_get(&tasks, task, 0, 0);
 
 	open->half = wd_bounded(cfg->half, WD_POLICY_HALVES);
-	wd_identify(task, store, wd_policy(cfg), open->half, &who);
+	wd_identify(task, store, wd_policy(cfg), open->half, open->act.command, &who);
 	wd_take_who(open, &who);
 	if (!wd_is_data_plane(open->act.command))
 		wd_take_digest(&open->act, store);

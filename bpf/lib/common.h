@@ -132,6 +132,27 @@ int resolve(struct wd_resolve *ctx)
  * From 7.0 on the kernel runs tracepoint programs preemptibly, and skips one that another task is
  * in the middle of on the same CPU. It counts them: that is declared as loss.
  */
+/* A copy: up to 7.0 the verifier takes no context for what a helper reads. */
+static __always_inline int declare_raised(const struct wd_declare *ctx)
+{
+	struct wd_ring_stats *counts = wd_ring_stats(WD_RING_DENY);
+	struct wd_raised raised = ctx->raised;
+
+	if (!counts)
+		return 0;
+	wd_add(&counts->attempted, 1);
+	raised.head.size = sizeof(raised);
+	raised.head.kind = WD_RECORD_RAISE;
+	raised.head.layout = WD_LAYOUT_VERSION;
+	raised.head.boot_ns = bpf_ktime_get_boot_ns();
+	raised.head.lost = counts->lost;
+	if (wd_output(WD_RING_DENY, &raised, sizeof(raised)))
+		wd_add(&counts->lost, 1);
+	else
+		wd_add(&counts->delivered, 1);
+	return 0;
+}
+
 SEC("syscall")
 int declare(struct wd_declare *ctx)
 {
@@ -139,6 +160,8 @@ int declare(struct wd_declare *ctx)
 	struct wd_stats *all = wd_stats();
 	__u64 before;
 
+	if (ctx->what == WD_DECLARE_RAISED)
+		return declare_raised(ctx);
 	if (!own_state || !all)
 		return 0;
 	before = own_state->skipped_generation == generation ? own_state->skipped : 0;

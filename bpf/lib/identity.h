@@ -22,6 +22,7 @@ struct wd_who {
 	__u32 loader;
 	__u32 kind;
 	__u32 grant;
+	__u32 floor;	       /* of the loader, where it is the subject */
 	struct wd_tier_now tier;
 	__u32 uid;
 	__u32 auid;
@@ -167,7 +168,7 @@ static __always_inline struct wd_loader_half *wd_labelled_loader(const struct wd
 /* Fills a zeroed `who`; `task` is the current one. */
 static __always_inline void wd_identify(struct task_struct *task, struct wd_task *store,
 					const struct wd_policy_half *policy, __u32 half,
-					struct wd_who *who)
+					__u32 command, struct wd_who *who)
 {
 	struct wd_loader_half *loader;
 
@@ -179,7 +180,11 @@ static __always_inline void wd_identify(struct task_struct *task, struct wd_task
 	who->grant = loader ? loader->grant : policy->unknown_grant;
 	wd_identify_auid(task, store, policy, half, who);
 	wd_choose_subject(who);
-	wd_effective_tier(&who->subject, store, policy, &who->tier);
+	who->floor = loader && who->subject.kind == WD_SUBJECT_LOADER ? loader->floor :
+									WD_TIER_DENIED;
+	wd_effective_tier(&who->subject, store, policy, who->floor, command, &who->tier);
+	if (who->tier.observed)
+		who->flags |= WD_ACT_OBSERVED;
 }
 
 /* A task without any of these needs no storage, and its children none. */

@@ -198,6 +198,27 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WD_MAX_RAISES);
+	__type(key, struct wd_subject);
+	__type(value, struct wd_raise);
+} raises SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WD_MAX_OPERATORS);
+	__type(key, struct wd_operator_key);
+	__type(value, struct wd_operator);
+} operators SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WD_MAX_NONCES);
+	__type(key, struct wd_nonce);
+	__type(value, __u32);
+} nonces SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, WD_MAX_OBJECTS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);

@@ -2,6 +2,9 @@
 /*
  * The effective tier: the lowest of what the enforcer gave the subject, the host's ceiling, the
  * reflex while it lasts, and the tiers of the subjects that the task was before.
+ *
+ * What raises it is in a map that only warden-load opens: the subject's base by policy, a pin, and
+ * break-glass. Fail closed: each is over at its time, whoever is alive then.
  */
 #ifndef WARDEN_TIER_H
 #define WARDEN_TIER_H
@@ -11,6 +14,7 @@
 struct wd_tier_now {
 	__u32 tier;	       /* enum wd_tier */
 	__u32 from;	       /* enum wd_tier_from */
+	__u32 observed;	       /* 1: nothing is refused, what would be is recorded */
 };
 
 static __always_inline void wd_lower(struct wd_tier_now *now, __u32 tier, enum wd_tier_from from)
@@ -52,16 +56,46 @@ static __always_inline struct wd_reflex *wd_reflex_of(const struct wd_subject *s
 	return NULL;
 }
 
-static __always_inline __u32 wd_own_tier(const struct wd_subject *subject, __u32 default_tier,
-					 struct wd_tier_now *now)
+/* What raises the subject, or NULL: most hosts have none. */
+static __always_inline struct wd_raise *wd_raise_of(const struct wd_subject *subject)
+{
+	struct wd_config *cfg = wd_config();
+
+	if (!cfg || cfg->raises == 0)
+		return NULL;
+	return bpf_map_lookup_elem(&raises, subject);
+}
+
+static __always_inline bool wd_lasts(__u64 until)
+{
+	return until && bpf_ktime_get_boot_ns() < until;
+}
+
+/* Services can only take away: what they say counts below the base, which is the policy's. */
+static __always_inline __u32 wd_own_tier(const struct wd_subject *subject,
+					 const struct wd_raise *raise, __u32 default_tier,
+					 __u32 floor, struct wd_tier_now *now)
 {
 	struct wd_subject_state *state = bpf_map_lookup_elem(&subjects, subject);
 	struct wd_reflex *reflex = wd_reflex_of(subject, state);
+	bool pinned = state && state->pinned;
 
-	now->tier = state ? state->tier : default_tier;
+	now->tier = raise && raise->base ? raise->base - 1 : default_tier;
 	now->from = WD_TIER_FROM_SUBJECT;
+	if (state)
+		wd_lower(now, state->tier, WD_TIER_FROM_SUBJECT);
+	if (pinned)
+		floor = WD_TIER_DENIED;
+	if (raise && raise->pin && !pinned && wd_lasts(raise->pin_until)) {
+		now->tier = raise->pin - 1;
+		now->from = WD_TIER_FROM_PIN;
+	}
 	if (reflex)
 		wd_lower(now, reflex->tier, WD_TIER_FROM_REFLEX);
+	if (now->tier < floor) {
+		now->tier = floor;
+		now->from = WD_TIER_FROM_FLOOR;
+	}
 	return now->tier;
 }
 
@@ -82,17 +116,39 @@ static __noinline void wd_lower_by_carried(const struct wd_task *store, __u32 de
 	for (__u32 i = 0; i < WD_CARRIED; i++) {
 		if (i >= store->carried_count)
 			return;
-		wd_own_tier(&store->carried[i], default_tier, &carried);
+		wd_own_tier(&store->carried[i], wd_raise_of(&store->carried[i]), default_tier,
+			    WD_TIER_DENIED, &carried);
 		wd_lower(now, carried.tier, WD_TIER_FROM_CARRIED);
 	}
+}
+
+/* Break-glass stands in for tier, reflex and what is carried, and for the ceiling if it says so. */
+static __always_inline bool wd_breaks_glass(const struct wd_raise *raise, __u32 command,
+					    const struct wd_policy_half *policy,
+					    struct wd_tier_now *now)
+{
+	if (!raise || !wd_lasts(raise->glass_until) || command >= 64 ||
+	    !(raise->glass_commands >> (command & 63) & 1))
+		return false;
+	now->tier = WD_TIER_TRUSTED;
+	now->from = WD_TIER_FROM_GLASS;
+	if (!raise->over_ceiling)
+		wd_lower(now, policy->ceiling, WD_TIER_FROM_CEILING);
+	return true;
 }
 
 static __always_inline void wd_effective_tier(const struct wd_subject *subject,
 					      const struct wd_task *store,
 					      const struct wd_policy_half *policy,
+					      __u32 floor, __u32 command,
 					      struct wd_tier_now *now)
 {
-	wd_own_tier(subject, policy->default_tier, now);
+	struct wd_raise *raise = wd_raise_of(subject);
+
+	now->observed = raise && wd_lasts(raise->observe_until);
+	if (wd_breaks_glass(raise, command, policy, now))
+		return;
+	wd_own_tier(subject, raise, policy->default_tier, floor, now);
 	wd_lower(now, policy->ceiling, WD_TIER_FROM_CEILING);
 	if (store && store->carried_count)
 		wd_lower_by_carried(store, policy->default_tier, now);

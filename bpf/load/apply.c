@@ -4,6 +4,7 @@
 
 #include "classes.h"
 #include "cleanup.h"
+#include "raise.h"
 #include "say.h"
 #include "sha256.h"
 
@@ -63,6 +64,7 @@ static void fill_loader(const struct wd_policy_loader *loader, struct wd_loader_
 		.index = loader->number,
 		.kind = loader->kind,
 		.grant = loader->grant,
+		.floor = loader->floor,
 		.has_digest = loader->has_sha256,
 	};
 	memcpy(ret_half->digest, loader->sha256, sizeof(ret_half->digest));
@@ -129,6 +131,24 @@ static int write_half(const struct wd_set *set, struct wd_policy *policy, __u32 
 	return err;
 }
 
+/* Takes away who is no operator any more, then writes those who are. */
+static int write_operators(const struct wd_set *set, const struct wd_policy *policy)
+{
+	struct wd_operator_key keys[WD_MAX_OPERATORS], *last = NULL;
+	int count = 0, map = set->map[WD_MAP_OPERATORS];
+
+	while (count < WD_MAX_OPERATORS && !bpf_map_get_next_key(map, last, &keys[count]))
+		last = &keys[count++];
+	for (int i = 0; i < count; i++)
+		if (bpf_map_delete_elem(map, &keys[i]) && errno != ENOENT)
+			return -errno;
+	for (__u32 i = 0; i < policy->operators_count; i++)
+		if (bpf_map_update_elem(map, &policy->operator_names[i], &policy->operator_keys[i],
+					BPF_ANY))
+			return -errno;
+	return 0;
+}
+
 int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first)
 {
 	struct wd_config config;
@@ -141,6 +161,8 @@ int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool fir
 	if (code)
 		return code;
 	err = write_half(set, policy, half, first);
+	if (!err)
+		err = write_operators(set, policy);
 	config.policy[half] = policy->scalars;
 	if (!err)
 		err = wd_config_write(set, &config);
@@ -148,5 +170,7 @@ int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool fir
 	config.half = half;
 	if (!err)
 		err = wd_config_write(set, &config);
+	if (!err)
+		err = wd_raise_bases(set, policy);
 	return err ? wd_fail(EX_OSERR, "apply policy", "maps", err, NULL) : EX_OK;
 }

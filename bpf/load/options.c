@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include "cleanup.h"
+#include "help.h"
 #include "say.h"
 
 #include <errno.h>
@@ -12,34 +13,6 @@
 #include <string.h>
 
 #define RING_MAX_BYTES (1U << 28)
-
-static const char HELP[] =
-	"warden-load: loads bpf-warden's programs into the kernel, and runs its services\n"
-	"\n"
-	"  warden-load probe  [--json]\n"
-	"  warden-load load   --dir DIR --policy FILE --gid N [--json]\n"
-	"  warden-load unload --dir DIR\n"
-	"  warden-load run    --dir DIR --policy FILE --user NAME --app DIR --state DIR\n"
-	"                     [--keep] [--json] -- COMMAND [ARGUMENT]...\n"
-	"\n"
-	"  --dir DIR      run-time directory; pins are in DIR/bpf\n"
-	"  --policy FILE  compiled policy\n"
-	"  --gid N        group that may open the rings\n"
-	"  --user NAME    unprivileged user for COMMAND; its group may open the rings\n"
-	"  --app DIR      what COMMAND reads; it sees it read-only as DIR/app and starts there\n"
-	"  --state DIR    directory that COMMAND may write to; made when missing\n"
-	"  --keep         leave the programs attached when COMMAND has stopped\n"
-	"  --mode MODE    lsm: sees and refuses; audit: only sees; auto: lsm where it works\n"
-	"  --ring-deny, --ring-object, --ring-bulk, --ring-code BYTES\n"
-	"                 powers of two, a page to 256 MiB\n"
-	"  --verbose      show libbpf's own messages\n"
-	"\n"
-	"Exit codes: 0 done; 64 usage; 65 policy wrong; 66 policy not readable; 67 no such user;\n"
-	"69 already running, or COMMAND can't be executed; 70 COMMAND keeps dying or was killed;\n"
-	"71 the system refused; 73 a directory can't be made or used; 74 input or output failed;\n"
-	"76 the programs do not really run; 77 no permission; 78 this kernel can't.\n"
-	"`run` starts COMMAND again when it crashes or exits with 1 to 63, 75 or above 78; it\n"
-	"stops with COMMAND when that exits with 0, and hands on 64 to 78.\n";
 
 enum option_code {
 	OPTION_DIR = 1,
@@ -53,6 +26,17 @@ enum option_code {
 	OPTION_VERBOSE,
 	OPTION_HELP,
 	OPTION_MODE,
+	OPTION_SOURCE,
+	OPTION_KIND,
+	OPTION_SUBJECT,
+	OPTION_TIER,
+	OPTION_COMMANDS,
+	OPTION_FOR_MS,
+	OPTION_ISSUED_MS,
+	OPTION_ID,
+	OPTION_AUTHOR,
+	OPTION_REASON,
+	OPTION_TOKEN,
 	OPTION_RING_DENY,
 	OPTION_RING_OBJECT,
 	OPTION_RING_BULK,
@@ -63,6 +47,9 @@ enum option_code {
 #define LOAD_TAKES (BIT(OPTION_MODE) | BIT(OPTION_RING_DENY) | BIT(OPTION_RING_OBJECT) | \
 		    BIT(OPTION_RING_BULK) | BIT(OPTION_RING_CODE))
 #define LOAD_NEEDS (BIT(OPTION_DIR) | BIT(OPTION_POLICY))
+#define CLEAR_NEEDS (BIT(OPTION_DIR) | BIT(OPTION_KIND) | BIT(OPTION_SUBJECT) | \
+		     BIT(OPTION_ID) | BIT(OPTION_AUTHOR) | BIT(OPTION_REASON))
+#define RAISE_TAKES (BIT(OPTION_TIER) | BIT(OPTION_COMMANDS) | BIT(OPTION_ISSUED_MS))
 #define COMMON (BIT(OPTION_JSON) | BIT(OPTION_VERBOSE))
 
 static const struct option OPTIONS[] = {
@@ -81,6 +68,17 @@ static const struct option OPTIONS[] = {
 	{ "ring-bulk", required_argument, NULL, OPTION_RING_BULK },
 	{ "ring-code", required_argument, NULL, OPTION_RING_CODE },
 	{ "mode", required_argument, NULL, OPTION_MODE },
+	{ "source", required_argument, NULL, OPTION_SOURCE },
+	{ "kind", required_argument, NULL, OPTION_KIND },
+	{ "subject", required_argument, NULL, OPTION_SUBJECT },
+	{ "tier", required_argument, NULL, OPTION_TIER },
+	{ "commands", required_argument, NULL, OPTION_COMMANDS },
+	{ "for-ms", required_argument, NULL, OPTION_FOR_MS },
+	{ "issued-ms", required_argument, NULL, OPTION_ISSUED_MS },
+	{ "id", required_argument, NULL, OPTION_ID },
+	{ "author", required_argument, NULL, OPTION_AUTHOR },
+	{ "reason", required_argument, NULL, OPTION_REASON },
+	{ "token", required_argument, NULL, OPTION_TOKEN },
 	{},
 };
 
@@ -96,6 +94,11 @@ static const struct verb {
 	{ "run", WD_VERB_RUN,
 	  LOAD_NEEDS | BIT(OPTION_USER) | BIT(OPTION_APP) | BIT(OPTION_STATE),
 	  COMMON | LOAD_TAKES | BIT(OPTION_KEEP) },
+	{ "apply", WD_VERB_APPLY, LOAD_NEEDS | BIT(OPTION_SOURCE), COMMON },
+	{ "raise", WD_VERB_RAISE, CLEAR_NEEDS | BIT(OPTION_FOR_MS), COMMON | RAISE_TAKES },
+	{ "clear", WD_VERB_CLEAR, CLEAR_NEEDS, COMMON | RAISE_TAKES },
+	{ "raises", WD_VERB_RAISES, BIT(OPTION_DIR), COMMON },
+	{ "break-glass", WD_VERB_GLASS, BIT(OPTION_DIR) | BIT(OPTION_TOKEN), COMMON },
 };
 
 static int usage(const char *what, const char *where)
@@ -109,6 +112,19 @@ static int wrong_value(const struct option *option, const char *value)
 
 	if (option->val == OPTION_MODE)
 		advice = "needs auto, lsm or audit";
+	else if (option->val == OPTION_KIND)
+		advice = "needs pin, break-glass or observe";
+	else if (option->val == OPTION_SUBJECT)
+		advice = "needs auid:N, loader:N or uid:N, up to 8 times";
+	else if (option->val == OPTION_TIER)
+		advice = "needs a tier, 0 to 4";
+	else if (option->val == OPTION_COMMANDS)
+		advice = "needs 16 hexadecimal digits";
+	else if (option->val == OPTION_ID || option->val == OPTION_AUTHOR ||
+		 option->val == OPTION_REASON)
+		advice = "is empty, too long, or has control characters";
+	else if (option->val == OPTION_FOR_MS || option->val == OPTION_ISSUED_MS)
+		advice = "needs a number of milliseconds";
 	else if (option->val >= OPTION_RING_DENY)
 		advice = "needs a power of two, from a page to 256 MiB";
 	else if (option->val != OPTION_GID)
@@ -165,6 +181,81 @@ static int read_mode(const char *text, __u32 *ret_mode)
 	return -EINVAL;
 }
 
+static int read_subject(const char *text, struct wd_request *request)
+{
+	struct wd_subject *subject = &request->subjects[request->subjects_count];
+	const char *colon = strchr(text, ':');
+	char kind[8] = "";
+
+	if (!colon || colon - text >= (long)sizeof(kind) ||
+	    request->subjects_count == WD_RAISE_SUBJECTS)
+		return -EINVAL;
+	memcpy(kind, text, colon - text);
+	subject->kind = wd_subject_kind(kind);
+	if (!subject->kind || read_u32(colon + 1, &subject->id))
+		return -EINVAL;
+	request->subjects_count++;
+	return 0;
+}
+
+static int read_ms(const char *text, __u64 *ret_ms)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len > 16 || strspn(text, "0123456789") != len)
+		return -EINVAL;
+	*ret_ms = strtoull(text, NULL, 10);
+	return 0;
+}
+
+static int read_text(const char *text, char *ret_text, size_t room)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len >= room)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 127)
+			return -EINVAL;
+	memcpy(ret_text, text, len + 1);
+	return 0;
+}
+
+static int read_commands(const char *text, __u64 *ret_commands)
+{
+	if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+		return -EINVAL;
+	*ret_commands = strtoull(text, NULL, 16);
+	return 0;
+}
+
+/* The options of `raise` and `clear`. */
+static int read_request(int option, const char *text, struct wd_request *request)
+{
+	switch (option) {
+	case OPTION_KIND:
+		request->kind = wd_raise_kind(text);
+		return request->kind ? 0 : -EINVAL;
+	case OPTION_SUBJECT:
+		return read_subject(text, request);
+	case OPTION_TIER:
+		return read_u32(text, &request->tier) || request->tier > WD_TIER_TRUSTED ? -EINVAL :
+											   0;
+	case OPTION_COMMANDS:
+		return read_commands(text, &request->commands);
+	case OPTION_FOR_MS:
+		return read_ms(text, &request->for_ms);
+	case OPTION_ISSUED_MS:
+		return read_ms(text, &request->issued_ms);
+	case OPTION_ID:
+		return read_text(text, request->id, sizeof(request->id));
+	case OPTION_AUTHOR:
+		return read_text(text, request->author, sizeof(request->author));
+	default:
+		return read_text(text, request->reason, sizeof(request->reason));
+	}
+}
+
 static int read_option(int option, const char *text, struct wd_options *options)
 {
 	switch (option) {
@@ -185,6 +276,11 @@ static int read_option(int option, const char *text, struct wd_options *options)
 		return read_u32(text, &options->gid);
 	case OPTION_MODE:
 		return read_mode(text, &options->mode);
+	case OPTION_SOURCE:
+		return read_path(text, &options->source);
+	case OPTION_TOKEN:
+		options->token = text;
+		return 0;
 	case OPTION_KEEP:
 		options->keep = true;
 		return 0;
@@ -195,6 +291,8 @@ static int read_option(int option, const char *text, struct wd_options *options)
 		options->verbose = true;
 		return 0;
 	default:
+		if (option < OPTION_RING_DENY)
+			return read_request(option, text, &options->request);
 		return read_ring(text, &options->ring_bytes[option - OPTION_RING_DENY]);
 	}
 }
@@ -237,8 +335,9 @@ int wd_options_read(int argc, char **argv, struct wd_options *ret_options)
 	int option, index, code;
 
 	memset(ret_options, 0, sizeof(*ret_options));
+	ret_options->request.commands = ~0ULL;
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))) {
-		fputs(HELP, stdout);
+		fputs(WD_HELP, stdout);
 		return -1;
 	}
 	if (!verb)
@@ -248,7 +347,7 @@ int wd_options_read(int argc, char **argv, struct wd_options *ret_options)
 	optind = 2;
 	while ((option = getopt_long(argc, argv, "+", OPTIONS, &index)) != -1) {
 		if (option == OPTION_HELP) {
-			fputs(HELP, stdout);
+			fputs(WD_HELP, stdout);
 			return -1;
 		}
 		if (option == '?')

@@ -3,7 +3,7 @@
 #ifndef WARDEN_OPTIONS_H
 #define WARDEN_OPTIONS_H
 
-#include "control.h"
+#include "raise.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -13,6 +13,11 @@ enum wd_verb {
 	WD_VERB_LOAD,
 	WD_VERB_UNLOAD,
 	WD_VERB_RUN,
+	WD_VERB_APPLY,
+	WD_VERB_RAISE,
+	WD_VERB_CLEAR,
+	WD_VERB_RAISES,
+	WD_VERB_GLASS,
 };
 
 struct wd_options {
@@ -29,6 +34,9 @@ struct wd_options {
 	bool has_gid;
 	__u32 mode;	       /* enum wd_mode, or 0: the best that this kernel can */
 	__u32 ring_bytes[WD_ALL_RINGS]; /* 0: as built */
+	const char *source;    /* of `apply`: the policy that services read */
+	const char *token;     /* of `break-glass` */
+	struct wd_request request; /* of `raise` and `clear` */
 	char **command;	       /* of `run`, ended by NULL */
 };
 

@@ -9,11 +9,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 int wd_make_path(const char *path, mode_t mode)
 {
@@ -84,6 +86,41 @@ int wd_place_lock(const char *dir, int *ret_fd)
 		return wd_fail(EX_IOERR, "lock", path, errno, NULL);
 	*ret_fd = wd_take_fd(&fd);
 	return EX_OK;
+}
+
+int wd_place_wait(const char *dir, const char *name, int *ret_fd)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000000L };
+	_cleanup_fd_ int fd = -1;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return wd_fail(errno == ENOENT ? EX_UNAVAILABLE : EX_CANTCREAT, "lock", path,
+			       errno, "nothing is loaded there: start with ./warden up");
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB); tries++) {
+		if (errno != EWOULDBLOCK || tries == 1000)
+			return wd_fail(EX_TEMPFAIL, "lock", path, errno, "try again");
+		nanosleep(&pause, NULL);
+	}
+	*ret_fd = wd_take_fd(&fd);
+	return EX_OK;
+}
+
+pid_t wd_place_owner(const char *dir)
+{
+	_cleanup_fd_ int fd = -1;
+	char path[PATH_MAX], text[32] = "";
+
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	/* Whoever gets the lock was not kept out by anybody. */
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return 0;
+	return (pid_t)strtol(text, NULL, 10);
 }
 
 static void bpffs_path(const char *dir, char ret_path[PATH_MAX])

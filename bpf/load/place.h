@@ -13,6 +13,12 @@
 int wd_place_make(const char *dir);
 
 /* Takes DIR/lock until the fd is closed. Returns an exit code; EX_UNAVAILABLE when it is taken. */
+/* Takes a lock of DIR that is held for moments only; waits 20 s at most. An exit code. */
+int wd_place_wait(const char *dir, const char *name, int *ret_fd);
+
+/* The process that holds the lock of `wd_place_lock`; 0 when none does. */
+pid_t wd_place_owner(const char *dir);
+
 int wd_place_lock(const char *dir, int *ret_fd);
 
 bool wd_bpffs_is_mounted(const char *dir);

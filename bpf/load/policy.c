@@ -59,8 +59,8 @@ static const char *read_version(struct wd_policy *policy, char **cursor)
 {
 	__u32 version;
 
-	if (wd_take_number(cursor, NULL, 2, 2, &version))
-		return "this build reads version 2";
+	if (wd_take_number(cursor, NULL, 3, 3, &version))
+		return "this build reads version 3";
 	return once(policy, SCALAR_VERSION);
 }
 
@@ -238,6 +238,8 @@ static const char *read_loader(struct wd_policy *policy, char **cursor)
 		return wrong;
 	if (wd_take_number(cursor, "grant", 0, WD_MAX_GRANTS - 1, &loader->grant))
 		return "needs grant=0..63";
+	if (wd_take_number(cursor, "floor", 0, WD_TIER_TRUSTED, &loader->floor))
+		return "needs floor=0..4";
 	wrong = read_name(wd_take_value(cursor, "name"), loader->name);
 	if (wrong)
 		return wrong;
@@ -251,6 +253,42 @@ static const char *read_loader(struct wd_policy *policy, char **cursor)
 	*cursor = NULL;
 	policy->loaders_count++;
 	return wrong;
+}
+
+static const char *read_operator(struct wd_policy *policy, char **cursor)
+{
+	__u32 at = policy->operators_count;
+	struct wd_operator_key *name = &policy->operator_names[at];
+	const char *wrong;
+	char *key;
+
+	if (at == WD_MAX_OPERATORS)
+		return "more than 32 operators";
+	wrong = read_name(wd_take_word(cursor), name->name);
+	if (wrong)
+		return wrong;
+	for (__u32 i = 0; i < at; i++)
+		if (!strcmp(policy->operator_names[i].name, name->name))
+			return "given twice";
+	key = wd_take_value(cursor, "key");
+	if (!key || wd_unhex(key, WD_KEY_LEN, policy->operator_keys[at].key))
+		return "needs key= with 64 hexadecimal digits";
+	policy->operators_count++;
+	return NULL;
+}
+
+static const char *read_trusted(struct wd_policy *policy, char **cursor)
+{
+	struct wd_subject *subject = &policy->trusted[policy->trusted_count];
+	char *kind = wd_take_word(cursor);
+
+	if (policy->trusted_count == WD_MAX_TRUSTED)
+		return "more than 512 trusted subjects";
+	subject->kind = kind ? wd_subject_kind(kind) : 0;
+	if (!subject->kind || wd_take_number(cursor, NULL, 0, UINT32_MAX, &subject->id))
+		return "needs auid, loader or uid, and a number";
+	policy->trusted_count++;
+	return NULL;
 }
 
 static const char *read_end(struct wd_policy *policy, char **cursor)
@@ -269,6 +307,7 @@ static const struct {
 	{ "bulk_rate", read_bulk_rate },       { "grant", read_grant },
 	{ "tier", read_tier },		       { "unknown_grant", read_unknown_grant },
 	{ "reflex", read_reflex },	       { "loader", read_loader },
+	{ "operator", read_operator },	       { "trusted", read_trusted },
 	{ "end", read_end },
 };
 
@@ -280,7 +319,7 @@ static const char *read_line(struct wd_policy *policy, char *line)
 	if (policy->ended)
 		return "nothing may follow end";
 	if (!(policy->scalars_set & SCALAR_VERSION) && (!word || strcmp(word, "warden-policy")))
-		return "the first line must be: warden-policy 2";
+		return "the first line must be: warden-policy 3";
 	for (size_t i = 0; word && i < WD_COUNT(LINES); i++) {
 		if (strcmp(word, LINES[i].word))
 			continue;

@@ -3,17 +3,20 @@
  * The compiled policy: text that the policy compiler wrote, read strictly. Lines, in any order
  * after the first, each scalar exactly once, HEXn of exactly n digits (a grant is one line):
  *
- *	warden-policy 2
+ *	warden-policy 3
  *	hash HEX64
  *	default_tier 0..4
  *	ceiling 0..4
  *	bulk_rate N
+ *	operator NAME key=HEX64
  *	grant N commands=HEX16 prog_types=HEX16 map_types=HEX16 attach_types=HEX32 helpers=HEX64
  *		foreign=0|1 enforce=HEX4 kfuncs=-|[!]PATTERN,...
  *	tier 0..4 grant=N
  *	unknown_grant N
+ *	trusted auid|loader|uid NUMBER
  *	reflex 1..7 tier=0..4 for_ms=N
- *	loader NUMBER kind=agent|tool|login|runtime grant=N name=NAME sha256=HEX64|- path=/PATH
+ *	loader NUMBER kind=agent|tool|login|runtime grant=N floor=0..4 name=NAME sha256=HEX64|-
+ *		path=/PATH
  *	end
  *
  * Loaders of one name have one number, not 0, and may differ in path and hash.
@@ -29,6 +32,8 @@
 
 #define WD_LOADER_NAME 64
 #define WD_TIERS 5
+/* The raises map has room for as many again that operators give. */
+#define WD_MAX_TRUSTED (WD_MAX_RAISES / 2)
 
 enum wd_loader_status {
 	WD_LOADER_LABELLED = 0,
@@ -42,6 +47,7 @@ struct wd_policy_loader {
 	__u32 number;
 	__u32 kind;	       /* enum wd_loader_kind */
 	__u32 grant;
+	__u32 floor;
 	bool has_sha256;
 	__u8 sha256[WD_DIGEST_LEN];
 	char name[WD_LOADER_NAME];
@@ -57,6 +63,11 @@ struct wd_policy {
 	__u32 tiers_set;
 	__u32 scalars_set;
 	bool ended;
+	__u32 operators_count;
+	struct wd_operator_key operator_names[WD_MAX_OPERATORS];
+	struct wd_operator operator_keys[WD_MAX_OPERATORS];
+	__u32 trusted_count;
+	struct wd_subject trusted[WD_MAX_TRUSTED];
 	__u32 loaders_count;
 	struct wd_policy_loader loaders[WD_MAX_LOADERS];
 };
@@ -64,6 +75,10 @@ struct wd_policy {
 /* Reads and checks; `ret_policy` is large: let it live in static storage. Returns an exit code. */
 int wd_policy_read(const char *path, struct wd_policy *ret_policy);
 
+/* `auid`, `loader` or `uid` as its number; 0 for anything else. */
+__u32 wd_subject_kind(const char *name);
+
+const char *wd_subject_kind_name(__u32 kind);
 const char *wd_loader_kind_name(__u32 kind);
 const char *wd_loader_status_name(enum wd_loader_status status);
 

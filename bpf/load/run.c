@@ -11,6 +11,7 @@
 #include "prove.h"
 #include "say.h"
 #include "service.h"
+#include "source.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,7 @@ enum outcome {
 	OUTCOME_DONE,	       /* the service said it is done, or handed a code on */
 	OUTCOME_DIED,
 	OUTCOME_STOPPED,       /* we were told to stop */
+	OUTCOME_AGAIN,	       /* we were told to start it again: no death of its own */
 };
 
 static int64_t now_ms(void)
@@ -221,6 +223,11 @@ static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_cod
 		/* Before a stop too: the services are to tell of all of it. */
 		if (number != SIGCHLD)
 			wd_declare_skipped(&monitor->set);
+		if (number == SIGUSR1) {
+			wd_source_take(monitor->options->dir);
+			stop(monitor);
+			return OUTCOME_AGAIN;
+		}
 		if (number != SIGCHLD && number != 0) {
 			*ret_code = stop(monitor);
 			return OUTCOME_STOPPED;
@@ -261,7 +268,9 @@ static bool pause_is_interrupted(const struct monitor *monitor)
 		if (left <= 0)
 			return false;
 		number = wait_signal(monitor, left);
-		if (number != 0 && number != SIGCHLD)
+		if (number == SIGUSR1)
+			wd_source_take(monitor->options->dir);
+		else if (number != 0 && number != SIGCHLD)
 			return true;
 	}
 }
@@ -287,6 +296,8 @@ static int keep_running(struct monitor *monitor)
 			return code;
 		}
 		outcome = watch(monitor, &status, &code);
+		if (outcome == OUTCOME_AGAIN)
+			continue;
 		if (outcome != OUTCOME_DIED)
 			return code;
 		if (!may_restart(monitor, started))
@@ -329,6 +340,7 @@ static void block_signals(sigset_t *ret_signals)
 	sigaddset(ret_signals, SIGINT);
 	sigaddset(ret_signals, SIGTERM);
 	sigaddset(ret_signals, SIGHUP);
+	sigaddset(ret_signals, SIGUSR1);
 	sigaddset(ret_signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, ret_signals, NULL);
 }

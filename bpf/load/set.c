@@ -32,6 +32,9 @@ const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
 	[WD_MAP_OBJECTS] = { "objects", 0600 },
 	[WD_MAP_KFUNCS] = { "kfuncs", 0600 },
 	[WD_MAP_SCANS] = { "scans", 0600 },
+	[WD_MAP_RAISES] = { "raises", 0600 },
+	[WD_MAP_OPERATORS] = { "operators", 0600 },
+	[WD_MAP_NONCES] = { "nonces", 0600 },
 };
 
 const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS] = {

@@ -63,7 +63,8 @@ static int wait_until_over(const char *dir, const __u32 *programs, int count)
 
 int wd_unload(const char *dir)
 {
-	static const char *const leftovers[] = { "load.json", "load.json.next" };
+	static const char *const leftovers[] = { "load.json", "load.json.next", "source",
+						  "source.next", "request.lock" };
 	__u32 programs[PROGRAMS_MAX];
 	int count = wd_set_list_programs(dir, programs, PROGRAMS_MAX);
 	int code = wd_bpffs_unmount(dir);

@@ -17,6 +17,7 @@ export {
   ACT_FLAGS,
   decodeAct,
   decodeCode,
+  decodeRecord,
   EXE_PLACES,
   type ExeIdentity,
   FACT_FLAGS,
@@ -25,5 +26,6 @@ export {
   type KernelCode,
   type KernelFacts,
   type KernelObject,
+  type KernelRaised,
 } from './record.ts';
 export { Ring, type RingRecord } from './ring.ts';

@@ -39,13 +39,13 @@ function struct<F extends Readonly<Record<string, Field>>>(
   return { name, size: Math.ceil(at / widest) * widest, align: widest, offset };
 }
 
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 export const NO_ID = 0xffffffff;
 
 export const Subject = struct('wd_subject', { kind: 'u32', id: 'u32' });
 export const SubjectState = struct('wd_subject_state', {
   tier: 'u32',
-  pad: 'u32',
+  pinned: 'u32',
   revision: 'u64',
   folded_boot_ns: 'u64',
   acked_boot_ns: 'u64',
@@ -63,6 +63,20 @@ export const RecordHead = struct('wd_record', {
   layout: 'u16',
   boot_ns: 'u64',
   lost: 'u64',
+});
+export const Raised = struct('wd_raised', {
+  head: RecordHead,
+  subject: Subject,
+  kind: 'u32',
+  action: 'u32',
+  tier: 'u32',
+  pad: 'u32',
+  commands: 'u64',
+  until_boot_ns: 'u64',
+  issued_ms: 'u64',
+  id: ['u8', 32],
+  author: ['u8', 64],
+  reason: ['u8', 128],
 });
 export const Claim = struct('wd_claim', {
   valid: 'u32',
@@ -232,6 +246,7 @@ export const STRUCTS: readonly Struct[] = [
   Reflex,
   ExeKey,
   RecordHead,
+  Raised,
   Claim,
   BpfObject,
   Kfunc,

@@ -162,6 +162,8 @@ export interface SubjectEntry {
   readonly kind: number;
   readonly id: number;
   readonly tier: number;
+  /** An operator's pin: it goes below floors and against pins that raise. */
+  readonly pinned: boolean;
   readonly revision: bigint;
   readonly foldedBootNs: bigint;
   readonly ackedBootNs: bigint;
@@ -211,6 +213,7 @@ export class SubjectsMap extends PinnedMap {
       kind: k.getUint32(i * Subject.size + Subject.offset.kind, true),
       id: k.getUint32(i * Subject.size + Subject.offset.id, true),
       tier: v.getUint32(i * SubjectState.size + SubjectState.offset.tier, true),
+      pinned: v.getUint32(i * SubjectState.size + SubjectState.offset.pinned, true) === 1,
       revision: v.getBigUint64(i * SubjectState.size + SubjectState.offset.revision, true),
       foldedBootNs: v.getBigUint64(
         i * SubjectState.size + SubjectState.offset.folded_boot_ns,
@@ -228,10 +231,11 @@ export class SubjectsMap extends PinnedMap {
     return bytes;
   }
 
-  set({ kind, id, tier, revision, foldedBootNs, ackedBootNs }: SubjectEntry): void {
+  set({ kind, id, tier, pinned, revision, foldedBootNs, ackedBootNs }: SubjectEntry): void {
     const value = new Uint8Array(SubjectState.size);
     const view = new DataView(value.buffer);
     view.setUint32(SubjectState.offset.tier, tier, true);
+    view.setUint32(SubjectState.offset.pinned, pinned ? 1 : 0, true);
     view.setBigUint64(SubjectState.offset.revision, revision, true);
     view.setBigUint64(SubjectState.offset.folded_boot_ns, foldedBootNs, true);
     view.setBigUint64(SubjectState.offset.acked_boot_ns, ackedBootNs, true);

@@ -1,6 +1,6 @@
 import { accessSync, chmodSync, constants, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import type { Config } from '#config';
+import { type Config, hostIdentity } from '#config';
 import type { Mode } from '#event';
 import { compilePolicy, enforcesAnything, hashPolicy, type Policy } from '#policy';
 import { CliError, EXIT } from './exit.ts';
@@ -39,7 +39,7 @@ function stagePolicy(config: Config): { compiled: string; source: string } {
   mkdirSync(config.runDir, { recursive: true, mode: 0o755 });
   const name = join(config.runDir, `policy-${hashPolicy(policy).slice(0, 16)}`);
   const staged = { compiled: `${name}.compiled`, source: `${name}.yaml` };
-  writeFileSync(staged.compiled, compilePolicy(policy), { mode: 0o600 });
+  writeFileSync(staged.compiled, compilePolicy(policy, hostIdentity(process.env)), { mode: 0o600 });
   writeFileSync(staged.source, text, { mode: 0o644 });
   chmodSync(staged.source, 0o644);
   return staged;

@@ -25,8 +25,6 @@ export interface Parts {
   readonly keys: OpenKeys;
 }
 
-const BREAKER = { least: 20, sharePermille: 100, hostsPermille: 100, withinMs: 60_000 };
-
 /** Everybody that the fold knows, and how many of them are hosts. */
 async function populationOf(store: Store): Promise<Population> {
   const population = { principals: 0, hosts: 0 };
@@ -85,7 +83,7 @@ export class Loop {
     const reflexes = new ReflexesMap(join(config.runDir, 'bpf/reflexes'));
     const append = collector.append;
     const enforcer = await Enforcer.open({
-      breaker: BREAKER,
+      breaker: { ...policy.breaker, least: policy.breaker.principals },
       population: () => populationOf(store),
       store,
       subjects,

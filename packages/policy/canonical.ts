@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { TIER_NAMES } from '#trust';
 import { type Grant, type Policy, WEEKDAYS } from './policy.ts';
-import { formatDuration, formatOffset, formatShort, formatTimeOfDay } from './values.ts';
+import {
+  formatDuration,
+  formatInstant,
+  formatOffset,
+  formatPercent,
+  formatShort,
+  formatTimeOfDay,
+} from './values.ts';
 
 /**
  * A policy as one line of JSON with sorted keys: complete, so that its hash covers what was left to
@@ -11,12 +18,18 @@ export function canonical(policy: Policy): string {
   return stable({
     version: policy.version,
     mode: policy.mode,
-    realms: policy.realms.map(({ name, first, last }) => ({ name, uids: `${first}-${last}` })),
-    loaders: policy.loaders.map(({ name, kind, path, sha256, grant }) => ({
+    realms: policy.realms.map(({ name, first, last, managed }) => ({
+      name,
+      uids: `${first}-${last}`,
+      managed,
+    })),
+    operators: policy.operators.map(({ name, key }) => ({ name, key })),
+    loaders: policy.loaders.map(({ name, kind, path, sha256, grant, floor }) => ({
       name,
       kind,
       match: sha256 === null ? { path } : { path, sha256 },
       grant,
+      ...(kind === 'agent' && { floor: TIER_NAMES[floor] }),
     })),
     grants: Object.fromEntries(policy.grants.map((grant) => [grant.name, grantFile(grant)])),
     tiers: Object.fromEntries(policy.tiers.map((grant, tier) => [TIER_NAMES[tier], { grant }])),
@@ -38,6 +51,14 @@ export function canonical(policy: Policy): string {
         },
       ]),
     ),
+    context: contextFile(policy),
+    breaker: {
+      principals: policy.breaker.principals,
+      share: formatPercent(policy.breaker.sharePermille),
+      hosts: formatPercent(policy.breaker.hostsPermille),
+      within: formatShort(policy.breaker.withinMs),
+    },
+    rollout: { would_deny: policy.wouldDenyBudget },
     ...(policy.allow !== null && { programs: { allow: policy.allow } }),
     ...hoursFile(policy),
   });
@@ -55,6 +76,17 @@ function grantFile(grant: Grant) {
     objects: grant.objects,
     enforce: grant.enforce,
     observe: grant.observe,
+  };
+}
+
+function contextFile({ context }: Policy) {
+  return {
+    crown_jewels: context.crownJewels,
+    changes: context.changes.map(({ hosts, fromMs, toMs }) => ({
+      hosts,
+      from: formatInstant(fromMs),
+      to: formatInstant(toMs),
+    })),
   };
 }
 

@@ -9,6 +9,7 @@ import type { Source } from './source.ts';
 import {
   HALF_LIFE_LIMIT_MS,
   parseDuration,
+  parseInstant,
   parseRange,
   parseShort,
   parseTime,
@@ -32,6 +33,9 @@ export function checkMeaning(source: Source, file: PolicyFile): void {
     checkGrantName(source, file, ['tiers', tier, 'grant'], grant);
   }
   checkReflex(source, file);
+  checkOperators(source, file);
+  checkContext(source, file);
+  checkBreaker(source, file);
   checkSignals(source, file);
   checkHours(source, file);
 }
@@ -76,10 +80,15 @@ function checkLoaders(source: Source, file: PolicyFile): void {
       byName.set(loader.name, loader);
     } else if (
       (first.kind ?? 'agent') !== (loader.kind ?? 'agent') ||
-      first.grant !== loader.grant
+      first.grant !== loader.grant ||
+      first.floor !== loader.floor
     ) {
-      const message = `another loader ${shown(loader.name)} has a different kind or grant`;
+      const message = `another loader ${shown(loader.name)} has a different kind, grant or floor`;
       source.add(['loaders', i, 'name'], { code: 'DUPLICATE', message });
+    }
+    if (loader.floor !== undefined && (loader.kind ?? 'agent') !== 'agent') {
+      const message = `a ${loader.kind} has no tier of its own: a floor would have no effect`;
+      source.add(['loaders', i, 'floor'], { code: 'UNUSED', message }, 'key');
     }
     if (loader.grant !== undefined) {
       checkGrantName(source, file, ['loaders', i, 'grant'], loader.grant);
@@ -177,6 +186,44 @@ function checkReflex(source: Source, { reflex = [] }: PolicyFile): void {
     const expected = 'a time such as 90s, 10m or 2h, at most 24h';
     source.add(['reflex', i, 'for'], { code: 'BAD_VALUE', message, expected });
   }
+}
+
+function checkOperators(source: Source, { operators = [] }: PolicyFile): void {
+  for (const [i, { name, key }] of operators.entries()) {
+    const before = operators.slice(0, i);
+    if (before.some((one) => one.name === name)) {
+      const message = `a second operator ${shown(name)}`;
+      source.add(['operators', i, 'name'], { code: 'DUPLICATE', message });
+    }
+    const other = before.find((one) => one.key === key);
+    if (other !== undefined) {
+      const message = `the key of operator ${shown(other.name)} too`;
+      source.add(['operators', i, 'key'], { code: 'DUPLICATE', message });
+    }
+  }
+}
+
+function checkContext(source: Source, { context = {} }: PolicyFile): void {
+  for (const [i, { from, to }] of (context.changes ?? []).entries()) {
+    const path = ['context', 'changes', i];
+    for (const [key, text] of Object.entries({ from, to })) {
+      if (!Number.isNaN(parseInstant(text))) continue;
+      const expected = 'a time such as 2026-11-23T20:00Z';
+      const message = `${shown(text)} does not exist`;
+      source.add([...path, key], { code: 'BAD_VALUE', message, expected });
+    }
+    if (!(parseInstant(to) <= parseInstant(from))) continue;
+    const message = `${shown(to)} is not after ${shown(from)}`;
+    source.add([...path, 'to'], { code: 'BAD_VALUE', message, expected: 'from before to' });
+  }
+}
+
+function checkBreaker(source: Source, { breaker = {} }: PolicyFile): void {
+  const { within } = breaker;
+  if (within === undefined || parseShort(within) <= REFLEX_LIMIT_MS) return;
+  const message = `${shown(within)} is too long`;
+  const expected = 'a time such as 90s, 10m or 2h, at most 24h';
+  source.add(['breaker', 'within'], { code: 'BAD_VALUE', message, expected });
 }
 
 function checkPatterns(source: Source, path: Path, list: NameList, grant: GrantFile): void {

@@ -1,8 +1,10 @@
+import type { HostName, Subject } from '#event';
 import { hashPolicy } from './canonical.ts';
 import { UNKNOWN_GRANT } from './check.ts';
 import { DIMENSIONS, type Dimension, maskOf } from './names.ts';
 import { loaderNumber } from './number.ts';
 import type { Grant, Policy } from './policy.ts';
+import { subjectsOf } from './principal.ts';
 import { PolicyError } from './problem.ts';
 
 /** A grant as the kernel holds it: bit n is number n of the kernel's enum. */
@@ -95,13 +97,23 @@ function grantLine(grant: GrantMasks, index: number): string {
   ].join(' ');
 }
 
+const TRUSTED_MAX = 512;
+
+/** Whose default tier is trusted, as this host's kernel knows them. */
+function trustedSubjects(policy: Policy, host: HostName): readonly Subject[] {
+  const { realms, loaders } = policy;
+  const subjects = policy.trusted.flatMap((one) => subjectsOf(one, { host, realms, loaders }));
+  if (subjects.length > TRUSTED_MAX) refuse(`${subjects.length} trusted subjects of one host`);
+  return subjects;
+}
+
 /**
  * The policy as the text that warden-load reads (bpf/load/policy.h): a line each, in this order:
- * hash, scalars, grants, tiers, the grant of unknown loaders, reflexes, loaders, end. A loader's
- * path is the rest of its line. Throws `PolicyError` for a policy not from `parsePolicy` that
+ * hash, scalars, operators, grants, tiers, the grant of unknown loaders, trusted subjects, reflexes,
+ * loaders, end. A loader's path is the rest of its line. Throws `PolicyError` for a policy not from `parsePolicy` that
  * breaks a limit.
  */
-export function compilePolicy(policy: Policy): string {
+export function compilePolicy(policy: Policy, host: HostName): string {
   const grants = grantMasks(policy);
   const indexOf = (name: string): number => {
     const index = grants.findIndex((grant) => grant.name === name);
@@ -111,20 +123,24 @@ export function compilePolicy(policy: Policy): string {
   if (policy.loaders.length > LOADERS_MAX) refuse(`${policy.loaders.length} loaders`);
   const unknown = grants.findIndex(({ name }) => name === UNKNOWN_GRANT);
   return [
-    'warden-policy 2',
+    'warden-policy 3',
     `hash ${hashPolicy(policy)}`,
     `default_tier ${DEFAULT_TIER}`,
     `ceiling ${policy.ceiling}`,
     `bulk_rate ${BULK_RATE}`,
+    ...policy.operators.map(
+      ({ name, key }) => `operator ${name} key=${Buffer.from(key, 'base64').toString('hex')}`,
+    ),
     ...grants.map(grantLine),
     ...policy.tiers.map((name, tier) => `tier ${tier} grant=${indexOf(name)}`),
     `unknown_grant ${Math.max(0, unknown)}`,
+    ...trustedSubjects(policy, host).map(({ kind, id }) => `trusted ${kind} ${id}`),
     ...policy.reflex.map(
       ({ on, tier, forMs }) => `reflex ${DIMENSIONS.indexOf(on) + 1} tier=${tier} for_ms=${forMs}`,
     ),
-    ...policy.loaders.map(({ name, kind, path, sha256, grant }) => {
+    ...policy.loaders.map(({ name, kind, path, sha256, grant, floor }) => {
       if (/[\0\n\r]/.test(name + path)) refuse(`path of loader ${name}`);
-      const what = `kind=${kind} grant=${indexOf(grant)} name=${name}`;
+      const what = `kind=${kind} grant=${indexOf(grant)} floor=${floor} name=${name}`;
       return `loader ${loaderNumber(name)} ${what} sha256=${sha256 ?? '-'} path=${path}`;
     }),
     'end',

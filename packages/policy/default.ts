@@ -17,6 +17,11 @@ mode: observe
 #
 # realms:
 #   - { name: corp, uids: 10000-59999 }
+#   - { name: lab, uids: 60000-64999, managed: false }   # nobody looks after these accounts
+
+# Who may sign policies and break-glass tokens: ./warden policy keygen prints such a line.
+#
+# operators: [{ name: alice, key: "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=" }]
 
 # Programs that use BPF, or that say who a user is. A name counts from the file that was executed,
 # never from what a process calls itself. The first of these that exist on a host are used.
@@ -27,6 +32,8 @@ mode: observe
 #   runtime  starts others: containers, virtual machines
 #
 # With sha256 only that very file counts. grant limits what the loader may do, whatever the tier.
+# floor: standard keeps an agent that the host depends on from being lowered by evidence: it only
+# alerts, and what the policy refuses is refused.
 loaders:
   # Who writes /proc/self/loginuid, on Debian, Ubuntu, RHEL and their like.
   - { name: systemd, kind: login, match: { path: /usr/lib/systemd/systemd } }
@@ -172,6 +179,7 @@ tiers:
 # Trust of those of whom there is no evidence, from 0 to 100.
 bases:
   realm: 90        # a uid in a realm
+  unmanaged: 75    # a uid in a realm with managed: false
   loader: 90       # a loader known by sha256
   loader_path: 65  # a loader known by path only
   uid: 65          # a uid of one host
@@ -189,6 +197,8 @@ signals:
   S07: { weight: 30, half_life: 7d }               # executable in /tmp, /dev/shm, memfd, ...
   S08: { weight: 15, half_life: 3d }               # load from another user namespace
   S09: { weight: 12, half_life: 3d }               # fd by id of somebody else's object
+  S10: { weight: 10, half_life: 3d }               # first program of a type that sees packets
+  S11: { weight: 8, half_life: 3d }                # first of a tracing type in 30 days
   S12: { weight: 6, half_life: 1d, limit: 200 }    # sweep over object ids, in a minute
   S13: { weight: 5, half_life: 1d, limit: 5 }      # EPERM from the kernel, in 10 minutes
   S14: { weight: 3, half_life: 1d, limit: 20 }     # verifier rejections, in 10 minutes
@@ -196,6 +206,7 @@ signals:
   S16: { weight: 4, half_life: 3d }                # first act on a host, after others
   S16H: { weight: 2, half_life: 1d }               # outside the hours below
   S17: { weight: 20, half_life: 7d }               # events missing that no LOSS declares
+  S18: { weight: 30, half_life: 7d }               # risk that other systems report
   S21: { weight: 15, half_life: 7d }               # login uid not written by a login program
 
 # Digests of programs that are known. Without this key S15 is never raised.
@@ -206,4 +217,19 @@ signals:
 # Working hours of people, with a fixed offset from UTC. Without this key S16H is never raised.
 #
 # hours: { days: [mon, tue, wed, thu, fri], from: "07:00", to: "19:00", utc_offset: "+01:00" }
+
+# Where and when evidence counts for more, one and a half times, or for less, a fifth. Tampering
+# never counts for less.
+#
+# context:
+#   crown_jewels: ["db-*"]
+#   changes:
+#     - { hosts: ["web-*"], from: 2026-11-23T20:00Z, to: 2026-11-23T23:00Z }
+
+# More than 20 principals, and more than this share of all, or of hosts, lowered within a minute wait
+# for an operator: ./warden breaker.
+breaker: { principals: 20, share: 10%, hosts: 10%, within: 1m }
+
+# Acts a day, of people without a label, that a promotion may be about to refuse.
+rollout: { would_deny: 20 }
 `;

@@ -6,7 +6,8 @@ import type { LoaderKind, PolicyMode } from './policy.ts';
 export interface PolicyFile {
   readonly version: 1;
   readonly mode: PolicyMode;
-  readonly realms?: readonly { readonly name: string; readonly uids: string }[];
+  readonly realms?: readonly RealmFile[];
+  readonly operators?: readonly { readonly name: string; readonly key: string }[];
   readonly loaders?: readonly LoaderFile[];
   readonly grants?: Readonly<Record<string, GrantFile>>;
   readonly tiers?: Readonly<Partial<Record<TierName, { readonly grant: string }>>>;
@@ -15,8 +16,33 @@ export interface PolicyFile {
   readonly trusted?: readonly string[];
   readonly bases?: BasesFile;
   readonly signals?: Readonly<Record<string, SignalFile>>;
+  readonly context?: ContextFile;
+  readonly breaker?: BreakerFile;
+  readonly rollout?: { readonly would_deny?: number };
   readonly programs?: { readonly allow: readonly string[] };
   readonly hours?: HoursFile;
+}
+
+export interface RealmFile {
+  readonly name: string;
+  readonly uids: string;
+  readonly managed?: boolean;
+}
+
+export interface ContextFile {
+  readonly crown_jewels?: readonly string[];
+  readonly changes?: readonly {
+    readonly hosts: readonly string[];
+    readonly from: string;
+    readonly to: string;
+  }[];
+}
+
+export interface BreakerFile {
+  readonly principals?: number;
+  readonly share?: string;
+  readonly hosts?: string;
+  readonly within?: string;
 }
 
 export interface LoaderFile {
@@ -24,6 +50,7 @@ export interface LoaderFile {
   readonly kind?: LoaderKind;
   readonly match: { readonly path: string; readonly sha256?: string };
   readonly grant?: string;
+  readonly floor?: TierName;
 }
 
 export interface GrantFile {
@@ -44,7 +71,7 @@ export interface ReflexFile {
   readonly for: string;
 }
 
-export const BASE_KINDS = ['realm', 'loader', 'loader_path', 'uid', 'host'] as const;
+export const BASE_KINDS = ['realm', 'unmanaged', 'loader', 'loader_path', 'uid', 'host'] as const;
 export type BaseKind = (typeof BASE_KINDS)[number];
 
 export type BasesFile = Readonly<Partial<Record<BaseKind, number>>> & {

@@ -1,4 +1,7 @@
 export { canonical, hashPolicy } from './canonical.ts';
+export { type CaseResult, type Miss, runCase } from './cases/compare.ts';
+export { type GoldenCase, type ParsedCases, parseCases } from './cases/parse.ts';
+export { formatStoryTime } from './cases/times.ts';
 export {
   compilePolicy,
   enforcesAnything,
@@ -20,9 +23,12 @@ export { loaderNumber, loaderOfNumber } from './number.ts';
 export { defaultPolicy, type Parsed, parseCanonical, parsePolicy } from './parse.ts';
 export type {
   Bases,
+  Breaker,
+  Context,
   Grant,
   Hours,
   LoaderKind,
+  Operator,
   Policy,
   PolicyLoader,
   PolicyMode,

@@ -1,7 +1,7 @@
 import { type Model, makeModel } from '#trust';
 import { hashPolicy } from './canonical.ts';
 import type { Policy } from './policy.ts';
-import { standings } from './standing.ts';
+import { contexts, standings } from './standing.ts';
 
 /** The trust model's parameters as a policy sets them. */
 export function modelOf(policy: Policy): Model {
@@ -16,5 +16,6 @@ export function modelOf(policy: Policy): Model {
     ...(policy.allow !== null && { allow: policy.allow }),
     ...(policy.hours !== null && { hours: policy.hours }),
     standingOf: standings(policy),
+    contextOf: contexts(policy),
   });
 }

@@ -50,7 +50,7 @@ function parseBuiltIn(): Policy {
 }
 
 function judge(source: Source): Parsed {
-  if (source.problems.length > 0 || !checkShape(source)) return bad(source);
+  if (source.problems.length > 0 || !checkShape(source, 'policy')) return bad(source);
   const file = source.value as PolicyFile;
   checkMeaning(source, file);
   if (source.problems.length > 0) return bad(source);

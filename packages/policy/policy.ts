@@ -11,6 +11,8 @@ export interface Policy {
   /** By first uid. */
   readonly realms: readonly Realm[];
   /** In the order of the file. */
+  readonly operators: readonly Operator[];
+  /** In the order of the file. */
   readonly loaders: readonly PolicyLoader[];
   /** By name; `all` and `none` are not among them. */
   readonly grants: readonly Grant[];
@@ -28,6 +30,10 @@ export interface Policy {
   /** SHA-256 of programs, sorted; null where the policy lists none. */
   readonly allow: readonly string[] | null;
   readonly hours: Hours | null;
+  readonly context: Context;
+  readonly breaker: Breaker;
+  /** Would-denials a day of people without a label that a promotion tolerates. */
+  readonly wouldDenyBudget: number;
 }
 
 /** Uids `first` to `last` mean the same persons on every host. */
@@ -35,6 +41,35 @@ export interface Realm {
   readonly name: string;
   readonly first: number;
   readonly last: number;
+  /** false: nobody looks after these accounts. */
+  readonly managed: boolean;
+}
+
+/** Who may sign policies and tokens. */
+export interface Operator {
+  readonly name: string;
+  /** Raw Ed25519 public key, base64. */
+  readonly key: string;
+}
+
+/** Where and when evidence counts for more or less. Hosts are names or patterns with `*`. */
+export interface Context {
+  readonly crownJewels: readonly string[];
+  readonly changes: readonly ChangeWindow[];
+}
+
+export interface ChangeWindow {
+  readonly hosts: readonly string[];
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** How many may be lowered at once before an operator must approve. */
+export interface Breaker {
+  readonly principals: number;
+  readonly sharePermille: number;
+  readonly hostsPermille: number;
+  readonly withinMs: number;
 }
 
 export const LOADER_KINDS = ['agent', 'tool', 'login', 'runtime'] as const;
@@ -47,6 +82,8 @@ export interface PolicyLoader {
   readonly sha256: string | null;
   /** Name of its grant. */
   readonly grant: string;
+  /** Tier below which evidence does not take an agent. */
+  readonly floor: number;
 }
 
 /** Names and patterns as the file has them; null where it does not limit. */
@@ -75,6 +112,7 @@ export interface Reflex {
 /** Trust without evidence, points. */
 export interface Bases {
   readonly realm: number;
+  readonly unmanaged: number;
   readonly loader: number;
   readonly loaderPath: number;
   readonly uid: number;

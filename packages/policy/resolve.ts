@@ -5,7 +5,9 @@ import type { GrantFile, LoaderFile, PolicyFile, ReflexFile } from './file.ts';
 import { DIMENSIONS, type Dimension } from './names.ts';
 import {
   type Bases,
+  type Breaker,
   BUILT_IN_GRANTS,
+  type Context,
   type Grant,
   type Hours,
   type Policy,
@@ -14,7 +16,16 @@ import {
   type Reflex,
   WEEKDAYS,
 } from './policy.ts';
-import { byText, parseDuration, parseOffset, parseRange, parseShort, parseTime } from './values.ts';
+import {
+  byText,
+  parseDuration,
+  parseInstant,
+  parseOffset,
+  parsePercent,
+  parseRange,
+  parseShort,
+  parseTime,
+} from './values.ts';
 
 /** What a policy gets where it says nothing of its own. */
 export type BuiltIn = () => Pick<Policy, 'loaders' | 'grants'>;
@@ -29,8 +40,9 @@ export function resolve(file: PolicyFile, builtIn: BuiltIn): Policy {
     version: file.version,
     mode: file.mode,
     realms: (file.realms ?? [])
-      .map(({ name, uids }) => ({ name, ...parseRange(uids) }))
+      .map(({ name, uids, managed = true }) => ({ name, ...parseRange(uids), managed }))
       .toSorted((a, b) => a.first - b.first),
+    operators: file.operators ?? [],
     loaders,
     grants: grantsOf(file, [...tiers, ...loaders.map(({ grant }) => grant)], builtIn),
     tiers,
@@ -41,11 +53,37 @@ export function resolve(file: PolicyFile, builtIn: BuiltIn): Policy {
     signals: RAISED_SIGNALS.map(({ id }) => signalOf(id, file)),
     allow: file.programs === undefined ? null : [...new Set(file.programs.allow)].toSorted(byText),
     hours: hoursOf(file),
+    context: contextOf(file),
+    breaker: breakerOf(file),
+    wouldDenyBudget: file.rollout?.would_deny ?? 20,
   };
 }
 
-function loaderOf({ name, kind = 'agent', match, grant = 'all' }: LoaderFile): PolicyLoader {
-  return { name, kind, path: match.path, sha256: match.sha256 ?? null, grant };
+function contextOf({ context = {} }: PolicyFile): Context {
+  return {
+    crownJewels: context.crown_jewels ?? [],
+    changes: (context.changes ?? []).map(({ hosts, from, to }) => ({
+      hosts,
+      fromMs: parseInstant(from),
+      toMs: parseInstant(to),
+    })),
+  };
+}
+
+function breakerOf({ breaker = {} }: PolicyFile): Breaker {
+  const { principals = 20, share = '10%', hosts = '10%', within = '1m' } = breaker;
+  return {
+    principals,
+    sharePermille: parsePercent(share),
+    hostsPermille: parsePercent(hosts),
+    withinMs: parseShort(within),
+  };
+}
+
+function loaderOf(loader: LoaderFile): PolicyLoader {
+  const { name, kind = 'agent', match, grant = 'all', floor = 'denied' } = loader;
+  const { path, sha256 = null } = match;
+  return { name, kind, path, sha256, grant, floor: TIER_NAMES.indexOf(floor) };
 }
 
 /** In the order of DIMENSIONS. */
@@ -86,11 +124,12 @@ function grantsOf(file: PolicyFile, names: readonly string[], builtIn: BuiltIn):
 }
 
 function basesOf({ bases = {} }: PolicyFile): Bases {
-  const { realm = 90, loader = 90, loader_path = 65, uid = 65, host = 90 } = bases;
+  const { realm = 90, unmanaged = 75, uid = 65, host = 90 } = bases;
+  const { loader = 90, loader_path = 65 } = bases;
   const principals = Object.entries(bases.principals ?? {})
     .map(([principal, points]) => ({ principal: principal as PrincipalKey, points }))
     .toSorted((a, b) => byText(a.principal, b.principal));
-  return { realm, loader, loaderPath: loader_path, uid, host, principals };
+  return { realm, unmanaged, loader, loaderPath: loader_path, uid, host, principals };
 }
 
 function signalOf(id: string, { signals = {} }: PolicyFile): PolicySignal {

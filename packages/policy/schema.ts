@@ -1,23 +1,30 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import schema from '../../schemas/policy.schema.json' with { type: 'json' };
+import policy from '../../schemas/policy.schema.json' with { type: 'json' };
+import cases from '../../schemas/policy-cases.schema.json' with { type: 'json' };
 import { nearest } from './nearest.ts';
 import { type Path, type ProblemCode, shown } from './problem.ts';
 import type { Source } from './source.ts';
 
-let compiled: ValidateFunction | null = null;
+/** The files that a schema describes. */
+export type Kind = 'policy' | 'cases';
 
-/** Compiling takes longer than most commands: it is done when a policy is read. */
-function validator(): ValidateFunction {
-  compiled ??= new Ajv2020({ allErrors: true, verbose: true }).compile(schema);
-  return compiled;
+const SCHEMAS = { policy, cases } as const;
+const compiled = new Map<Kind, ValidateFunction>();
+
+/** Compiling takes longer than most commands: it is done when a file is read. */
+function validator(kind: Kind): ValidateFunction {
+  const known = compiled.get(kind);
+  if (known !== undefined) return known;
+  const ajv = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true });
+  const made = ajv.compile(SCHEMAS[kind]);
+  compiled.set(kind, made);
+  return made;
 }
 
-/** Keys that a later build honours: refused now, since ignoring them would be a lie. */
+/** Keys of a policy that a later build honours: refused now, since ignoring them would be a lie. */
 const LATER: ReadonlySet<string> = new Set([
   'bpffs',
   'protect',
-  'breaker',
-  'floor',
   'on_change',
   'programs',
   'attach',
@@ -30,7 +37,7 @@ interface Described {
   readonly $ref?: string;
 }
 
-const shared: Readonly<Record<string, Described>> = schema.$defs;
+const shared: Readonly<Record<string, Described>> = { ...policy.$defs, ...cases.$defs };
 
 function descriptionOf(part: Described | undefined): string | null {
   return part?.description ?? shared[part?.$ref?.split('/').at(-1) ?? '']?.description ?? null;
@@ -39,12 +46,12 @@ function descriptionOf(part: Described | undefined): string | null {
 type Found = Parameters<Source['add']>[1] & { readonly code: ProblemCode };
 
 /** Checks the value's shape. What it finds goes to `source.problems`. */
-export function checkShape(source: Source): boolean {
-  const validate = validator();
+export function checkShape(source: Source, kind: Kind): boolean {
+  const validate = validator(kind);
   if (validate(source.value)) return true;
   for (const error of validate.errors ?? []) {
     const path = pathOf(error.instancePath, source.value);
-    if (error.keyword === 'additionalProperties') addUnknownKey(source, error, path);
+    if (error.keyword === 'additionalProperties') addUnknownKey(source, kind, error, path);
     else source.add(path, problemOf(error));
   }
   return false;
@@ -63,11 +70,11 @@ function pathOf(pointer: string, root: unknown): Path {
   return path;
 }
 
-function addUnknownKey(source: Source, error: ErrorObject, path: Path): void {
+function addUnknownKey(source: Source, kind: Kind, error: ErrorObject, path: Path): void {
   const key = String(error.params.additionalProperty);
   const { description, properties = {} } = error.parentSchema as Described;
   const names = Object.keys(properties);
-  if (LATER.has(key)) {
+  if (kind === 'policy' && LATER.has(key)) {
     const message = `${shown(key)} is not in this build`;
     source.add([...path, key], { code: 'NOT_IN_THIS_BUILD', message }, 'key');
     return;

@@ -80,6 +80,16 @@ export class Source {
     this.value = value;
   }
 
+  /** Line and column of the value at `path`, or of its key; of its parent where it is absent. */
+  locate(path: Path, at: 'key' | 'value' = 'value'): { line: number; column: number } {
+    const place = this.placeOf(path);
+    return this.position(at === 'key' ? (place.key ?? place.value) : place.value);
+  }
+
+  lineOf(path: Path): number {
+    return this.locate(path).line;
+  }
+
   /** Adds a problem about the value at `path`, or about its key. */
   add(
     path: Path,
@@ -96,10 +106,14 @@ export class Source {
   }
 
   private put(offset: number, problem: Omit<Problem, 'file' | 'line' | 'column'>): void {
-    const { line, col } = this.lines.linePos(offset);
     const id = `${offset} ${problem.code} ${problem.path}`;
     if (this.found.has(id) || this.found.size >= NODES_MAX) return;
-    this.found.set(id, { file: this.file, line: Math.max(1, line), column: col || 1, ...problem });
+    this.found.set(id, { file: this.file, ...this.position(offset), ...problem });
+  }
+
+  private position(offset: number): { line: number; column: number } {
+    const { line, col } = this.lines.linePos(offset);
+    return { line: Math.max(1, line), column: col || 1 };
   }
 
   /** The nearest place that the text has: what is absent stands where its parent does. */

@@ -1,6 +1,7 @@
 import type { PrincipalKey } from '#event';
-import { POINT, type Standing } from '#trust';
+import { POINT, type Standing, type Tier } from '#trust';
 import type { BaseKind } from './file.ts';
+import { matches } from './names.ts';
 import type { Policy } from './policy.ts';
 
 /** By which base a principal is judged, from the form of its key and what the policy knows. */
@@ -11,7 +12,8 @@ export function baseKindOf({ realms, loaders }: Policy, principal: PrincipalKey)
   if (principal.startsWith('uid:')) {
     const uid = Number(principal.slice('uid:'.length, at));
     const realm = realms.find(({ name }) => name === where);
-    return realm !== undefined && realm.first <= uid && uid <= realm.last ? 'realm' : 'uid';
+    if (realm === undefined || uid < realm.first || uid > realm.last) return 'uid';
+    return realm.managed ? 'realm' : 'unmanaged';
   }
   const paths = loaders.filter(({ name }) => name === principal.slice(0, at));
   const byDigest = paths.length > 0 && paths.every(({ sha256 }) => sha256 !== null);
@@ -28,6 +30,32 @@ export function standings(policy: Policy): (principal: PrincipalKey) => Standing
   const trusted = new Set(policy.trusted);
   return (principal) => {
     const base = points.get(principal) ?? pointsOf(policy, baseKindOf(policy, principal));
-    return { base: base * POINT, defaultTier: trusted.has(principal) ? 4 : 3, floor: 0 };
+    const defaultTier = trusted.has(principal) ? 4 : 3;
+    return { base: base * POINT, defaultTier, floor: floorOf(policy, principal) };
   };
 }
+
+/** Of a loader that acts for itself; 0 for anybody else. */
+function floorOf({ loaders }: Policy, principal: PrincipalKey): Tier {
+  if (principal.startsWith('uid:') || principal.startsWith('host:')) return 0;
+  const name = principal.slice(0, principal.lastIndexOf('@'));
+  const loader = loaders.find((one) => one.name === name && one.kind === 'agent');
+  return (loader?.floor ?? 0) as Tier;
+}
+
+/** How much an act counts, permille: less in a change window, more at a crown jewel. */
+export function contexts({ context }: Policy): (host: string, tMs: number) => number {
+  const { crownJewels, changes } = context;
+  const fits = (patterns: readonly string[], host: string): boolean =>
+    patterns.some((pattern) => matches(pattern, host));
+  return (host, tMs) => {
+    const isPlanned = changes.some(
+      ({ hosts, fromMs, toMs }) => fromMs <= tMs && tMs < toMs && fits(hosts, host),
+    );
+    if (isPlanned) return CHANGE_PERMILLE;
+    return fits(crownJewels, host) ? JEWEL_PERMILLE : 1000;
+  };
+}
+
+const CHANGE_PERMILLE = 200;
+const JEWEL_PERMILLE = 1500;

@@ -60,3 +60,22 @@ export function byText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
 }
+
+/** `10%` to permille. */
+export function parsePercent(text: string): number {
+  return Number(text.slice(0, -1)) * 10;
+}
+
+export function formatPercent(permille: number): string {
+  return `${permille / 10}%`;
+}
+
+/** `2026-11-23T20:00Z` to ms since 1970; NaN for a day that does not exist. */
+export function parseInstant(text: string): number {
+  const ms = Date.parse(text);
+  return formatInstant(ms) === text ? ms : Number.NaN;
+}
+
+export function formatInstant(ms: number): string {
+  return Number.isNaN(ms) ? '' : `${new Date(ms).toISOString().slice(0, 16)}Z`;
+}

@@ -2,6 +2,7 @@ import {
   ACT_FLAGS,
   CountersMap,
   type KernelCounter,
+  type KernelRaised,
   type KernelStats,
   type LiveObject,
   native,
@@ -17,8 +18,9 @@ import { Code } from './code.ts';
 import { Counters } from './counters.ts';
 import { type Life, lifeChange, type Resumed, resumeLife } from './incarnation.ts';
 import { Lanes } from './lanes.ts';
-import { Losses, lossEvent, RING_NAMES, SKIPPED, systemEvent } from './losses.ts';
+import { type Hole, Losses, lossEvent, RING_NAMES, SKIPPED, systemEvent } from './losses.ts';
 import { Objects } from './objects.ts';
+import { raisedEvent } from './raised.ts';
 import { reflexEvent } from './reflex.ts';
 import { type RingItem, Rings } from './rings.ts';
 import { type Context, translate } from './translate.ts';
@@ -224,8 +226,10 @@ export class Collector {
       this.tamper(item.ring, `record at ${item.position}: ${item.fault}`);
       return [];
     }
+    const { lost } = 'act' in item ? item.act : item.raised;
+    const hole = this.losses.before(item.ring, item.position, lost);
+    if ('raised' in item) return this.raisedEvents(item.raised, hole, context);
     const { act } = item;
-    const hole = this.losses.before(item.ring, item.position, act.lost);
     const event = translate(act, context, act.facts === null ? null : this.code.digestOf(act));
     this.objects.made(act, event);
     if (act.flags & ACT_FLAGS.counterFirst) this.counters.first(act, event);
@@ -236,6 +240,12 @@ export class Collector {
       event,
       ...(act.flags & ACT_FLAGS.reflex ? [reflexEvent(act, event, this.options.bootId)] : []),
     ];
+  }
+
+  private raisedEvents(raised: KernelRaised, hole: Hole | null, context: Context): Event[] {
+    const event = raisedEvent(raised, context);
+    const at = { principal: this.principal, timeUs: event.timeUs, mode: this.options.mode };
+    return [...(hole === null ? [] : [lossEvent(hole, at)]), event];
   }
 
   private lossesAtEnd({ rings, errors }: KernelStats): Event[] {

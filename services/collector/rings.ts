@@ -1,4 +1,4 @@
-import { decodeAct, type KernelAct } from '#bpf';
+import { decodeRecord, type KernelAct, type KernelRaised } from '#bpf';
 import type { Position, Store } from '#state';
 import { RING_NAMES, type RingName } from './losses.ts';
 import { RingReader } from './ring-reader.ts';
@@ -6,27 +6,30 @@ import { RingReader } from './ring-reader.ts';
 /** A decoded record, or what is wrong with it. */
 export type RingItem =
   | { readonly ring: RingName; readonly position: number; readonly act: KernelAct }
+  | { readonly ring: RingName; readonly position: number; readonly raised: KernelRaised }
   | { readonly ring: RingName; readonly position: number; readonly fault: string };
 
 /** One of the rings that hold acts. */
-class ActReader extends RingReader<KernelAct> {
+class ActReader extends RingReader<ReturnType<typeof decodeRecord>> {
   readonly name: RingName;
 
   constructor(name: RingName, path: string, bootId: string) {
-    super(path, bootId, decodeAct);
+    super(path, bootId, decodeRecord);
     this.name = name;
   }
 
   items(): RingItem[] {
     return this.read().map((one) => {
       const at = { ring: this.name, position: one.position };
-      return 'fault' in one ? { ...at, fault: one.fault } : { ...at, act: one.value };
+      return 'fault' in one ? { ...at, fault: one.fault } : { ...at, ...one.value };
     });
   }
 }
 
-const sentAt = (item: RingItem): bigint =>
-  'act' in item ? item.act.bootNs + BigInt(item.act.durationNs) : 0n;
+function sentAt(item: RingItem): bigint {
+  if ('act' in item) return item.act.bootNs + BigInt(item.act.durationNs);
+  return 'raised' in item ? item.raised.bootNs : 0n;
+}
 
 /** The three rings as one stream: each in its own order, merged by when records were sent. */
 export class Rings {

@@ -49,7 +49,15 @@ export const OBJECT_KINDS: Readonly<Record<number, ObjectKind>> = {
 const SUBJECT_KINDS = { 1: 'auid', 2: 'loader', 3: 'uid' } as const;
 const DECISIONS = ['allow', 'deny', 'would_deny'] as const;
 const TIERS = ['denied', 'quarantined', 'restricted', 'standard', 'trusted'] as const;
-const TIER_FROM = ['subject', 'ceiling', 'reflex', 'carried'] as const;
+const TIER_FROM = [
+  'subject',
+  'ceiling',
+  'reflex',
+  'carried',
+  'pin',
+  'break_glass',
+  'floor',
+] as const;
 const LABELS = ['call', 'exec', 'baseline'] as const;
 /** Commands whose claim describes a program or a map, though no object came of them. */
 const CLAIMS: Readonly<Record<string, ObjectKind>> = {

@@ -251,21 +251,23 @@ export class Enforcer {
     return [stateOf(ACK_PREFIX + principal, text)];
   }
 
-  /** What the kernel is to hold: deviations, those whom the policy trusts, acknowledgements. */
+  /** What the kernel is to hold: deviations and acknowledgements. Trust beyond that is not ours. */
   private desired(): Map<string, Desired> {
     const { host, policy } = this.options;
     const { realms, loaders } = policy;
     const trusted = new Set(policy.trusted);
     const desired = new Map<string, Desired>();
-    for (const principal of new Set([...trusted, ...this.acks.keys(), ...this.held.keys()])) {
+    for (const principal of new Set([...this.acks.keys(), ...this.held.keys()])) {
       const held = this.held.get(principal) ?? null;
       const ack = this.acks.get(principal);
       const tier = TIERS.indexOf(held?.tier ?? (trusted.has(principal) ? 'trusted' : 'standard'));
+      const pinned = held?.pinned ?? false;
       for (const { kind, id } of subjectsOf(principal, { host, realms, loaders })) {
         desired.set(`${KINDS[kind]}/${id}`, {
           kind: KINDS[kind],
           id,
           tier,
+          pinned,
           revision: BigInt(held?.revision ?? 0),
           foldedBootNs: ack?.folded ?? 0n,
           ackedBootNs: ack?.acked ?? 0n,
@@ -290,7 +292,10 @@ export class Enforcer {
     const actual = new Map(subjects.read().map((entry) => [`${entry.kind}/${entry.id}`, entry]));
     for (const [key, entry] of desired) {
       const found = actual.get(key);
-      const isSame = found?.tier === entry.tier && found.revision === entry.revision;
+      const isSame =
+        found?.tier === entry.tier &&
+        found.pinned === entry.pinned &&
+        found.revision === entry.revision;
       if (isSame && found.foldedBootNs === entry.foldedBootNs) continue;
       const { principal, held, ...value } = entry;
       try {

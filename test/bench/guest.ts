@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { hostName } from '#event';
 import { compilePolicy, defaultPolicy } from '#policy';
 import { KERNELS, runGuest } from '../kernel/guest/index.ts';
 
@@ -50,7 +51,10 @@ function readTimes(stdout: string): Map<string, number[]> {
 }
 
 export async function guests(record: Record): Promise<void> {
-  const files = { '/bench/hooks': buildHooks(), '/bench/policy': compilePolicy(defaultPolicy()) };
+  const files = {
+    '/bench/hooks': buildHooks(),
+    '/bench/policy': compilePolicy(defaultPolicy(), hostName('bench')),
+  };
   for (const kernel of KERNELS) {
     const command = `chmod +x /bench/hooks; mkdir -p /run/bench; ${SCRIPT}`;
     const ran = await runGuest({ kernel, command, files, timeoutSeconds: SECONDS });

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
 import { DecideCase, Grant, native } from '#bpf';
+import { hostName } from '#event';
 import {
   type ActNumbers,
   compilePolicy,
@@ -67,7 +68,7 @@ test('the decision in the kernel and its TypeScript twin agree', () => {
   console.log(`seed ${seed}`);
   const at = place('decide');
   const policy = join(at.root, 'policy.compiled');
-  writeFileSync(policy, compilePolicy(defaultPolicy()));
+  writeFileSync(policy, compilePolicy(defaultPolicy(), hostName('test')));
   execFileSync(LOADER, ['load', '--dir', at.run, '--policy', policy, '--gid', '0']);
   try {
     const fd = native().objGet(join(at.run, 'bpf/decide'), 0);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { hostName } from '#event';
 import { compilePolicy, parsePolicy } from '#policy';
 import { dose } from '#testkit';
 import { KERNELS, runGuests } from './index.ts';
@@ -23,7 +24,7 @@ grants:
   'preempt',
 );
 assert.ok(parsed.ok);
-const files = { '/job/policy': compilePolicy(parsed.policy) };
+const files = { '/job/policy': compilePolicy(parsed.policy, hostName('guest')) };
 const command = `
 mkdir -p /run/warden
 load='bpf/build/warden-load load --dir /run/warden --gid 0'

@@ -40,9 +40,6 @@ trusted: ["uid:10009@corp"]
 assert.ok(parsed.ok);
 const { policy } = parsed;
 
-/** Whom the policy trusts is in the map from the beginning. */
-const TRUSTED = { '1/10009': 4, '3/10009': 4 };
-
 interface More {
   readonly isDefault?: boolean;
   readonly reflex?: Reflex;
@@ -111,7 +108,7 @@ test('a lowered principal is in the map under each of its subjects, and that is 
   events.length = 0;
   await tell(store, tierOutput(alice, 'restricted'), tierOutput(elsewhere, 'denied'));
   await enforcer.step();
-  assert.deepEqual(subjects.tiers(), { ...TRUSTED, '1/10001': 2, '3/10001': 2 });
+  assert.deepEqual(subjects.tiers(), { '1/10001': 2, '3/10001': 2 });
   assert.equal(events.length, 2);
   const said = Object.fromEntries(events[0]?.details.map(({ key, value }) => [key, value]) ?? []);
   assert.equal(said.effect, 'not enforceable here');
@@ -126,7 +123,7 @@ test('a return to the default takes the subjects out', async () => {
   await enforcer.step();
   await tell(store, tierOutput(alice, 'standard', { isDefault: true }));
   await enforcer.step();
-  assert.deepEqual(subjects.tiers(), TRUSTED);
+  assert.deepEqual(subjects.tiers(), {});
 });
 
 test('whatever the map holds at start, it ends as it should be', async () => {
@@ -135,11 +132,11 @@ test('whatever the map holds at start, it ends as it should be', async () => {
   await tell(store, tierOutput(alice, 'quarantined'));
   await first.enforcer.step();
   const wrong = new Subjects();
-  wrong.set({ ...NO_ACK, kind: 3, id: 10001, tier: 4, revision: 0n });
-  wrong.set({ ...NO_ACK, kind: 3, id: 99, tier: 0, revision: 0n });
+  wrong.set({ ...NO_ACK, kind: 3, id: 10001, tier: 4, pinned: false, revision: 0n });
+  wrong.set({ ...NO_ACK, kind: 3, id: 99, tier: 0, pinned: false, revision: 0n });
   const { events } = await open(store, wrong);
-  assert.deepEqual(wrong.tiers(), { ...TRUSTED, '1/10001': 1, '3/10001': 1 });
-  assert.equal(events.length, 5, 'each mended entry is said');
+  assert.deepEqual(wrong.tiers(), { '1/10001': 1, '3/10001': 1 });
+  assert.equal(events.length, 3, 'each mended entry is said');
 });
 
 test('an older revision replaces no newer one', async () => {
@@ -148,9 +145,9 @@ test('an older revision replaces no newer one', async () => {
   const { enforcer } = await open(store, subjects);
   await tell(store, tierOutput(alice, 'restricted'), tierOutput(alice, 'denied'));
   await enforcer.step();
-  assert.deepEqual(subjects.tiers(), { ...TRUSTED, '1/10001': 0, '3/10001': 0 });
+  assert.deepEqual(subjects.tiers(), { '1/10001': 0, '3/10001': 0 });
   const again = await open(store, subjects);
-  assert.deepEqual(subjects.tiers(), { ...TRUSTED, '1/10001': 0, '3/10001': 0 });
+  assert.deepEqual(subjects.tiers(), { '1/10001': 0, '3/10001': 0 });
   assert.deepEqual(again.events, [], 'nothing to mend, nothing to say');
 });
 
@@ -172,10 +169,11 @@ test('a reflex is acknowledged by a tier of this boot, until the guard has ended
     tierOutput(alice, 'standard', { isDefault: true, reflex: { ...from, host: 'web-2' } }),
   );
   await enforcer.step();
-  assert.deepEqual(subjects.tiers(), TRUSTED, 'said of another boot or host');
+  assert.deepEqual(subjects.tiers(), {}, 'said of another boot or host');
   await tell(store, tierOutput(alice, 'standard', { isDefault: true, reflex: from }));
   await enforcer.step();
-  const ack = { foldedBootNs: 700n, ackedBootNs: 2_000_000_000n, revision: 0n, tier: 3 };
+  const said = { revision: 0n, tier: 3, pinned: false };
+  const ack = { foldedBootNs: 700n, ackedBootNs: 2_000_000_000n, ...said };
   assert.deepEqual(subjects.entries.get('1/10001'), { kind: 1, id: 10001, ...ack });
 
   clock.nowMs = 50_000;
@@ -184,9 +182,9 @@ test('a reflex is acknowledged by a tier of this boot, until the guard has ended
   reflexes.pop();
   clock.nowMs = 70_000;
   await again.enforcer.step();
-  assert.deepEqual(subjects.tiers(), TRUSTED);
+  assert.deepEqual(subjects.tiers(), {});
   const last = await open(store, subjects, reflexes, clock);
-  assert.deepEqual(subjects.tiers(), TRUSTED);
+  assert.deepEqual(subjects.tiers(), {});
   assert.deepEqual(last.events, []);
 });
 

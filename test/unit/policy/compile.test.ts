@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COMMANDS, MAP_TYPES, PROGRAM_TYPES } from '#event';
+import { COMMANDS, hostName, MAP_TYPES, PROGRAM_TYPES } from '#event';
 import { compilePolicy, defaultPolicy, grantMasks, hashPolicy, PolicyError } from '#policy';
 import { matches } from '../../../packages/policy/names.ts';
 import { HEAD, policyOf } from './support.ts';
@@ -27,9 +27,14 @@ tiers:
   quarantined: { grant: none }
 loaders:
   - { name: sshd, kind: login, match: { path: /usr/sbin/sshd } }
-  - { name: my agent, kind: agent, match: { path: /opt/my agent/bin/a=b }, grant: networking }
+  - { name: my agent, kind: agent, match: { path: /opt/my agent/bin/a=b }, grant: networking, floor: restricted }
+operators:
+  - { name: alice, key: "${Buffer.alloc(32, 7).toString('base64')}" }
+trusted: ["my-agent@web-1", "my-agent@web-2"]
+bases: { principals: { "my-agent@web-1": 90, "my-agent@web-2": 90 } }
 `.replace('name: my agent', 'name: my-agent');
 
+const WEB = hostName('web-1');
 const F = (digits: number): string => 'f'.repeat(digits);
 const O = (digits: number): string => '0'.repeat(digits);
 
@@ -45,12 +50,13 @@ test('golden: the text for warden-load', () => {
   // Attach types: CGROUP_INET* 0 to 2, 8 to 13, 29 to 32, 34; XDP 37; TRACE_UPROBE_SESSION 57.
   // Helpers 1 and 211; kfuncs go as they are. Enforced: dimensions 5 and 7.
   assert.equal(
-    compilePolicy(policy),
-    `warden-policy 2
+    compilePolicy(policy, WEB),
+    `warden-policy 3
 hash ${hashPolicy(policy)}
 default_tier 3
 ceiling 3
 bulk_rate 500
+operator alice key=${'07'.repeat(32)}
 grant 0 commands=${F(16)} prog_types=${F(16)} map_types=${F(16)} attach_types=${F(32)} \
 helpers=${F(64)} foreign=1 enforce=0000 kfuncs=*
 grant 1 commands=${O(16)} prog_types=${O(16)} map_types=${O(16)} attach_types=${O(32)} \
@@ -66,10 +72,11 @@ tier 2 grant=1
 tier 3 grant=2
 tier 4 grant=0
 unknown_grant 3
+trusted loader 2698837679
 reflex 5 tier=0 for_ms=600000
 reflex 6 tier=1 for_ms=90000
-loader 2989211759 kind=login grant=0 name=sshd sha256=- path=/usr/sbin/sshd
-loader 2698837679 kind=agent grant=2 name=my-agent \
+loader 2989211759 kind=login grant=0 floor=0 name=sshd sha256=- path=/usr/sbin/sshd
+loader 2698837679 kind=agent grant=2 floor=2 name=my-agent \
 sha256=${'ab'.repeat(32)} path=/opt/my agent/bin/a=b
 end
 `,
@@ -139,12 +146,12 @@ test('the built-in policy fits the format', () => {
     mask('helpers', 64),
   ].join(' ');
   const lines = [
-    'warden-policy 2|hash [0-9a-f]{64}|default_tier 3|ceiling 4|bulk_rate 500|unknown_grant 0|end',
+    'warden-policy 3|hash [0-9a-f]{64}|default_tier 3|ceiling 4|bulk_rate 500|unknown_grant 0|end',
     `grant \\d+ ${masks} foreign=[01] enforce=0000 kfuncs=\\S+|tier [0-4] grant=\\d+`,
-    'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ name=\\S+ sha256=- path=/.+',
+    'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ sha256=- path=/.+',
   ];
   const line = new RegExp(`^(${lines.join('|')})$`);
-  const text = compilePolicy(defaultPolicy());
+  const text = compilePolicy(defaultPolicy(), WEB);
   for (const one of text.trimEnd().split('\n')) assert.match(one, line);
 });
 
@@ -155,7 +162,7 @@ test('the largest policy fits the limits of the kernel side', () => {
     const kind = i === 0 ? 'login' : 'agent';
     return `  - { name: l${i}, kind: ${kind}, match: { path: /l${i} }, grant: g${i % 56} }`;
   }).join('\n');
-  const lines = compilePolicy(policyOf(`${HEAD}grants:\n${grants}\nloaders:\n${loaders}\n`))
+  const lines = compilePolicy(policyOf(`${HEAD}grants:\n${grants}\nloaders:\n${loaders}\n`), WEB)
     .split('\n')
     .filter((line) => line.startsWith('grant'));
   assert.equal(lines.length, 2 + 3 + 56);
@@ -166,12 +173,12 @@ test('a path that would break a line is refused, wherever the policy came from',
   const [first, ...others] = policy.loaders;
   for (const path of ['/a\nend', '/a\0', '/a\r']) {
     const loaders = [{ ...first!, path }, ...others];
-    assert.throws(() => compilePolicy({ ...policy, loaders }), PolicyError);
+    assert.throws(() => compilePolicy({ ...policy, loaders }, WEB), PolicyError);
   }
   const grants = [{ ...policy.loaders[0]!, grant: 'gone' }];
-  assert.throws(() => compilePolicy({ ...policy, loaders: grants }), PolicyError);
+  assert.throws(() => compilePolicy({ ...policy, loaders: grants }, WEB), PolicyError);
   const many = new Array(257).fill(first);
-  assert.throws(() => compilePolicy({ ...policy, loaders: many }), PolicyError);
+  assert.throws(() => compilePolicy({ ...policy, loaders: many }, WEB), PolicyError);
 });
 
 test('patterns', () => {

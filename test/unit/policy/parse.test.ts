@@ -94,7 +94,14 @@ test('the built-in policy is complete, and says what the model says', () => {
     })),
   );
   const { principals, ...bases } = policy.bases;
-  assert.deepEqual(bases, { realm: 90, loader: 90, loaderPath: 65, uid: 65, host: 90 });
+  assert.deepEqual(bases, {
+    realm: 90,
+    unmanaged: 75,
+    loader: 90,
+    loaderPath: 65,
+    uid: 65,
+    host: 90,
+  });
   assert.deepEqual(principals, []);
   for (const name of ['sshd', 'login', 'cron', 'systemd']) {
     assert.equal(policy.loaders.find((loader) => loader.name === name)?.kind, 'login');
@@ -109,13 +116,22 @@ test('the commented examples of the built-in policy are valid too', () => {
   const examples = defaultPolicyText
     .split('\n')
     .map((line) =>
-      line.replace(/^# (?=(realms|trusted|programs|hours|ceiling|reflex):| {2}(- \{|allow:))/, ''),
+      line.replace(
+        /^# (?=(realms|operators|trusted|programs|hours|ceiling|reflex|context):| {2,}(- \{|allow:|crown|changes))/,
+        '',
+      ),
     )
     .map((line) => line.replace(/^ {2}# (?=principals:)/, '  '))
     .join('\n')
     .replace('cilium@web-1]', ']');
   const policy = policyOf(examples);
-  assert.equal(policy.realms.length, 1);
+  assert.equal(policy.realms.length, 2);
+  assert.deepEqual(
+    policy.operators.map(({ name }) => name),
+    ['alice'],
+  );
+  assert.deepEqual(policy.context.crownJewels, ['db-*']);
+  assert.equal(policy.context.changes.length, 1);
   assert.deepEqual(policy.trusted, ['uid:10001@corp']);
   assert.equal(policy.allow?.length, 1);
   assert.equal(policy.bases.principals.length, 1);

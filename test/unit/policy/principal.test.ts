@@ -103,7 +103,7 @@ test('the model: bases and default tiers by principal', () => {
   ];
   for (const [principal, base, tier] of rows) {
     const standing = model.standingOf(principal as PrincipalKey);
-    const expected = { base: base * 1_000_000, defaultTier: tier };
+    const expected = { base: base * 1_000_000, defaultTier: tier, floor: 0 };
     assert.deepEqual([principal, standing], [principal, expected]);
     const state = initialState(principal as PrincipalKey, model);
     assert.deepEqual([state.base, state.tier], [base * 1_000_000, tier]);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { hostName, principalKey } from '#event';
 import {
+  type ActFacts,
   acted,
   baseDwell,
   contributions,
@@ -167,19 +168,25 @@ test('P3: a signal more never raises trust, then or later', () => {
 test('P3: an act more raises trust by no more than an hour of decay', () => {
   // It may begin an episode, or end a burst, earlier: the evidence is then that much older. What is
   // raised by the first sight of a host is as old as that, and a late event counts from when others
-  // of the principal were seen: so here all acts are on one host, with its clock right.
+  // of the principal were seen, and so is the first program of a type: so here all acts are on one
+  // host, with its clock right, and of types that nobody remembers.
   const slack = 500_000;
   const host = hostName('web-1');
+  const plain = (facts: ActFacts): ActFacts => ({
+    ...facts,
+    host,
+    programType: facts.programType === 'LSM' ? 'LSM' : null,
+  });
   check(
     fc.property(modelArb, stepsArb, fc.nat(), factsArb, (model, anywhere, at, facts) => {
       const start = known(model);
       const steps = anywhere.map((s) => ({
         ...s,
         skewMs: 0,
-        facts: s.facts && { ...s.facts, host },
+        facts: s.facts && plain(s.facts),
       }));
       const place = at % (steps.length + 1);
-      const extra = { gapMs: 0, skewMs: 0, facts: { ...facts, host } };
+      const extra = { gapMs: 0, skewMs: 0, facts: plain(facts) };
       const a = replay(start, logOf(start, steps, model), model).state;
       const more = steps.toSpliced(place, 0, extra);
       const b = replay(start, logOf(start, more, model), model).state;

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WARDEN_HELP_H
+#define WARDEN_HELP_H
+
+extern const char WD_HELP[];
+
+#endif /* WARDEN_HELP_H */

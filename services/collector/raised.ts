@@ -1,0 +1,52 @@
+import type { KernelRaised } from '#bpf';
+import { COMMANDS, type Event, hostPrincipal } from '#event';
+import { principalOf } from '#policy';
+import { TIER_NAMES } from '#trust';
+import { systemEvent } from './losses.ts';
+import { type Context, subjectOf } from './translate.ts';
+
+const VERBS: Readonly<Record<number, string>> = { 1: 'pin', 2: 'break_glass', 3: 'observe' };
+const EFFECTS: Readonly<Record<number, string>> = {
+  1: 'in the kernel',
+  2: 'taken back from the kernel',
+  3: 'refused: the token is not valid here',
+};
+const KINDS: Readonly<Record<number, string>> = { 1: 'auid', 2: 'loader', 3: 'uid' };
+const ALL = (1n << 64n) - 1n;
+const NS_PER_MS = 1_000_000n;
+
+function commandsOf(mask: bigint): string {
+  if (mask === ALL) return 'all';
+  return COMMANDS.filter((_name, number) => (mask >> BigInt(number)) & 1n).join(',');
+}
+
+/** Says under the host's own principal what warden-load gave, took back or refused. */
+export function raisedEvent(raised: KernelRaised, context: Context): Event {
+  const { host, mode, policy, bootOffsetNs } = context;
+  const { realms, loaders } = policy;
+  const { subject, kind, action, tier, commands, issuedMs, id, author, reason } = raised;
+  const realtime = (bootNs: bigint) => Number((bootNs + bootOffsetNs) / NS_PER_MS);
+  const timeMs = realtime(raised.bootNs);
+  const isKnown = subject.kind !== 0;
+  return systemEvent({
+    command: 'OVERRIDE',
+    principal: hostPrincipal(host),
+    timeUs: timeMs * 1000,
+    mode,
+    details: {
+      verb: VERBS[kind] ?? kind,
+      effect: EFFECTS[action] ?? action,
+      id,
+      author,
+      reason,
+      ...(isKnown && {
+        subject: `${KINDS[subject.kind] ?? subject.kind}:${subject.id}`,
+        for_principal: principalOf(subjectOf(subject), { host, realms, loaders }),
+      }),
+      ...(kind === 1 && { tier: TIER_NAMES[tier as 0] ?? tier }),
+      ...(kind === 2 && { commands: commandsOf(commands) }),
+      ...(action === 1 && { until: new Date(realtime(raised.untilBootNs)).toISOString() }),
+      ...(issuedMs > 0 && { latency_ms: Math.max(0, timeMs - issuedMs) }),
+    },
+  });
+}
