@@ -18,7 +18,7 @@ async function lift(principal: string, id: string, options: OverrideOptions): Pr
   const subjects = subjectsHere(override, target.policy);
   if (active?.raises && active.kind !== 'adjust' && subjects.length > 0) {
     if (isLoaded(target.config)) {
-      clearInKernel(target.config, active.kind as RaisingVerb, subjects);
+      clearInKernel(target.config, active.kind as RaisingVerb, subjects, override);
     }
   }
   await record(override, target);

@@ -69,6 +69,7 @@ struct wd_config {
 	__u32 baseline;	       /* enum wd_baseline, while the baseline iterator runs */
 	__u32 raises;	       /* entries of the raises map: most hosts have none */
 	__u64 guard_boot_ns;   /* since when programs are scanned; 0: they are not */
+	struct wd_exe_key self; /* warden-load's own file: run by root it is one of ours */
 	__u8 build[WD_DIGEST_LEN]; /* SHA-256 of the object that the active programs came from */
 	struct wd_policy_half policy[WD_POLICY_HALVES];
 };

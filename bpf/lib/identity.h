@@ -266,6 +266,15 @@ static __always_inline bool wd_is_left_behind(struct task_struct *task, struct w
 	return was_lowered && (after.kind != before->kind || after.id != before->id);
 }
 
+/* warden-load itself, run by root: its own use of BPF is no act, and never refused. */
+static __always_inline bool wd_is_self(const struct wd_exe_key *exe)
+{
+	struct wd_config *cfg = wd_config();
+
+	return cfg && cfg->self.inode && wd_same_exe(exe, &cfg->self) &&
+	       (__u32)bpf_get_current_uid_gid() == 0;
+}
+
 /* Labels a task by the file that it just executed; returns its storage if it is a listed loader. */
 static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, struct file *file,
 						  const struct wd_policy_half *policy, __u32 half)
@@ -275,17 +284,18 @@ static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, stru
 	struct wd_loader_half *loader;
 	struct wd_exe_key exe = {};
 	__u32 auid = wd_auid(task);
-	bool lowered = false;
+	bool lowered = false, self;
 
 	wd_exe_key(file, &exe);
 	loader = wd_loader_of(&exe, half);
+	self = wd_is_self(&exe);
 	if (store)
 		wd_vouch(task, store, policy, half);
-	if (!loader && !store)
+	if (!loader && !store && !self)
 		return NULL;
 	wd_subject_by_label(task, store, half, &before);
 	lowered = wd_is_lowered(&before, policy->default_tier);
-	if (!loader && !lowered && !wd_needs_storage(store)) {
+	if (!loader && !lowered && !self && !wd_needs_storage(store)) {
 		bpf_task_storage_delete(&tasks, task);
 		return NULL;
 	}
@@ -296,6 +306,8 @@ static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, stru
 	store->exe = exe;
 	store->label = WD_LABEL_EXEC;
 	store->has_digest = 0;
+	if (self)
+		store->role = WD_ROLE_LOAD;
 	store->base_auid = store->vouched_auid == auid + 1 ? 0 : auid + 1;
 	if (wd_is_left_behind(task, store, &before, lowered, half))
 		wd_carry(store, &before, policy->default_tier);

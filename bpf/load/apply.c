@@ -25,8 +25,7 @@ static int write_grants(const struct wd_set *set, const struct wd_policy *policy
 	return 0;
 }
 
-/* The key as the kernel sees the file: stat(2) says otherwise on overlayfs and btrfs. */
-static int key_of(const struct wd_set *set, int fd, struct wd_exe_key *ret_key)
+int wd_key_of(const struct wd_set *set, int fd, struct wd_exe_key *ret_key)
 {
 	struct wd_resolve context = { .fd = fd };
 	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &context, .ctx_size_in = sizeof(context));
@@ -82,7 +81,7 @@ static int write_loader(const struct wd_set *set, struct wd_policy_loader *loade
 	loader->status = open_loader(loader, &fd);
 	if (loader->status != WD_LOADER_LABELLED)
 		return 0;
-	err = key_of(set, fd, &key);
+	err = wd_key_of(set, fd, &key);
 	if (err)
 		return err;
 	if (bpf_map_lookup_elem(map, &key, &value) && errno != ENOENT)

@@ -6,6 +6,9 @@
 #include "policy.h"
 #include "set.h"
 
+/* The key of an open file as the kernel sees it: stat(2) says otherwise on overlayfs. 0 or -errno. */
+int wd_key_of(const struct wd_set *set, int fd, struct wd_exe_key *ret_key);
+
 /*
  * Finds each loader's file, checks its hash and takes its key from the kernel itself; sets
  * `status` of each. Returns an exit code.

@@ -22,6 +22,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <time.h>
@@ -34,6 +35,18 @@ static int fail_canary(int err)
 	return wd_fail(EX_OSERR, "canary", "bpf(2)", err, NULL);
 }
 
+/* From now on this file, run by root, is one of ours: the guard can't keep it out. */
+static int know_self(const struct wd_set *set)
+{
+	_cleanup_fd_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct wd_config config;
+	int err = fd < 0 ? -errno : wd_config_read(set, &config);
+
+	if (!err)
+		err = wd_key_of(set, fd, &config.self);
+	return err ? err : wd_config_write(set, &config);
+}
+
 /* The policy, the labels and the proof: what every way of coming up ends with. */
 static int settle(const struct wd_set *set, enum wd_baseline mode)
 {
@@ -41,6 +54,9 @@ static int settle(const struct wd_set *set, enum wd_baseline mode)
 
 	if (err)
 		return wd_fail(EX_OSERR, "list own objects", "own", err, NULL);
+	err = know_self(set);
+	if (err)
+		return wd_fail(EX_OSERR, "know own file", "/proc/self/exe", err, NULL);
 	err = wd_label_baseline(set, mode);
 	if (err)
 		return wd_fail(EX_OSERR, "label running tasks", "baseline", err, NULL);

@@ -19,6 +19,15 @@ export function displayNames(): Display {
   };
 }
 
+/** The uid of a user of this machine; null for a name that nobody has. */
+export function uidOf(name: string): number | null {
+  for (const entry of passwd().split('\n').slice(0, MAX_NAMES)) {
+    const [user, , uid] = entry.split(':');
+    if (user === name && uid) return Number(uid);
+  }
+  return null;
+}
+
 function passwd(): string {
   try {
     return readFileSync('/etc/passwd', 'utf8');

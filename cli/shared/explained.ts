@@ -192,10 +192,9 @@ function kernelLines({ kernel, lag }: Explained): string[] {
       const held = tier === null ? 'no entry: the default tier' : `${tier}, revision ${revision}`;
       return `  ${subject}: ${held}${reflex === null ? '' : `, reflex: ${reflex}`}`;
     }),
-    ...kernel.raises.map(({ subject, kind, id, left_ms }) => {
-      const end = left_ms === null ? 'by policy' : `${Math.ceil(left_ms / 1000)} s left`;
-      return safeText(`  ${subject}: ${kind}, ${end}${id === '' ? '' : `, id ${id}`}`);
-    }),
+    ...kernel.raises.map(({ subject, kind, id, left_ms }) =>
+      safeText(`  ${subject}: ${kind}, ${Math.ceil(left_ms / 1000)} s left, id ${id}`),
+    ),
   ];
 }
 

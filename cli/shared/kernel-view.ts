@@ -1,12 +1,8 @@
-import { join } from 'node:path';
-import { BpfError, ReflexesMap, SubjectsMap } from '#bpf';
 import type { Config } from '#config';
 import type { Subject } from '#event';
 import { TIER_NAMES } from '#trust';
 import { CliError } from './exit.ts';
 import { isLoaded, runLoader } from './kernel.ts';
-
-const KINDS = { auid: 1, loader: 2, uid: 3 } as const;
 
 /** What this host's kernel holds of one subject. */
 export interface SubjectView {
@@ -17,12 +13,12 @@ export interface SubjectView {
   readonly reflex: string | null;
 }
 
-/** What only warden-load gives, as it says it. */
+/** What only warden-load gives. */
 export interface RaiseView {
   readonly subject: string;
   readonly kind: string;
   readonly id: string;
-  readonly left_ms: number | null;
+  readonly left_ms: number;
 }
 
 export interface KernelView {
@@ -30,48 +26,42 @@ export interface KernelView {
   readonly raises: readonly RaiseView[];
 }
 
-const tierName = (tier: number): string => TIER_NAMES[tier as 0] ?? String(tier);
+/** `warden-load raises`. */
+interface Said {
+  readonly subjects: readonly {
+    readonly subject: string;
+    readonly tier: number;
+    readonly revision: number;
+  }[];
+  readonly reflexes: readonly { readonly subject: string; readonly tier: number }[];
+  readonly raises: readonly RaiseView[];
+}
 
-/** The kernel's own maps, as far as this user may read them; a text says why not. */
-export function kernelView(config: Config, subjects: readonly Subject[]): KernelView | string {
-  if (subjects.length === 0) return 'not of this host';
+const tierName = (tier: number | undefined): string | null =>
+  tier === undefined ? null : (TIER_NAMES[tier as 0] ?? String(tier));
+
+/**
+ * What the kernel holds, by warden-load: its own use of BPF is no act of whoever asks. A text says
+ * why it can't be read.
+ */
+export function kernelView(config: Config, wanted: readonly Subject[]): KernelView | string {
+  if (wanted.length === 0) return 'not of this host';
   if (!isLoaded(config)) return 'nothing is loaded here';
+  let said: Said;
   try {
-    return { subjects: subjectViews(config, subjects), raises: raisesOf(config, subjects) };
+    said = JSON.parse(runLoader(['raises', '--dir', config.runDir])) as Said;
   } catch (error) {
-    if (!(error instanceof BpfError) && !(error instanceof CliError)) throw error;
+    if (!(error instanceof CliError)) throw error;
     return `not readable: ${error.message}`;
   }
-}
-
-function subjectViews({ runDir }: Config, wanted: readonly Subject[]): SubjectView[] {
-  const subjects = new SubjectsMap(join(runDir, 'bpf/subjects'));
-  const reflexes = new ReflexesMap(join(runDir, 'bpf/reflexes'));
-  try {
-    const held = subjects.read();
-    const reflexed = reflexes.read();
-    return wanted.map(({ kind, id }) => {
-      const is = (entry: { kind: number; id: number }) =>
-        entry.kind === KINDS[kind] && entry.id === id;
-      const entry = held.find(is);
-      const reflex = reflexed.find(is);
-      return {
-        subject: `${kind}:${id}`,
-        tier: entry === undefined ? null : tierName(entry.tier),
-        revision: entry === undefined ? null : Number(entry.revision),
-        reflex: reflex === undefined ? null : tierName(reflex.tier),
-      };
-    });
-  } finally {
-    subjects.close();
-    reflexes.close();
-  }
-}
-
-function raisesOf({ runDir }: Config, wanted: readonly Subject[]): RaiseView[] {
-  const names = new Set(wanted.map(({ kind, id }) => `${kind}:${id}`));
-  const said = JSON.parse(runLoader(['raises', '--dir', runDir, '--json'])) as {
-    readonly raises: readonly RaiseView[];
+  const names = wanted.map(({ kind, id }) => `${kind}:${id}`);
+  return {
+    subjects: names.map((subject) => {
+      const entry = said.subjects.find((one) => one.subject === subject);
+      const reflex = said.reflexes.find((one) => one.subject === subject);
+      const revision = entry?.revision ?? null;
+      return { subject, tier: tierName(entry?.tier), revision, reflex: tierName(reflex?.tier) };
+    }),
+    raises: said.raises.filter(({ subject }) => names.includes(subject)),
   };
-  return said.raises.filter(({ subject }) => names.has(subject));
 }

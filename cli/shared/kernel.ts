@@ -72,6 +72,8 @@ export function clearInKernel(
   { runDir }: Config,
   verb: RaisingVerb,
   subjects: readonly Subject[],
+  { id, author, reason }: Override,
 ): void {
-  runLoader(['clear', '--dir', runDir, '--kind', KINDS[verb], ...named(subjects)]);
+  const who = ['--id', id, '--author', author, '--reason', reason];
+  runLoader(['clear', '--dir', runDir, '--kind', KINDS[verb], ...named(subjects), ...who]);
 }

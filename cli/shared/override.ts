@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { type Config, openKeys } from '#config';
+import { type Config, hostIdentity, openKeys } from '#config';
 import {
   EventError,
   encode,
@@ -12,7 +12,7 @@ import {
   safeText,
 } from '#event';
 import { parseLanePolicy, seal } from '#fold';
-import { type Policy, parseCanonical } from '#policy';
+import { type Policy, parseCanonical, principalOf } from '#policy';
 import { type Store, scanAll } from '#state';
 import {
   decodeState,
@@ -23,6 +23,7 @@ import {
   type TrustState,
 } from '#trust';
 import { appendRecords } from './append.ts';
+import { uidOf } from './display.ts';
 import { CliError, EXIT } from './exit.ts';
 import {
   clearInKernel,
@@ -109,17 +110,22 @@ export async function targetOf(wanted: string, options: OverrideOptions): Promis
   try {
     const known: { principal: string }[] = [];
     for await (const { key } of scanAll(store, 'trust')) known.push({ principal: key });
-    const principal = keyOf(findPrincipal(wanted, known));
+    const policyHere = loadPolicy(config).policy;
+    const principal = keyOf(findPrincipal(wanted, known), policyHere);
     const bytes = await store.get('trust', laneOf(principal), principal);
     const state = bytes === null ? initialState(principal, defaultModel) : decodeState(bytes);
-    const policy = (await policyIn(store, principal)) ?? loadPolicy(config).policy;
+    const policy = (await policyIn(store, principal)) ?? policyHere;
     return { config, principal, state, policy };
   } finally {
     await store.close();
   }
 }
 
-function keyOf(text: string): PrincipalKey {
+/** A key, or the name of a user of this machine who has not used BPF yet. */
+function keyOf(text: string, { realms, loaders }: Policy): PrincipalKey {
+  const id = uidOf(text);
+  const where = { host: hostIdentity(process.env), realms, loaders };
+  if (id !== null) return principalOf({ kind: 'uid', id }, where);
   try {
     return principalKey(text);
   } catch (error) {
@@ -192,7 +198,8 @@ export async function giveOverride(
   } catch (error) {
     // Break-glass is for when nothing else works: the ring has told of it already.
     if (override.verb === 'break_glass') return { kernel };
-    if (kernel === 'in force') clearInKernel(config, override.verb as RaisingVerb, subjects);
+    if (kernel === 'in force')
+      clearInKernel(config, override.verb as RaisingVerb, subjects, override);
     throw error;
   }
   return { kernel };

@@ -65,7 +65,6 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   'cli/up/loop.ts': ['services/*', 'bpf'],
   'cli/up/said.ts': ['services/*'],
   'cli/doctor.ts': ['bpf'],
-  'cli/shared/kernel-view.ts': ['bpf'],
 };
 
 function allows(patterns: readonly string[], area: string): boolean {
