@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { canonical, hashPolicy } from '#policy';
+import { checkVerb } from './policy/check.ts';
+import { testVerb } from './policy/test.ts';
 import { configOf } from './shared/open.ts';
 import { loadPolicy } from './shared/policy-file.ts';
 
@@ -20,14 +22,6 @@ function show(options: PolicyOptions): void {
   }
 }
 
-function check(file: string, options: PolicyOptions): void {
-  const { policy } = loadPolicy(configOf({ ...options, policy: file }));
-  const hash = hashPolicy(policy);
-  if (options.json === true) {
-    console.log(JSON.stringify({ schema: 'warden.policy-check/1', file, ok: true, hash }));
-  } else console.log(`${file}: usable, sha256 ${hash}`);
-}
-
 export function policyVerb(program: Command): void {
   const policy = program.command('policy').description('the policy in force, or a file of yours');
   policy
@@ -37,10 +31,6 @@ export function policyVerb(program: Command): void {
     .option('--json', 'as JSON (schema warden.policy/1)')
     .addHelpText('after', '\nExample:\n  $ ./warden policy show > policy.yaml')
     .action(show);
-  policy
-    .command('check <file>')
-    .description('say whether a policy can be used, and where not: line, column, what was expected')
-    .option('--json', 'as JSON (schema warden.policy-check/1)')
-    .addHelpText('after', '\nExample:\n  $ ./warden policy check policy.yaml')
-    .action(check);
+  checkVerb(policy);
+  testVerb(policy);
 }

@@ -18,22 +18,32 @@ export function loadPolicy({ policyFile, enforce }: Pick<Config, 'policyFile' | 
   policy: Policy;
   text: string;
 } {
-  const text = policyFile === null ? defaultPolicyText : readText(policyFile);
-  const parsed = parsePolicy(text, policyFile ?? 'built-in policy');
-  if (parsed.ok && !enforce) return { policy: parsed.policy, text };
-  if (parsed.ok) {
-    const policy = enforcing(parsed.policy);
-    return { policy, text: canonical(policy) };
-  }
+  const read = policyFile === null ? usable(defaultPolicyText, BUILT_IN) : readPolicy(policyFile);
+  if (!enforce) return read;
+  const policy = enforcing(read.policy);
+  return { policy, text: canonical(policy) };
+}
+
+const BUILT_IN = 'built-in policy';
+
+/** A policy that can be used, with its text. Throws `CliError`. */
+export function readPolicy(file: string): { policy: Policy; text: string } {
+  return usable(readText(file, 'policy'), file);
+}
+
+function usable(text: string, name: string): { policy: Policy; text: string } {
+  const parsed = parsePolicy(text, name);
+  if (parsed.ok) return { policy: parsed.policy, text };
   const problems = parsed.problems.map((problem) => formatProblem(problem));
   throw new CliError(EXIT.config, `the policy cannot be used\n${problems.join('\n')}`);
 }
 
-function readText(file: string): string {
+/** Throws `CliError`; `what` is for the message. */
+export function readText(file: string, what: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
     const { message } = error as Error;
-    throw new CliError(EXIT.config, `policy ${file}: ${message}`, { cause: error });
+    throw new CliError(EXIT.config, `${what} ${file}: ${message}`, { cause: error });
   }
 }

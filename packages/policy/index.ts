@@ -17,10 +17,20 @@ export {
   ruleName,
 } from './decide.ts';
 export { defaultPolicyText } from './default.ts';
+export { Judge, type Judged, type NamedAct, type Standpoint } from './judge.ts';
+export { noiseFloors } from './lint/evidence.ts';
+export type { Finding } from './lint/report.ts';
 export { modelOf } from './model.ts';
 export { DIMENSIONS, type Dimension } from './names.ts';
 export { loaderNumber, loaderOfNumber } from './number.ts';
-export { defaultPolicy, type Parsed, parseCanonical, parsePolicy } from './parse.ts';
+export {
+  type CoveredBy,
+  defaultPolicy,
+  inspectPolicy,
+  type Parsed,
+  parseCanonical,
+  parsePolicy,
+} from './parse.ts';
 export type {
   Bases,
   Breaker,

@@ -2,6 +2,8 @@ import { checkMeaning } from './check.ts';
 import { checkPrincipals, lintBases } from './check-principals.ts';
 import { defaultPolicyText } from './default.ts';
 import type { PolicyFile } from './file.ts';
+import { lint } from './lint/lint.ts';
+import type { Finding } from './lint/report.ts';
 import type { Policy } from './policy.ts';
 import { PolicyError, type Problem } from './problem.ts';
 import { resolve } from './resolve.ts';
@@ -20,6 +22,27 @@ export function parsePolicy(text: string, filename: string): Parsed {
   const source = new Source(filename);
   source.readYaml(text);
   return judge(source);
+}
+
+/** Rules that golden cases name; null where there are no cases. */
+export type CoveredBy = (policy: Policy) => ReadonlySet<string> | null;
+
+/** Reads a policy file as `parsePolicy` does, and says what is to be said of one that is valid. */
+export function inspectPolicy(
+  text: string,
+  filename: string,
+  coveredBy: CoveredBy,
+): { readonly parsed: Parsed; readonly findings: readonly Finding[] } {
+  const source = new Source(filename);
+  source.readYaml(text);
+  const parsed = judge(source);
+  if (!parsed.ok) {
+    const severity = 'error' as const;
+    return { parsed, findings: parsed.problems.map((one) => ({ ...one, severity })) };
+  }
+  const { policy } = parsed;
+  const file = source.value as PolicyFile;
+  return { parsed, findings: lint(source, { file, policy, covered: coveredBy(policy) }) };
 }
 
 /** Inverse of `canonical`. Throws `PolicyError`. */

@@ -17,6 +17,11 @@ import { safeText } from '#event';
  * | UNUSED | something that would have no effect |
  * | NOISE_FLOOR | lint L3: low-confidence signals alone would reach an enforcing tier |
  * | MARGIN | lint L12: recovery to the best tier would take for ever |
+ * | CRITICAL_SIGNAL | a signal that alone must lower a tier no longer does |
+ * | UNREACHABLE | a tier or a grant that nobody ever gets |
+ * | NO_CASE | a rule that refuses, without a golden case |
+ * | LOCKOUT | would refuse what our own agent or PID 1 needs |
+ * | WEAK | a loader known by its path only, with a wide grant |
  */
 export type ProblemCode =
   | 'YAML'
@@ -30,7 +35,12 @@ export type ProblemCode =
   | 'DUPLICATE'
   | 'UNUSED'
   | 'NOISE_FLOOR'
-  | 'MARGIN';
+  | 'MARGIN'
+  | 'CRITICAL_SIGNAL'
+  | 'UNREACHABLE'
+  | 'NO_CASE'
+  | 'LOCKOUT'
+  | 'WEAK';
 
 export interface Problem {
   readonly code: ProblemCode;
