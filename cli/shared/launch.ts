@@ -39,7 +39,9 @@ function stagePolicy(config: Config): { compiled: string; source: string } {
   mkdirSync(config.runDir, { recursive: true, mode: 0o755 });
   const name = join(config.runDir, `policy-${hashPolicy(policy).slice(0, 16)}`);
   const staged = { compiled: `${name}.compiled`, source: `${name}.yaml` };
-  writeFileSync(staged.compiled, compilePolicy(policy, hostIdentity(process.env)), { mode: 0o600 });
+  writeFileSync(staged.compiled, compilePolicy(policy, { host: hostIdentity(process.env) }), {
+    mode: 0o600,
+  });
   writeFileSync(staged.source, text, { mode: 0o644 });
   chmodSync(staged.source, 0o644);
   return staged;

@@ -1,4 +1,5 @@
-import type { HostName, Subject } from '#event';
+import { createHash } from 'node:crypto';
+import type { HostName, Stage, Subject } from '#event';
 import { hashPolicy } from './canonical.ts';
 import { UNKNOWN_GRANT } from './check.ts';
 import { DIMENSIONS, type Dimension, maskOf } from './names.ts';
@@ -97,6 +98,38 @@ function grantLine(grant: GrantMasks, index: number): string {
   ].join(' ');
 }
 
+/** For which host, and how far the policy is rolled out; without a rollout it is as it says. */
+export interface CompileOptions {
+  readonly host: HostName;
+  readonly rollout?: Reach;
+}
+
+/** How far a policy is rolled out; `percent` of the hosts while it is a canary. */
+export interface Reach {
+  readonly stage: Stage;
+  readonly percent: number;
+}
+
+/** Whether a host is among the first `percent`: others with each policy, the same for one. */
+export function inCanary(host: HostName, hash: string, percent: number): boolean {
+  const digest = createHash('sha256').update(`${host}\0${hash}`).digest();
+  return digest.readUInt32BE(0) % 100 < percent;
+}
+
+/** The same policy in mode observe, whatever its grants enforce by name. */
+export function observing(policy: Policy): Policy {
+  const grants = policy.grants.map((grant) => ({ ...grant, enforce: [] }));
+  return { ...policy, mode: 'observe', grants };
+}
+
+/** The policy as this host is to follow it: what is not rolled out that far only observes. */
+export function staged(policy: Policy, host: HostName, reach: Reach | undefined): Policy {
+  if (reach === undefined || reach.stage === 'enforce') return policy;
+  const { stage, percent } = reach;
+  const counts = stage === 'canary' && inCanary(host, hashPolicy(policy), percent);
+  return counts ? policy : observing(policy);
+}
+
 const TRUSTED_MAX = 512;
 
 /** Whose default tier is trusted, as this host's kernel knows them. */
@@ -109,11 +142,12 @@ function trustedSubjects(policy: Policy, host: HostName): readonly Subject[] {
 
 /**
  * The policy as the text that warden-load reads (bpf/load/policy.h): a line each, in this order:
- * hash, scalars, operators, grants, tiers, the grant of unknown loaders, trusted subjects, reflexes,
- * loaders, end. A loader's path is the rest of its line. Throws `PolicyError` for a policy not from `parsePolicy` that
- * breaks a limit.
+ * hash, scalars, operators, grants, tiers, the grant of unknown loaders, trusted subjects,
+ * reflexes, loaders, end. A loader's path is the rest of its line. Throws `PolicyError` for a
+ * policy not from `parsePolicy` that breaks a limit.
  */
-export function compilePolicy(policy: Policy, host: HostName): string {
+export function compilePolicy(given: Policy, { host, rollout }: CompileOptions): string {
+  const policy = staged(given, host, rollout);
   const grants = grantMasks(policy);
   const indexOf = (name: string): number => {
     const index = grants.findIndex((grant) => grant.name === name);
@@ -124,7 +158,7 @@ export function compilePolicy(policy: Policy, host: HostName): string {
   const unknown = grants.findIndex(({ name }) => name === UNKNOWN_GRANT);
   return [
     'warden-policy 3',
-    `hash ${hashPolicy(policy)}`,
+    `hash ${hashPolicy(given)}`,
     `default_tier ${DEFAULT_TIER}`,
     `ceiling ${policy.ceiling}`,
     `bulk_rate ${BULK_RATE}`,

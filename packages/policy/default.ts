@@ -226,8 +226,8 @@ signals:
 #   changes:
 #     - { hosts: ["web-*"], from: 2026-11-23T20:00Z, to: 2026-11-23T23:00Z }
 
-# More than 20 principals, and more than this share of all, or of hosts, lowered within a minute wait
-# for an operator: ./warden breaker.
+# More than 20 principals, and more than this share of all, or of hosts, lowered within a minute
+# wait for an operator: ./warden breaker.
 breaker: { principals: 20, share: 10%, hosts: 10%, within: 1m }
 
 # Acts a day, of people without a label, that a promotion may be about to refuse.

@@ -3,11 +3,16 @@ export { type CaseResult, type Miss, runCase } from './cases/compare.ts';
 export { type GoldenCase, type ParsedCases, parseCases } from './cases/parse.ts';
 export { formatStoryTime } from './cases/times.ts';
 export {
+  type CompileOptions,
   compilePolicy,
   enforcesAnything,
   enforcing,
   type GrantMasks,
   grantMasks,
+  inCanary,
+  observing,
+  type Reach,
+  staged,
 } from './compile.ts';
 export {
   type ActNumbers,

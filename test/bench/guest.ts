@@ -53,7 +53,7 @@ function readTimes(stdout: string): Map<string, number[]> {
 export async function guests(record: Record): Promise<void> {
   const files = {
     '/bench/hooks': buildHooks(),
-    '/bench/policy': compilePolicy(defaultPolicy(), hostName('bench')),
+    '/bench/policy': compilePolicy(defaultPolicy(), { host: hostName('bench') }),
   };
   for (const kernel of KERNELS) {
     const command = `chmod +x /bench/hooks; mkdir -p /run/bench; ${SCRIPT}`;

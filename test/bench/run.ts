@@ -44,7 +44,7 @@ function policyFile(at: Placed): string {
   const parsed = parsePolicy(defaultPolicyText, 'built-in');
   if (!parsed.ok) throw new Error('the built-in policy is broken');
   const file = join(at.root, 'policy.compiled');
-  writeFileSync(file, compilePolicy(parsed.policy, hostName('bench')));
+  writeFileSync(file, compilePolicy(parsed.policy, { host: hostName('bench') }));
   return file;
 }
 

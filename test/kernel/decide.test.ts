@@ -68,7 +68,7 @@ test('the decision in the kernel and its TypeScript twin agree', () => {
   console.log(`seed ${seed}`);
   const at = place('decide');
   const policy = join(at.root, 'policy.compiled');
-  writeFileSync(policy, compilePolicy(defaultPolicy(), hostName('test')));
+  writeFileSync(policy, compilePolicy(defaultPolicy(), { host: hostName('test') }));
   execFileSync(LOADER, ['load', '--dir', at.run, '--policy', policy, '--gid', '0']);
   try {
     const fd = native().objGet(join(at.run, 'bpf/decide'), 0);

@@ -24,7 +24,7 @@ grants:
   'preempt',
 );
 assert.ok(parsed.ok);
-const files = { '/job/policy': compilePolicy(parsed.policy, hostName('guest')) };
+const files = { '/job/policy': compilePolicy(parsed.policy, { host: hostName('guest') }) };
 const command = `
 mkdir -p /run/warden
 load='bpf/build/warden-load load --dir /run/warden --gid 0'

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { COMMANDS, hostName, MAP_TYPES, PROGRAM_TYPES } from '#event';
-import { compilePolicy, defaultPolicy, grantMasks, hashPolicy, PolicyError } from '#policy';
+import {
+  compilePolicy,
+  defaultPolicy,
+  enforcesAnything,
+  grantMasks,
+  hashPolicy,
+  inCanary,
+  PolicyError,
+  staged,
+} from '#policy';
 import { matches } from '../../../packages/policy/names.ts';
 import { HEAD, policyOf } from './support.ts';
 
@@ -27,7 +36,10 @@ tiers:
   quarantined: { grant: none }
 loaders:
   - { name: sshd, kind: login, match: { path: /usr/sbin/sshd } }
-  - { name: my agent, kind: agent, match: { path: /opt/my agent/bin/a=b }, grant: networking, floor: restricted }
+  - name: my agent
+    match: { path: /opt/my agent/bin/a=b }
+    grant: networking
+    floor: restricted
 operators:
   - { name: alice, key: "${Buffer.alloc(32, 7).toString('base64')}" }
 trusted: ["my-agent@web-1", "my-agent@web-2"]
@@ -50,7 +62,7 @@ test('golden: the text for warden-load', () => {
   // Attach types: CGROUP_INET* 0 to 2, 8 to 13, 29 to 32, 34; XDP 37; TRACE_UPROBE_SESSION 57.
   // Helpers 1 and 211; kfuncs go as they are. Enforced: dimensions 5 and 7.
   assert.equal(
-    compilePolicy(policy, WEB),
+    compilePolicy(policy, { host: WEB }),
     `warden-policy 3
 hash ${hashPolicy(policy)}
 default_tier 3
@@ -151,7 +163,7 @@ test('the built-in policy fits the format', () => {
     'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ sha256=- path=/.+',
   ];
   const line = new RegExp(`^(${lines.join('|')})$`);
-  const text = compilePolicy(defaultPolicy(), WEB);
+  const text = compilePolicy(defaultPolicy(), { host: WEB });
   for (const one of text.trimEnd().split('\n')) assert.match(one, line);
 });
 
@@ -162,7 +174,9 @@ test('the largest policy fits the limits of the kernel side', () => {
     const kind = i === 0 ? 'login' : 'agent';
     return `  - { name: l${i}, kind: ${kind}, match: { path: /l${i} }, grant: g${i % 56} }`;
   }).join('\n');
-  const lines = compilePolicy(policyOf(`${HEAD}grants:\n${grants}\nloaders:\n${loaders}\n`), WEB)
+  const lines = compilePolicy(policyOf(`${HEAD}grants:\n${grants}\nloaders:\n${loaders}\n`), {
+    host: WEB,
+  })
     .split('\n')
     .filter((line) => line.startsWith('grant'));
   assert.equal(lines.length, 2 + 3 + 56);
@@ -173,12 +187,12 @@ test('a path that would break a line is refused, wherever the policy came from',
   const [first, ...others] = policy.loaders;
   for (const path of ['/a\nend', '/a\0', '/a\r']) {
     const loaders = [{ ...first!, path }, ...others];
-    assert.throws(() => compilePolicy({ ...policy, loaders }, WEB), PolicyError);
+    assert.throws(() => compilePolicy({ ...policy, loaders }, { host: WEB }), PolicyError);
   }
   const grants = [{ ...policy.loaders[0]!, grant: 'gone' }];
-  assert.throws(() => compilePolicy({ ...policy, loaders: grants }, WEB), PolicyError);
+  assert.throws(() => compilePolicy({ ...policy, loaders: grants }, { host: WEB }), PolicyError);
   const many = new Array(257).fill(first);
-  assert.throws(() => compilePolicy({ ...policy, loaders: many }, WEB), PolicyError);
+  assert.throws(() => compilePolicy({ ...policy, loaders: many }, { host: WEB }), PolicyError);
 });
 
 test('patterns', () => {
@@ -203,4 +217,45 @@ test('patterns', () => {
   const started = performance.now();
   matches(`${'*A'.repeat(30)}B`, 'A'.repeat(64));
   assert.ok(performance.now() - started < 100);
+});
+
+const ENFORCING = `${HEAD.replace('observe', 'enforce')}
+grants:
+  standard:
+    commands: ["*"]
+    program_types: ["*"]
+    map_types: ["*"]
+    helpers: ["!probe_write_user", "*"]
+    observe: [kfuncs]
+`;
+
+test('a stage says what refuses, and never which policy it is', () => {
+  const policy = policyOf(ENFORCING);
+  const at = (stage: 'observe' | 'canary' | 'enforce', percent = 100): string =>
+    compilePolicy(policy, { host: WEB, rollout: { stage, percent } });
+  const plain = compilePolicy(policy, { host: WEB });
+  assert.equal(at('enforce'), plain);
+  assert.equal(at('canary'), plain);
+  assert.equal(at('canary', 0), at('observe'));
+  assert.equal(at('observe').replace(/enforce=\w+/g, ''), plain.replace(/enforce=\w+/g, ''));
+  assert.deepEqual([...new Set(at('observe').match(/enforce=\w+/g))], ['enforce=0000']);
+  const byName = policyOf(`${HEAD}${ENFORCING.slice(HEAD.length).replace('observe:', 'enforce:')}`);
+  assert.ok(enforcesAnything(byName));
+  const reach = { stage: 'observe', percent: 0 } as const;
+  assert.ok(!enforcesAnything(staged(byName, WEB, reach)), 'not what enforces by name either');
+});
+
+test('a canary is a share of the hosts, others with each policy', () => {
+  const hosts = Array.from({ length: 2000 }, (_, i) => hostName(`web-${i}`));
+  const first = hosts.filter((host) => inCanary(host, 'a'.repeat(64), 10));
+  const second = hosts.filter((host) => inCanary(host, 'b'.repeat(64), 10));
+  assert.ok(first.length > 140 && first.length < 260, `${first.length} of 2000`);
+  const both = first.filter((host) => second.includes(host)).length;
+  assert.ok(both < 60, `${both} hosts in both`);
+  const wider = hosts.filter((host) => inCanary(host, 'a'.repeat(64), 30));
+  assert.ok(
+    first.every((host) => wider.includes(host)),
+    'who was in it stays in it',
+  );
+  assert.equal(hosts.filter((host) => inCanary(host, 'a'.repeat(64), 100)).length, 2000);
 });

@@ -117,7 +117,7 @@ test('the commented examples of the built-in policy are valid too', () => {
     .split('\n')
     .map((line) =>
       line.replace(
-        /^# (?=(realms|operators|trusted|programs|hours|ceiling|reflex|context):| {2,}(- \{|allow:|crown|changes))/,
+        /^# (?=(realms|operators|trusted|programs|hours|ceiling|reflex|context):| {2,}[-ac][ lrh])/,
         '',
       ),
     )
