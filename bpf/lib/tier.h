@@ -112,12 +112,14 @@ static __noinline void wd_lower_by_carried(const struct wd_task *store, __u32 de
 					   struct wd_tier_now *now)
 {
 	struct wd_tier_now carried = {};
+	struct wd_subject key;
 
 	for (__u32 i = 0; i < WD_CARRIED; i++) {
 		if (i >= store->carried_count)
 			return;
-		wd_own_tier(&store->carried[i], wd_raise_of(&store->carried[i]), default_tier,
-			    WD_TIER_DENIED, &carried);
+		/* A copy: to the verifier of 6.1 the memory that a global function gets is no key. */
+		key = store->carried[i];
+		wd_own_tier(&key, wd_raise_of(&key), default_tier, WD_TIER_DENIED, &carried);
 		wd_lower(now, carried.tier, WD_TIER_FROM_CARRIED);
 	}
 }
@@ -137,21 +139,44 @@ static __always_inline bool wd_breaks_glass(const struct wd_raise *raise, __u32 
 	return true;
 }
 
-static __always_inline void wd_effective_tier(const struct wd_subject *subject,
-					      const struct wd_task *store,
-					      const struct wd_policy_half *policy,
-					      __u32 floor, __u32 command,
-					      struct wd_tier_now *now)
+/*
+ * The tier, from bit 8 what made it so, from bit 16 whether the subject is only observed. Global,
+ * so that the verifier walks it once and knows nothing of its answer: each way through it would
+ * double what follows. Fail closed: without a subject or a policy nobody is trusted with anything.
+ */
+__noinline int wd_tier_of(const struct wd_subject *subject, const struct wd_task *store,
+			  __u32 floor, __u32 command)
 {
-	struct wd_raise *raise = wd_raise_of(subject);
+	struct wd_config *cfg = wd_config();
+	struct wd_tier_now now = {};
+	struct wd_policy_half *policy;
+	struct wd_raise *raise;
+	struct wd_subject key;
 
-	now->observed = raise && wd_lasts(raise->observe_until);
-	if (wd_breaks_glass(raise, command, policy, now))
-		return;
-	wd_own_tier(subject, raise, policy->default_tier, floor, now);
-	wd_lower(now, policy->ceiling, WD_TIER_FROM_CEILING);
-	if (store && store->carried_count)
-		wd_lower_by_carried(store, policy->default_tier, now);
+	if (!subject || !cfg)
+		return WD_TIER_DENIED;
+	key = *subject;
+	policy = &cfg->policy[wd_bounded(cfg->half, WD_POLICY_HALVES)];
+	raise = wd_raise_of(&key);
+	now.observed = raise && wd_lasts(raise->observe_until);
+	if (!wd_breaks_glass(raise, command, policy, &now)) {
+		wd_own_tier(&key, raise, policy->default_tier, floor, &now);
+		wd_lower(&now, policy->ceiling, WD_TIER_FROM_CEILING);
+		if (store && store->carried_count)
+			wd_lower_by_carried(store, policy->default_tier, &now);
+	}
+	return now.tier | now.from << 8 | now.observed << 16;
+}
+
+static __always_inline void wd_effective_tier(const struct wd_subject *subject,
+					      const struct wd_task *store, __u32 floor,
+					      __u32 command, struct wd_tier_now *now)
+{
+	__u32 all = wd_tier_of(subject, store, floor, command);
+
+	now->tier = all & 0xff;
+	now->from = all >> 8 & 0xff;
+	now->observed = all >> 16 & 1;
 }
 
 /*

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { installed, WORKLOADS } from './support.ts';
@@ -12,7 +12,13 @@ export const AGENT = installed('loads', 'agent');
 export const SKELETON = installed('loads', 'skeleton');
 export const RACER = installed('racer', 'racer');
 
-const WARDEN_LOAD = resolve(WORKLOADS, '../warden-load');
+export const WARDEN_LOAD = resolve(WORKLOADS, '../warden-load');
+
+/** Who signs tokens; the raw key is what is behind the DER's twelve bytes. */
+export const OPERATOR = 'carol';
+const pair = generateKeyPairSync('ed25519');
+export const OPERATOR_KEY = pair.privateKey;
+const publicKey = pair.publicKey.export({ type: 'spki', format: 'der' }).subarray(12);
 
 /** Trusted, so that only the loader's grant decides. */
 export const TRUSTED = 10020;
@@ -24,13 +30,13 @@ export const POLICY = `version: 1
 mode: enforce
 realms: [{ name: corp, uids: 10000-59999 }]
 trusted: ["uid:${TRUSTED}@corp"]
+operators: [{ name: ${OPERATOR}, key: "${publicKey.toString('base64')}" }]
 loaders:
   - { name: play-login, kind: login, match: { path: ${LOGIN} } }
   - { name: bpftool, kind: tool, match: { path: /usr/bin/bpftool } }
-  # Ours and this test's own, or they would be unknown loaders as well.
-  - { name: warden-load, kind: tool, match: { path: ${WARDEN_LOAD} } }
+  # This test's own, or it would be an unknown loader as well. Ours is not listed: it must get by.
   - { name: node, kind: tool, match: { path: /usr/bin/node } }
-  - { name: agent, match: { path: ${AGENT}, sha256: "${digest}" } }
+  - { name: agent, match: { path: ${AGENT}, sha256: "${digest}" }, floor: standard }
   - { name: skeleton, kind: tool, match: { path: ${SKELETON} }, grant: skeleton }
   - { name: racer, kind: tool, match: { path: ${RACER} }, grant: no-ktime }
 grants:

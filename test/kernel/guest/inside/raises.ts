@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SubjectsMap } from '#bpf';
+import { hostName } from '#event';
+import { compilePolicy, loaderNumber, parsePolicy } from '#policy';
+import { run, type SeenEvent, waitFor } from '#testkit';
+import { makeToken } from '../../../../cli/shared/token.ts';
+import { kprobe, loadAs } from './loading.ts';
+import { AGENT, OPERATOR, OPERATOR_KEY, POLICY, SKELETON, WARDEN_LOAD } from './policy.ts';
+import { find, HOST, type Scene, SLOW_MS, tiers, verb } from './support.ts';
+
+const ALICE = 10001;
+const PRINCIPAL = 'uid:10001@corp';
+const SUBJECT = `1/${ALICE}`;
+const RESTRICTED = 2;
+
+const PID_TGID = 14;
+const KTIME_TAI = 208;
+const HARMLESS = kprobe(PID_TGID);
+const ALL = (1n << 64n) - 1n;
+const MAP_CREATE = 1n;
+/** Long enough for a few loads, emulated. */
+const GLASS_MS = 12_000;
+
+const why = ['--reason', 'a test', '--ticket', 'SEC-1'];
+
+const saidOf = ({ event }: SeenEvent) =>
+  Object.fromEntries(event.details.map(({ key, value }) => [key, value]));
+
+/** The enforcer's report of what an override came to. */
+async function reported(scene: Scene, id: string): Promise<Record<string, string>> {
+  const seen = await find(scene, `ENFORCED because of ${id}`, ({ event }) =>
+    event.details.some(({ key, value }) => key === 'cause' && value === `override/${id}`),
+  );
+  return saidOf(seen);
+}
+
+/** What an operator types reaches the kernel, and is reported back. */
+export async function overridden(scene: Scene): Promise<void> {
+  await verb(scene, 'pardon', PRINCIPAL, '--now', ...why);
+  await waitFor('alice is forgiven', () => tiers(scene)[SUBJECT] === undefined, SLOW_MS);
+  assert.equal(await loadAs(ALICE, HARMLESS), null, 'forgiven');
+  const { id } = await verb(scene, 'pin', PRINCIPAL, '--tier', 'restricted', ...why);
+  await waitFor('alice is pinned', () => tiers(scene)[SUBJECT] === RESTRICTED, SLOW_MS);
+  const said = await reported(scene, id);
+  assert.deepEqual([said.after, said.effect], ['restricted', 'enforced']);
+  assert.ok(Number(said.latency_ms) < SLOW_MS, `${said.latency_ms} ms`);
+  console.log(`# typed to map: ${said.latency_ms} ms`);
+  assert.equal(await loadAs(ALICE, HARMLESS), 'EPERM', 'pinned');
+}
+
+const loader = (scene: Scene, ...args: string[]) =>
+  run(WARDEN_LOAD, [args[0] as string, '--dir', scene.at.run, ...args.slice(1)], {
+    env: { ...process.env, WARDEN_HOST: HOST },
+  });
+
+interface Wanted {
+  readonly host?: string;
+  readonly commands?: bigint;
+  readonly forMs?: number;
+  readonly notAfterMs?: number;
+  readonly operator?: string;
+}
+
+const same = (text: string): string => text;
+
+/** A token for alice, in a file. */
+function tokenFile(scene: Scene, wanted: Wanted = {}, edit = same): string {
+  const token = makeToken(
+    {
+      host: wanted.host ?? HOST,
+      boot: '*',
+      notBeforeMs: Date.now() - 60_000,
+      notAfterMs: wanted.notAfterMs ?? Date.now() + 600_000,
+      forMs: wanted.forMs ?? GLASS_MS,
+      commands: wanted.commands ?? ALL,
+      overCeiling: false,
+      operator: wanted.operator ?? OPERATOR,
+      reason: 'outage, INC-7',
+      subjects: [{ kind: 'auid', id: ALICE }],
+    },
+    OPERATOR_KEY,
+  );
+  const file = join(scene.at.root, 'token');
+  writeFileSync(file, edit(token));
+  return file;
+}
+
+async function redeem(scene: Scene, file: string): Promise<{ code: number; stderr: string }> {
+  const { code, stderr } = await loader(scene, 'break-glass', '--token', file);
+  return { code: code ?? -1, stderr };
+}
+
+async function refusedTokens(scene: Scene): Promise<void> {
+  const forged = (text: string) => text.replace(`auid ${ALICE}`, 'auid 10002');
+  const rows: readonly [Wanted, (text: string) => string, number, RegExp][] = [
+    [{}, forged, 77, /its signature is not the operator's/],
+    [{ operator: 'mallory' }, same, 77, /the policy in force has no such operator/],
+    [{ host: 'elsewhere' }, same, 77, /it is for another host/],
+    [{ notAfterMs: Date.now() - 1 }, same, 77, /it is not valid any more/],
+    [{ forMs: 3_600_001 }, same, 64, /lasts 1 ms to 60 minutes/],
+    [{}, (text) => text.slice(0, 200), 65, /token:\d+: is not ended/],
+    [{}, (text) => `${text}x 1\n`, 65, /nothing may follow the signature/],
+  ];
+  for (const [wanted, edit, code, message] of rows) {
+    const told = await redeem(scene, tokenFile(scene, wanted, edit));
+    assert.match(told.stderr, message);
+    assert.equal(told.code, code);
+  }
+  assert.equal(await loadAs(ALICE, HARMLESS), 'EPERM', 'nothing was opened');
+}
+
+/** With every service and the monitor killed. */
+export async function brokenGlass(scene: Scene): Promise<void> {
+  assert.deepEqual(scene.warden.servicePids(), [], 'no service is there');
+  await refusedTokens(scene);
+  const narrow = await redeem(scene, tokenFile(scene, { commands: MAP_CREATE }));
+  assert.deepEqual(narrow, { code: 0, stderr: '' });
+  assert.equal(await loadAs(ALICE, HARMLESS), 'EPERM', 'not of the scope');
+  const file = tokenFile(scene);
+  assert.deepEqual(await redeem(scene, file), { code: 0, stderr: '' });
+  assert.equal(await loadAs(ALICE, HARMLESS), null, 'opened');
+  const by = await loadAs(ALICE, kprobe(KTIME_TAI), SKELETON);
+  assert.equal(by, 'EPERM', "the loader's grant still counts");
+  const again = await redeem(scene, file);
+  assert.deepEqual([again.code, /redeemed before/.test(again.stderr)], [77, true]);
+  const ended = async () => (await loadAs(ALICE, HARMLESS)) === 'EPERM';
+  await waitFor('the end of break-glass', ended, GLASS_MS + SLOW_MS);
+}
+
+/** Observation, and a pin of an analyst against one that raises. */
+export async function observed(scene: Scene): Promise<void> {
+  const about = ['--subject', `auid:${ALICE}`, '--id', 'a', '--author', 'b', '--reason', 'c'];
+  const observe = ['--kind', 'observe', ...about];
+  assert.equal((await loader(scene, 'raise', ...observe, '--for-ms', '600000')).code, 0);
+  assert.equal(await loadAs(ALICE, HARMLESS), null, 'observed');
+  assert.equal((await loader(scene, 'clear', ...observe)).code, 0);
+  const pin = ['--kind', 'pin', '--tier', '4', ...about];
+  assert.equal((await loader(scene, 'raise', ...pin, '--for-ms', '600000')).code, 0);
+  assert.equal(await loadAs(ALICE, HARMLESS), 'EPERM', 'a lowering pin stands');
+  assert.equal((await loader(scene, 'clear', ...pin)).code, 0);
+}
+
+/** A framed agent keeps its floor, unless an operator pins it. */
+export async function floored({ at }: Scene): Promise<void> {
+  const map = new SubjectsMap(join(at.run, 'bpf/subjects'));
+  const entry = { kind: 2, id: loaderNumber('agent'), tier: 0, revision: 0n };
+  const acked = { foldedBootNs: 0n, ackedBootNs: 0n };
+  map.set({ ...entry, ...acked, pinned: false });
+  assert.equal(await loadAs(null, HARMLESS, AGENT), null, 'evidence stops at the floor');
+  map.set({ ...entry, ...acked, pinned: true });
+  assert.equal(await loadAs(null, HARMLESS, AGENT), 'EPERM', "an operator's pin does not");
+  map.remove(entry.kind, entry.id);
+  map.close();
+}
+
+interface Entry {
+  readonly formatted: { readonly key: unknown; readonly value: unknown };
+}
+
+const HALF = 64;
+
+/** A map's entries by key, as the kernel's own types print them. */
+function dump({ at }: Scene, name: string): Record<string, unknown> {
+  const path = join(at.run, 'bpf', name);
+  const text = execFileSync('bpftool', ['-j', 'map', 'dump', 'pinned', path]).toString();
+  const entries = (JSON.parse(text) as Entry[]).map(({ formatted: { key, value } }) => [
+    JSON.stringify(key),
+    value,
+  ]);
+  return Object.fromEntries(entries.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
+}
+
+/** What of the policy's maps is in force: one half of them, and all of those without halves. */
+function inForce(scene: Scene): Record<string, string> {
+  const { half, policy, ...rest } = Object.values(dump(scene, 'config'))[0] as {
+    readonly half: number;
+    readonly policy: readonly unknown[];
+  };
+  const all = Object.entries(dump(scene, 'grants'));
+  const grants = all.filter(([key]) => Math.floor(Number(key) / HALF) === half);
+  const loaders = Object.entries(dump(scene, 'loaders')).flatMap(([key, value]) => {
+    const { fresh: _, ...one } = (value as { half: Record<string, unknown>[] }).half[half] ?? {};
+    return one.index === 0 ? [] : [[key, one]];
+  });
+  const parts = {
+    config: [rest, policy[half]],
+    grants: grants.map(([key, value]) => [Number(key) % HALF, value]).toSorted(byNumber),
+    loaders,
+    kfuncs: dump(scene, 'kfuncs'),
+    raises: dump(scene, 'raises'),
+    operators: dump(scene, 'operators'),
+  };
+  const digests = Object.entries(parts).map(([name, value]) => {
+    const text = JSON.stringify(value);
+    return [name, `${text.length} ${createHash('sha256').update(text).digest('hex')}`];
+  });
+  return Object.fromEntries(digests);
+}
+
+const byNumber = (a: unknown[], b: unknown[]): number => Number(a[0]) - Number(b[0]);
+
+/** Another policy and back, on a guard that goes on: the maps are what they were. */
+export async function rolledBack(scene: Scene): Promise<void> {
+  const apply = async (text: string) => {
+    const parsed = parsePolicy(text, 'test');
+    assert.ok(parsed.ok);
+    const compiled = join(scene.at.root, 'other.compiled');
+    writeFileSync(compiled, compilePolicy(parsed.policy, { host: hostName(HOST) }));
+    const names = ['--policy', compiled, '--source', scene.policy];
+    const { code, stderr } = await loader(scene, 'apply', ...names);
+    assert.deepEqual([code, stderr], [0, '']);
+  };
+  const before = inForce(scene);
+  await apply('version: 1\nmode: observe\n');
+  assert.equal(await loadAs(ALICE, HARMLESS), null, 'the other policy observes');
+  assert.notDeepEqual(inForce(scene), before);
+  await apply(POLICY);
+  assert.equal(await loadAs(ALICE, HARMLESS), 'EPERM');
+  assert.deepEqual(inForce(scene), before);
+}
+
+/** What happened while no service was there is in the log, once one is. */
+export async function recorded(scene: Scene): Promise<void> {
+  const told = (effect: string) => (seen: SeenEvent) =>
+    seen.event.act.command === 'OVERRIDE' &&
+    saidOf(seen).verb === 'break_glass' &&
+    saidOf(seen).effect === effect;
+  const given = saidOf(await find(scene, 'break-glass', told('in the kernel')));
+  assert.deepEqual(
+    [given.author, given.reason, given.for_principal],
+    [OPERATOR, 'outage, INC-7', PRINCIPAL],
+  );
+  await find(scene, 'a refused token', told('refused: the token is not valid here'));
+}
