@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '#config';
 import { safeText } from '#event';
 import { adjustVerb } from './adjust.ts';
+import { backtestVerb } from './backtest.ts';
 import { breakGlassVerb } from './break-glass.ts';
 import { breakerVerb } from './breaker.ts';
 import { doctorVerb } from './doctor.ts';
@@ -17,10 +18,12 @@ import { policyVerb } from './policy.ts';
 import { progsVerb } from './progs.ts';
 import { riskVerb } from './risk.ts';
 import { CliError, EXIT } from './shared/exit.ts';
+import { sweepVerb } from './sweep.ts';
 import { tailVerb } from './tail.ts';
 import { trustVerb } from './trust.ts';
 import { upVerb } from './up.ts';
 import { verifyVerb } from './verify.ts';
+import { whatifVerb } from './whatif.ts';
 
 function build(): Command {
   const program = new Command('warden')
@@ -49,6 +52,9 @@ function build(): Command {
     liftVerb,
     breakerVerb,
     riskVerb,
+    backtestVerb,
+    whatifVerb,
+    sweepVerb,
     progsVerb,
     mapsVerb,
     linksVerb,

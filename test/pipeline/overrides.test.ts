@@ -66,6 +66,7 @@ async function json(...verb: string[]) {
 }
 
 const explained = () => json('explain', BOB);
+const since = ['--since', '3d'];
 const why = ['--reason', 'a test', '--ticket', 'SEC-1'];
 
 test('evidence lowers bob: what the rest starts from', async () => {
@@ -141,6 +142,35 @@ test('what the breaker holds back is listed, and an approval reaches the enforce
   assert.equal(decode('Tier', record?.value as Uint8Array).approved, true);
 });
 
+test('the past is judged again, varied, and drawn', async () => {
+  const file = join(at.root, 'new.yaml');
+  writeFileSync(
+    file,
+    'version: 1\nmode: observe\nsignals: { S07: { weight: 5, half_life: 7d } }\n',
+  );
+  const report = await json('backtest', '--policy', file, ...since);
+  const differences = report.differences as { principal: string; before: string }[];
+  assert.deepEqual([differences[0]?.principal, differences[0]?.before], [BOB, 'quarantined']);
+  const drawn = await json('whatif', '--set', 'S07.weight=5', '--principal', BOB, ...since);
+  const [before, after] = [drawn.before, drawn.after] as { trust: number | null }[][];
+  const least = (all: { trust: number | null }[] = []) =>
+    Math.min(...all.flatMap(({ trust }) => trust ?? []));
+  assert.ok(least(after) >= least(before));
+  const swept = await json('sweep', '--param', 'S*.weight=0.5..1.5', '--steps', '3', ...since);
+  const tried = swept.tried as { factors: Record<string, number>; pareto: boolean }[];
+  assert.deepEqual(
+    tried.map(({ factors }) => factors['S*.weight']),
+    [0.5, 1, 1.5],
+  );
+  assert.ok(tried.some(({ pareto }) => pareto));
+  for (const verb of ['backtest --policy', 'whatif --set S07.weight=5 --principal']) {
+    const [name = '', ...rest] = verb.split(' ');
+    const told = run(name, ...rest, name === 'whatif' ? BOB : file, ...since);
+    assert.deepEqual([told.status, told.stderr.split('\n').length <= 2], [0, true]);
+    assert.match(told.stdout, name === 'whatif' ? /┤|┼/ : /WOULD BE/);
+  }
+});
+
 test('what can not be is refused with what to do, and nothing is recorded', async () => {
   const end = await bench.store.log.end({ topic: 'bpf.overrides', partition: 0 });
   const rows: readonly [string[], number, RegExp][] = [
@@ -164,6 +194,12 @@ test('what can not be is refused with what to do, and nothing is recorded', asyn
     [['break-glass', ...why], 64, /for whom\? a principal, or --token FILE/],
     [['break-glass', BOB, '--commands', 'LOAD', ...why], 64, /--commands "LOAD": expected command/],
     [['risk', 'import', '/none.jsonl'], 65, /ENOENT/],
+    [['backtest', '--policy', '/none.yaml'], 78, /policy \/none.yaml: ENOENT/],
+    [['backtest', '--policy', MAIN], 78, /the policy cannot be used/],
+    [['whatif', '--set', 'S7', '--principal', BOB], 64, /--set "S7": expected S07.weight=20/],
+    [['whatif', '--set', 'S07.weight=1', '--principal', 'x'], 65, /x: no such principal/],
+    [['sweep', '--param', 'S07.weight=2..1'], 64, /--param "S07.weight=2..1": expected factors/],
+    [['sweep', '--param', 'S*.weight=0..1', '--steps', '1'], 64, /--steps "1": expected 2 to 99/],
   ];
   for (const [verb, status, message] of rows) {
     const told = run(...verb);

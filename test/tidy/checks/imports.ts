@@ -30,7 +30,13 @@ export function areaOf(path: string): string {
   return first === 'packages' || first === 'services' ? `${first}/${second}` : first;
 }
 
-const PURE = ['packages/chain', 'packages/trust', 'packages/policy', 'packages/fold'];
+const PURE = [
+  'packages/backtest',
+  'packages/chain',
+  'packages/trust',
+  'packages/policy',
+  'packages/fold',
+];
 
 /** The import table of ARCHITECTURE.md. An area may always import itself. */
 export const TABLE: Readonly<Record<string, readonly string[]>> = {
@@ -38,6 +44,7 @@ export const TABLE: Readonly<Record<string, readonly string[]>> = {
   'packages/chain': ['packages/event'],
   'packages/trust': ['packages/event'],
   'packages/policy': ['packages/event', 'packages/trust'],
+  'packages/backtest': ['packages/event', 'packages/trust', 'packages/policy'],
   'packages/log': ['packages/event', 'packages/chain', 'packages/telemetry'],
   'packages/state': ['packages/event', 'packages/chain', 'packages/log', 'packages/telemetry'],
   'packages/fold': [
