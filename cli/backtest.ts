@@ -92,7 +92,8 @@ function differenceTable(differences: readonly Difference[]): string {
   for (const one of differences.slice(0, ROWS_MAX)) {
     const { principal, fromMs, minutes, before, after, newlyRefused, noLongerRefused } = one;
     const acts = `+${newlyRefused} -${noLongerRefused}`;
-    const who = safeText(display(principal));
+    const name = display(principal);
+    const who = safeText(name === principal ? name : `${name} (${principal})`);
     const from = minute(fromMs);
     rows.push([who, from, minutes.toFixed(0), before, after, acts, safeText(one.cause) || '-']);
   }

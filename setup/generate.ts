@@ -247,9 +247,12 @@ const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
     details: '`subject`, `rule` that refused, `boot_id` and `boot_ns` of the act',
   },
   OVERRIDE: {
-    what: 'what an operator said was folded, or why it was not applied',
+    what:
+      'what an operator said was folded, or why it was not; what warden-load gave in the kernel, ' +
+      'took back, or a token that it refused',
     details:
-      '`verb`, `for_principal`, `author`, `reason`, `ticket`, `id`, `until`, `effect`, `latency_ms`',
+      '`verb`, `for_principal`, `subject`, `author`, `reason`, `ticket`, `id`, `tier`, `commands`, ' +
+      '`until`, `effect`, `latency_ms`',
   },
   POLICY: {
     what: 'another policy is in force than when the services last ran',

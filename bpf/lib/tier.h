@@ -117,7 +117,7 @@ static __noinline void wd_lower_by_carried(const struct wd_task *store, __u32 de
 	for (__u32 i = 0; i < WD_CARRIED; i++) {
 		if (i >= store->carried_count)
 			return;
-		/* A copy: to the verifier of 6.1 the memory that a global function gets is no key. */
+		/* A copy: to the verifier of 6.1 the memory of a global function is no key. */
 		key = store->carried[i];
 		wd_own_tier(&key, wd_raise_of(&key), default_tier, WD_TIER_DENIED, &carried);
 		wd_lower(now, carried.tier, WD_TIER_FROM_CARRIED);

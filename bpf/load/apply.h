@@ -6,7 +6,7 @@
 #include "policy.h"
 #include "set.h"
 
-/* The key of an open file as the kernel sees it: stat(2) says otherwise on overlayfs. 0 or -errno. */
+/* An open file's key as the kernel sees it: stat(2) says otherwise on overlayfs. 0 or -errno. */
 int wd_key_of(const struct wd_set *set, int fd, struct wd_exe_key *ret_key);
 
 /*

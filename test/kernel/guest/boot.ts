@@ -60,8 +60,11 @@ const OUTPUT_BYTES = 64 << 20;
 const DEFAULT_TIMEOUT = 300;
 const DEFAULT_MEMORY = 2048;
 /** Not a workqueue that waits long: the emulator is that slow. */
-const PANIC =
-  /Kernel panic|\bOops\b|^(?:\[ *[\d.]+\] )?BUG: (?!workqueue)|general protection fault|double fault/m;
+const PANIC = new RegExp(
+  'Kernel panic|\\bOops\\b|^(?:\\[ *[\\d.]+\\] )?BUG: (?!workqueue)|' +
+    'general protection fault|double fault',
+  'm',
+);
 function writeJob(directory: string, job: GuestJob): string {
   const tree = join(directory, 'job');
   const put = (path: string, content: Uint8Array | string) => {
