@@ -251,7 +251,8 @@ const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
       'what an operator said was folded, or why it was not; what warden-load gave in the kernel, ' +
       'took back, or a token that it refused',
     details:
-      '`verb`, `for_principal`, `subject`, `author`, `reason`, `ticket`, `id`, `tier`, `commands`, ' +
+      '`verb`, `for_principal`, `subject`, `author`, `reason`, `ticket`, `id`, `tier`, ' +
+      '`commands`, ' +
       '`until`, `effect`, `latency_ms`',
   },
   POLICY: {

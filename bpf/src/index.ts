@@ -13,11 +13,11 @@ export {
   SubjectsMap,
 } from './maps.ts';
 export { type Native, native } from './native.ts';
+export { decodeRecord, type KernelRaised } from './raised.ts';
 export {
   ACT_FLAGS,
   decodeAct,
   decodeCode,
-  decodeRecord,
   EXE_PLACES,
   type ExeIdentity,
   FACT_FLAGS,
@@ -26,6 +26,5 @@ export {
   type KernelCode,
   type KernelFacts,
   type KernelObject,
-  type KernelRaised,
 } from './record.ts';
 export { Ring, type RingRecord } from './ring.ts';

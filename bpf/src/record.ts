@@ -9,7 +9,6 @@ import {
   Kfunc,
   LAYOUT_VERSION,
   NO_ID,
-  Raised,
   RecordHead,
   Subject,
 } from './layout.ts';
@@ -158,11 +157,11 @@ export interface KernelAct {
 
 const ACT_KIND = 1;
 const CODE_KIND = 2;
-const RAISED_KIND = 3;
 const INSTRUCTION = 8;
 const a = Act.offset;
 
-const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export const view = (bytes: Uint8Array) =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** Bytes up to the first NUL as Latin-1 where they are no UTF-8, so that nothing is lost. */
 export function kernelText(bytes: Uint8Array): string {
@@ -262,7 +261,11 @@ function factsAt(bytes: Uint8Array, at: number): KernelFacts {
   };
 }
 
-function checkHead(bytes: Uint8Array, from: DataView, wanted: { kind: number; size: number }) {
+export function checkHead(
+  bytes: Uint8Array,
+  from: DataView,
+  wanted: { kind: number; size: number },
+) {
   if (bytes.length < wanted.size) throw new BpfError('BAD_RECORD', `${bytes.length} bytes`);
   const size = from.getUint32(RecordHead.offset.size, true);
   const kind = from.getUint16(RecordHead.offset.kind, true);
@@ -303,56 +306,6 @@ export function decodeCode(bytes: Uint8Array): KernelCode {
     first: u32(first),
     total: u32(total),
     instructions: bytes.subarray(Code.size, end),
-  };
-}
-
-/** What warden-load gave, took back or refused. */
-export interface KernelRaised {
-  readonly bootNs: bigint;
-  /** Of its ring, cumulative. */
-  readonly lost: number;
-  readonly subject: { readonly kind: number; readonly id: number };
-  /** 1 pin, 2 break-glass, 3 observe. */
-  readonly kind: number;
-  /** 1 set, 2 cleared, 3 refused. */
-  readonly action: number;
-  readonly tier: number;
-  readonly commands: bigint;
-  readonly untilBootNs: bigint;
-  /** ms since 1970, 0 when unknown. */
-  readonly issuedMs: number;
-  readonly id: string;
-  readonly author: string;
-  readonly reason: string;
-}
-
-/** Decodes one record of a ring of acts. Throws `BpfError` BAD_RECORD. */
-export function decodeRecord(bytes: Uint8Array): { act: KernelAct } | { raised: KernelRaised } {
-  if (bytes.length < RecordHead.size) throw new BpfError('BAD_RECORD', `${bytes.length} bytes`);
-  const kind = view(bytes).getUint16(RecordHead.offset.kind, true);
-  return kind === RAISED_KIND ? { raised: decodeRaised(bytes) } : { act: decodeAct(bytes) };
-}
-
-/** Throws `BpfError` BAD_RECORD. */
-function decodeRaised(bytes: Uint8Array): KernelRaised {
-  const from = view(bytes);
-  checkHead(bytes, from, { kind: RAISED_KIND, size: Raised.size });
-  const r = Raised.offset;
-  const u32 = (field: number) => from.getUint32(field, true);
-  const text = (field: number, size: number) => kernelText(bytes.subarray(field, field + size));
-  return {
-    bootNs: from.getBigUint64(RecordHead.offset.boot_ns, true),
-    lost: Number(from.getBigUint64(RecordHead.offset.lost, true)),
-    subject: { kind: u32(r.subject + Subject.offset.kind), id: u32(r.subject + Subject.offset.id) },
-    kind: u32(r.kind),
-    action: u32(r.action),
-    tier: u32(r.tier),
-    commands: from.getBigUint64(r.commands, true),
-    untilBootNs: from.getBigUint64(r.until_boot_ns, true),
-    issuedMs: Number(from.getBigUint64(r.issued_ms, true)),
-    id: text(r.id, 32),
-    author: text(r.author, 64),
-    reason: text(r.reason, 128),
   };
 }
 

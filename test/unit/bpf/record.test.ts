@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { BpfError, decodeAct, decodeCode, decodeInventory, LAYOUT_VERSION, STRUCTS } from '#bpf';
+import {
+  BpfError,
+  decodeAct,
+  decodeCode,
+  decodeInventory,
+  decodeRecord,
+  LAYOUT_VERSION,
+  STRUCTS,
+} from '#bpf';
 
 const sizeOf = (name: string) => STRUCTS.find((struct) => struct.name === name) as never as Sized;
 
@@ -152,4 +160,43 @@ test('random and mutated records are read or refused, nothing else', () => {
 test('an inventory of a length that no iterator writes is refused', () => {
   assert.throws(() => decodeInventory(new Uint8Array(7)), { code: 'BAD_RECORD' });
   assert.deepEqual(decodeInventory(new Uint8Array(0)), []);
+});
+
+test('what warden-load gave is told apart from acts, and read whole', () => {
+  const struct = STRUCTS.find(({ name }) => name === 'wd_raised');
+  assert.ok(struct);
+  const bytes = new Uint8Array(struct.size);
+  const to = new DataView(bytes.buffer);
+  const at = (field: string) => struct.offset[field] as number;
+  to.setUint32(0, struct.size, true);
+  to.setUint16(4, 3, true);
+  to.setUint16(6, LAYOUT_VERSION, true);
+  to.setUint32(at('subject'), 1, true);
+  to.setUint32(at('subject') + 4, 10001, true);
+  to.setUint32(at('kind'), 2, true);
+  to.setUint32(at('action'), 1, true);
+  to.setBigUint64(at('commands'), 33n, true);
+  to.setBigUint64(at('until_boot_ns'), 99n, true);
+  to.setBigUint64(at('issued_ms'), 1234n, true);
+  bytes.set(Buffer.from('0123abcd'), at('id'));
+  bytes.set(Buffer.from('carol'), at('author'));
+  bytes.set(Buffer.from('outage'), at('reason'));
+  assert.deepEqual(decodeRecord(bytes), {
+    raised: {
+      bootNs: 0n,
+      lost: 0,
+      subject: { kind: 1, id: 10001 },
+      kind: 2,
+      action: 1,
+      tier: 0,
+      commands: 33n,
+      untilBootNs: 99n,
+      issuedMs: 1234,
+      id: '0123abcd',
+      author: 'carol',
+      reason: 'outage',
+    },
+  });
+  assert.throws(() => decodeRecord(bytes.subarray(0, 100)), { code: 'BAD_RECORD' });
+  assert.throws(() => decodeRecord(bytes.subarray(0, 3)), { code: 'BAD_RECORD' });
 });
