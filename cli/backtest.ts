@@ -1,8 +1,12 @@
+import { writeFileSync } from 'node:fs';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import { backtest, type Difference, type Measures, type Report } from '#backtest';
+import { backtest, type Difference, type Measures, type Past, type Report } from '#backtest';
 import { safeText } from '#event';
+import type { Policy } from '#policy';
+import { curve } from './shared/curve.ts';
 import { displayNames } from './shared/display.ts';
+import { CliError, EXIT } from './shared/exit.ts';
 import { configOf } from './shared/open.ts';
 import {
   policyInForce,
@@ -18,6 +22,7 @@ interface BacktestOptions {
   readonly baseline?: string;
   readonly since: string;
   readonly until?: string;
+  readonly html?: string;
   readonly json?: boolean;
   readonly state?: string;
 }
@@ -136,6 +141,42 @@ async function run(options: BacktestOptions): Promise<void> {
   if (options.json === true) {
     console.log(JSON.stringify({ schema: 'warden.backtest/1', ...report }));
   } else print(report);
+  if (options.html !== undefined) {
+    const names = [other ?? 'in force', file] as const;
+    await writePage(options.html, { report, past, baseline, candidate, names });
+  }
+}
+
+interface Judged {
+  readonly report: Report;
+  readonly past: Past;
+  readonly baseline: Policy;
+  readonly candidate: Policy;
+  readonly names: readonly [string, string];
+}
+
+const CURVES_MAX = 6;
+
+async function writePage(html: string, judged: Judged): Promise<void> {
+  // Only here: drawing takes more to load than every other verb together.
+  const { backtestPage } = await import('./shared/backtest-page.ts');
+  const { report, past, baseline, candidate, names } = judged;
+  const { window, differences } = report;
+  const most = [...new Set(differences.map(({ principal }) => principal))].slice(0, CURVES_MAX);
+  const curves = most.map((principal) => ({
+    principal,
+    before: curve(past, principal, baseline, window),
+    after: curve(past, principal, candidate, window),
+  }));
+  const [before, after] = [measureRows(report.baseline), measureRows(report.candidate)];
+  const measures = LABELS.map(
+    (label, i) => [label, before[i] as string, after[i] as string] as const,
+  );
+  try {
+    writeFileSync(html, backtestPage({ report, curves, measures, names }));
+  } catch (error) {
+    throw new CliError(EXIT.cannotCreate, `${html}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 export function backtestVerb(program: Command): void {
@@ -146,6 +187,7 @@ export function backtestVerb(program: Command): void {
     .option('--baseline <file>', 'what it is compared with, by default the policy in force')
     .option('--since <span>', 'how far back', '30d')
     .option('--until <time>', 'where the time ends, by default now')
+    .option('--html <file>', 'also a page with plots: one file, no scripts, nothing to fetch')
     .option('--json', 'one object, as JSON (schema warden.backtest/1)')
     .option('--state <dir>', 'directory of the log (WARDEN_STATE)')
     .addHelpText(

@@ -8,11 +8,10 @@ import type { Policy } from '#policy';
 import { openSqliteStore, type Store, setAside } from '#state';
 import { createLogger, type Logger } from '#telemetry';
 import { startCollector } from '../services/collector/index.ts';
-import { startWebhook } from '../services/webhook/index.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { APP, launch, modeLines } from './shared/launch.ts';
 import { configOf } from './shared/open.ts';
-import { loadPolicy } from './shared/policy-file.ts';
+import { loadPolicy, policyHere } from './shared/policy-file.ts';
 import { print, printEvents } from './tail.ts';
 import { Loop, type Parts } from './up/loop.ts';
 import { reportPolicy } from './up/said.ts';
@@ -138,6 +137,7 @@ async function abandon(parts: Parts, error: unknown): Promise<never> {
 /** Takes reported risk where the configuration says so. Returns how to stop. */
 async function openWebhook({ config, store, keys, logger }: Parts): Promise<() => Promise<void>> {
   if (config.webhook === null) return async () => undefined;
+  const { startWebhook } = await import('../services/webhook/index.ts');
   const { control: controlKey } = keys;
   const now = () => Date.now();
   try {
@@ -150,11 +150,15 @@ async function openWebhook({ config, store, keys, logger }: Parts): Promise<() =
 }
 
 /** Shows, folds and enforces until it is asked to stop or something fails. */
-async function serveUntilAsked(parts: Parts, signals: Record<'fold' | 'show', AbortController>) {
+async function serveUntilAsked(
+  parts: Parts,
+  here: Policy,
+  signals: Record<'fold' | 'show', AbortController>,
+) {
   const { store, collector, config } = parts;
   const asked = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => asked.resolve());
-  if (!config.json) await print(modeLines(parts));
+  if (!config.json) await print(modeLines({ ...parts, policy: here }));
   const closeWebhook = await openWebhook(parts);
   await reportPolicy(parts);
   const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
@@ -176,10 +180,11 @@ async function serve(config: Config): Promise<void> {
   // Staged as it is to be: nothing is added to it here.
   const policyFile = process.env.WARDEN_STAGED_POLICY ?? null;
   const staged = { policyFile, enforce: false };
-  const parts = await startParts(config, loadPolicy(staged).policy);
+  const loaded = loadPolicy(staged);
+  const parts = await startParts(config, loaded.policy);
   const signals = { fold: new AbortController(), show: new AbortController() };
   try {
-    await serveUntilAsked(parts, signals);
+    await serveUntilAsked(parts, policyHere(loaded), signals);
   } catch (error) {
     signals.fold.abort();
     signals.show.abort();

@@ -1,9 +1,9 @@
 import { plot } from 'asciichart';
 import type { Command } from 'commander';
-import { applyChange, changeProblem, type Past, parseChange, tryOut, type Window } from '#backtest';
+import { applyChange, changeProblem, parseChange } from '#backtest';
 import { MICRO, type PrincipalKey, safeText } from '#event';
-import { modelOf, type Policy } from '#policy';
-import { TIER_NAMES } from '#trust';
+import type { Policy } from '#policy';
+import { curve, type Point } from './shared/curve.ts';
 import { displayNames } from './shared/display.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { configOf } from './shared/open.ts';
@@ -19,14 +19,6 @@ interface WhatifOptions {
   readonly state?: string;
 }
 
-interface Point {
-  readonly timeMs: number;
-  /** Micro-points; null before the principal's first record. */
-  readonly trust: number | null;
-  readonly tier: string | null;
-}
-
-const POINTS = 72;
 const HEIGHT = 14;
 
 /** The policy with each `--set`. Throws `CliError` usage. */
@@ -44,22 +36,6 @@ function changed(policy: Policy, texts: readonly string[]): Policy {
   const problem = changeProblem(next);
   if (problem !== null) throw new CliError(EXIT.usage, `--set: ${problem}`);
   return next;
-}
-
-/** Trust at even distances over the window. */
-function curve(past: Past, principal: PrincipalKey, policy: Policy, window: Window): Point[] {
-  const told: { timeMs: number; trust: number; tier: string }[] = [];
-  tryOut(principal, past.principals.get(principal) ?? [], {
-    model: modelOf(policy),
-    window,
-    onTrust: (timeMs, trust, tier) => told.push({ timeMs, trust, tier: TIER_NAMES[tier] }),
-  });
-  const step = (window.toMs - window.fromMs) / (POINTS - 1);
-  return Array.from({ length: POINTS }, (_, i) => {
-    const timeMs = Math.round(window.fromMs + i * step);
-    const last = told.findLast((one) => one.timeMs <= timeMs) ?? null;
-    return { timeMs, trust: last?.trust ?? null, tier: last?.tier ?? null };
-  });
 }
 
 const points = (all: readonly Point[]): number[] =>

@@ -31,6 +31,8 @@ export interface Measures {
   readonly refusedActs: number;
   /** Times that each signal was raised. */
   readonly raised: Readonly<Record<string, number>>;
+  /** How many principals stood at each tier, from denied to trusted, at even distances. */
+  readonly crowd: readonly { readonly timeMs: number; readonly tiers: readonly number[] }[];
 }
 
 /** A time in which the two policies would have differed. */
@@ -180,7 +182,24 @@ function measure(labels: readonly Label[], trials: Trials, window: Window): Meas
     tierChanges,
     refusedActs,
     raised,
+    crowd: crowdOf(trials, window),
   };
+}
+
+const CROWD_POINTS = 61;
+
+function crowdOf({ timelines }: Trials, { fromMs, toMs }: Window): Measures['crowd'] {
+  const step = (toMs - fromMs) / (CROWD_POINTS - 1);
+  const times = Array.from({ length: CROWD_POINTS }, (_, i) => Math.round(fromMs + i * step));
+  const counts = times.map(() => TIER_NAMES.map(() => 0));
+  for (const timeline of timelines.values()) {
+    for (const [i, timeMs] of times.entries()) {
+      const tier = tierAt(timeline, timeMs);
+      const at = counts[i] as number[];
+      if (tier !== null) at[tier] = (at[tier] as number) + 1;
+    }
+  }
+  return times.map((timeMs, i) => ({ timeMs, tiers: counts[i] as number[] }));
 }
 
 const DIFFERENCES_MAX = 10_000;

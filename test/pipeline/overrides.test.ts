@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openKeys } from '#config';
@@ -169,6 +169,19 @@ test('the past is judged again, varied, and drawn', async () => {
     assert.deepEqual([told.status, told.stderr.split('\n').length <= 2], [0, true]);
     assert.match(told.stdout, name === 'whatif' ? /┤|┼/ : /WOULD BE/);
   }
+});
+
+test('the page of a back-test is one file that needs nothing else', async () => {
+  const [file, page] = [join(at.root, 'new.yaml'), join(at.root, 'report.html')];
+  await json('backtest', '--policy', file, '--html', page, ...since);
+  const html = readFileSync(page, 'utf8');
+  assert.match(html, /default-src 'none'/);
+  assert.doesNotMatch(html, /<script|https?:\/\/(?!www\.w3\.org)|<link|@import/);
+  assert.ok((html.match(/<svg/g) ?? []).length >= 4);
+  assert.ok(html.includes(BOB));
+  const told = run('backtest', '--policy', file, '--html', '/none/report.html', ...since);
+  assert.equal(told.status, 73);
+  assert.match(told.stderr, /\/none\/report.html: ENOENT/);
 });
 
 test('what can not be is refused with what to do, and nothing is recorded', async () => {
