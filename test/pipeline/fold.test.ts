@@ -15,6 +15,7 @@ import { Lanes } from '../../services/collector/lanes.ts';
 import { Bench, eventOf, HOST, KEYS, type Made, made, outputOf, PRINCIPALS } from './live-fold.ts';
 
 const RUNS = dose === 'full' ? 2000 : 40;
+const HISTORIES = dose === 'full' ? 1_000_000 : 1000;
 const EVENTS = { topic: 'bpf.events', partition: 0 } as const;
 
 async function scenario(bench: Bench, items: readonly Made[], cuts: readonly boolean[]) {
@@ -68,6 +69,25 @@ test('any cuts into batches, any restarts: a replay gives the same bytes of stat
       await assertHistories(bench);
     }),
     { numRuns: RUNS, seed },
+  );
+});
+
+test('P9: bpf.signals folded again gives the live state to the byte', async () => {
+  const items = fc.array(made, { minLength: 1, maxLength: 12 });
+  const cuts = fc.array(fc.boolean(), { minLength: 1, maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(items, cuts, async (acts, at) => {
+      const bench = await Bench.open(async (clock) => openMemoryStore({ clock }));
+      for (const [index, item] of acts.entries()) {
+        bench.nowMs += item.waitMs;
+        await bench.append([eventOf(item, bench.nowMs)]);
+        if (item.word !== null) await bench.say(outputOf(item, bench.nowMs));
+        if (at[index % at.length] === true) await bench.fold();
+      }
+      await bench.fold();
+      await assertHistories(bench);
+    }),
+    { numRuns: HISTORIES, seed },
   );
 });
 
