@@ -9,7 +9,7 @@ import { enforcesAnything } from '#policy';
 import { CliError, EXIT } from './shared/exit.ts';
 import { heldBack } from './shared/held-back.ts';
 import { configOf, withLog } from './shared/open.ts';
-import { loadPolicy } from './shared/policy-file.ts';
+import { loadPolicy, policyHere } from './shared/policy-file.ts';
 import { LOADER, type Probe, probeKernel } from './shared/probe.ts';
 
 /** ok: as it should be · note: true and worth knowing · bad: something does not work. */
@@ -106,7 +106,7 @@ function enforcement(config: Config, probe: Probe | null): Finding[] {
   if (probe === null) return [];
   let enforced: boolean;
   try {
-    enforced = enforcesAnything(loadPolicy(config).policy);
+    enforced = enforcesAnything(policyHere(loadPolicy(config)));
   } catch {
     return [];
   }
@@ -191,10 +191,11 @@ async function breaker(config: Config): Promise<Finding[]> {
 }
 
 function policy(config: Config): Finding[] {
-  const source = config.policyFile ?? 'built-in';
   try {
-    const { policy: parsed } = loadPolicy(config);
-    return [ok('policy', `${source}: mode ${parsed.mode}, ${parsed.loaders.length} known loaders`)];
+    const { policy: parsed, source, rollout } = loadPolicy(config);
+    const stage = rollout === null ? '' : `, stage ${rollout.stage}`;
+    const what = `mode ${parsed.mode}${stage}, ${parsed.loaders.length} known loaders`;
+    return [ok('policy', `${source}: ${what}`)];
   } catch (error) {
     return [bad('policy', (error as Error).message, './warden policy check FILE')];
   }

@@ -1,11 +1,12 @@
-import { accessSync, chmodSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { type Config, hostIdentity } from '#config';
+import type { Config } from '#config';
 import type { Mode } from '#event';
-import { compilePolicy, enforcesAnything, hashPolicy, type Policy } from '#policy';
+import { enforcesAnything, type Policy } from '#policy';
 import { CliError, EXIT } from './exit.ts';
 import { loadPolicy } from './policy-file.ts';
 import { LOADER } from './probe.ts';
+import { stagePolicy } from './staging.ts';
 
 /** The root of the checkout. */
 export const APP = resolve(import.meta.dirname, '../..');
@@ -30,23 +31,6 @@ function checkMachine(): void {
   }
 }
 
-/**
- * Leaves the compiled policy for warden-load and the policy itself for the services, under the name
- * of its content: a start that is refused must not change what a running instance reads.
- */
-function stagePolicy(config: Config): { compiled: string; source: string } {
-  const { policy, text } = loadPolicy(config);
-  mkdirSync(config.runDir, { recursive: true, mode: 0o755 });
-  const name = join(config.runDir, `policy-${hashPolicy(policy).slice(0, 16)}`);
-  const staged = { compiled: `${name}.compiled`, source: `${name}.yaml` };
-  writeFileSync(staged.compiled, compilePolicy(policy, { host: hostIdentity(process.env) }), {
-    mode: 0o600,
-  });
-  writeFileSync(staged.source, text, { mode: 0o644 });
-  chmodSync(staged.source, 0o644);
-  return staged;
-}
-
 /** This node as the services see it: in the read-only view of the checkout, if it lies there. */
 function nodePath(runDir: string): string {
   const inside = relative(APP, process.execPath);
@@ -68,7 +52,7 @@ function webhookEnvironment({ webhook }: Config): Record<string, string> {
 /** Becomes `warden-load run`, which loads the programs and runs this verb without privileges. */
 export function launch(config: Config, options: { keep: boolean }): never {
   checkMachine();
-  const { compiled, source } = stagePolicy(config);
+  const { compiled, source } = stagePolicy(config, loadPolicy(config));
   const { runDir, stateDir } = config;
   const arguments_ = [
     LOADER,

@@ -22,6 +22,8 @@ export {
   ruleName,
 } from './decide.ts';
 export { defaultPolicyText } from './default.ts';
+export type { Change } from './diff/change.ts';
+export { diffPolicies } from './diff/diff.ts';
 export { Judge, type Judged, type NamedAct, type Standpoint } from './judge.ts';
 export { noiseFloors } from './lint/evidence.ts';
 export type { Finding } from './lint/report.ts';

@@ -27,6 +27,23 @@ export const DIMENSIONS = [
 ] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
+const ISSUING = ['OBJ_GET', 'PROG_GET_FD_BY_ID', 'MAP_GET_FD_BY_ID', 'PROG_LOAD'];
+/** Commands by which an act comes to have the dimension. */
+const BY: Readonly<Record<Dimension, readonly string[]>> = {
+  commands: COMMANDS,
+  program_types: ['PROG_LOAD'],
+  map_types: ['MAP_CREATE'],
+  attach_types: ['PROG_LOAD', 'LINK_CREATE', 'PROG_ATTACH'],
+  helpers: ['PROG_LOAD'],
+  kfuncs: ['PROG_LOAD'],
+  objects: ISSUING,
+};
+
+/** Whether one of these commands, as bits, begins an act that has the dimension. */
+export function begins(commands: bigint, dimension: Dimension): boolean {
+  return BY[dimension].some((name) => (commands >> BigInt(COMMANDS.indexOf(name))) & 1n);
+}
+
 /** Every number that the kernel keeps a bit for, those without a name too. */
 export function allBits(list: NameList): bigint {
   return (1n << BigInt(NAME_LISTS[list].bits)) - 1n;

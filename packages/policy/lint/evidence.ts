@@ -19,7 +19,7 @@ const STANDARD: Tier = 3;
 const ANYBODY = 'uid:0@host' as PrincipalKey;
 
 /** Trust, in points, that is left of a base when these signals have these masses. */
-function leftOf(model: Model, base: number, masses: ReadonlyMap<string, number>): number {
+export function leftOf(model: Model, base: number, masses: ReadonlyMap<string, number>): number {
   const evidence = model.signals.flatMap((one) => {
     const mass = one === undefined ? undefined : masses.get(one.signal.id);
     if (one === undefined || mass === undefined) return [];

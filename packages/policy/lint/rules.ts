@@ -1,9 +1,8 @@
-import { COMMANDS } from '#event';
 import { TIER_NAMES } from '#trust';
 import { UNKNOWN_GRANT } from '../check.ts';
 import type { GrantMasks } from '../compile.ts';
 import { Judge } from '../judge.ts';
-import { DIMENSIONS, type Dimension, NAME_LISTS, type NameList } from '../names.ts';
+import { begins, DIMENSIONS, type Dimension, NAME_LISTS, type NameList } from '../names.ts';
 import type { Policy } from '../policy.ts';
 import { reachableTiers } from './reach.ts';
 import { type Linted, pathOfRule, type Report } from './report.ts';
@@ -22,24 +21,11 @@ function leftOut(grant: GrantMasks, list: NameList): bigint {
   return all & ~(grant[MASKS[list]] as bigint);
 }
 
-const ISSUING = ['OBJ_GET', 'PROG_GET_FD_BY_ID', 'MAP_GET_FD_BY_ID', 'PROG_LOAD'];
-/** Commands by which an act comes to have the dimension. */
-const BY: Readonly<Record<Dimension, readonly string[]>> = {
-  commands: COMMANDS,
-  program_types: ['PROG_LOAD'],
-  map_types: ['MAP_CREATE'],
-  attach_types: ['PROG_LOAD', 'LINK_CREATE', 'PROG_ATTACH'],
-  helpers: ['PROG_LOAD'],
-  kfuncs: ['PROG_LOAD'],
-  objects: ISSUING,
-};
-
 /** Whether an act that a grant lets begin may be refused by this dimension of it. */
 function refuses(grant: GrantMasks, dimension: Dimension, earlier: GrantMasks | null): boolean {
   if (dimension === 'commands') return (leftOut(grant, 'commands') & lets(earlier)) !== 0n;
   const both = grant.commands & lets(earlier);
-  const begins = BY[dimension].some((name) => (both >> BigInt(COMMANDS.indexOf(name))) & 1n);
-  if (!begins) return false;
+  if (!begins(both, dimension)) return false;
   if (dimension === 'objects') return !grant.foreign && (earlier?.foreign ?? true);
   if (dimension === 'kfuncs') return !grant.kfuncs.includes('*') && grant.programTypes !== 0n;
   if (dimension === 'helpers' && grant.programTypes === 0n) return false;
