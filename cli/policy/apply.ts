@@ -52,8 +52,8 @@ export function applyVerb(policy: Command): void {
       '\nExample:\n  $ sudo ./warden policy apply policies/debian-server.yaml \\\n' +
         '      --author alice --reason "first policy"\n\n' +
         'It is kept in /etc/warden (WARDEN_ETC), and is what ./warden up starts with.\n' +
-        'Exit codes: 0 applied; 64 usage; 77 not root, or not signed as it must be; 78 the policy\n' +
-        'has errors; others as warden-load has them: then the policy before stays.',
+        'Exit codes: 0 applied; 64 usage; 77 not root, or not signed as it must be; 78 the\n' +
+        'policy has errors; others as warden-load has them: then the policy before stays.',
     )
     .action(apply);
 }

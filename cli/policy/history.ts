@@ -5,6 +5,7 @@ import { safeText } from '#event';
 import { type Application, readApplied, readHistory } from '../shared/applied.ts';
 
 const SHORT = 12;
+const REASON = 48;
 const at = (ms: number): string => `${new Date(ms).toISOString().slice(0, 16)}Z`;
 
 function stageOf({ stage, percent }: Application): string {
@@ -33,7 +34,8 @@ function history(options: { readonly json?: boolean }): void {
   const table = new Table({ head, style: { head: [], border: [], compact: true } });
   for (const one of all) {
     const { hash, author, reason, timeMs, operator, inForce } = one;
-    const cells = [hash.slice(0, SHORT), stageOf(one), author, reason, at(timeMs)];
+    const why = reason.length <= REASON ? reason : `${reason.slice(0, REASON - 1)}…`;
+    const cells = [hash.slice(0, SHORT), stageOf(one), author, why, at(timeMs)];
     const row = [inForce ? '*' : '', ...cells, operator ?? 'nobody'].map(safeText);
     table.push(inForce ? row.map((cell) => pc.bold(cell)) : row);
   }

@@ -101,7 +101,8 @@ export function realmChanges(before: Policy, after: Policy): readonly Change[] {
         ? []
         : [
             counts(
-              `realm ${is.name}: ${range(is)} instead of ${range(was)}: who is in one only begins anew`,
+              `realm ${is.name}: ${range(is)} instead of ${range(was)}: ` +
+                'who is in one only begins anew',
             ),
           ]),
       ...(was.managed === is.managed
