@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { canonical, defaultPolicy, parsePolicy } from '#policy';
+import { canonical, defaultPolicy, parseCases, parsePolicy, runCase } from '#policy';
 import { CATEGORIES, RAISED_SIGNALS, SIGNALS, TIER_NAMES } from '#trust';
 import { DAY_MS } from '../../../packages/trust/time.ts';
 import { HEAD, policyOf } from './support.ts';
@@ -36,6 +36,23 @@ test('the reference has a row or a section for every key and every problem', () 
   const codes = [...source.matchAll(/^ {2}\| '([A-Z_]+)'/gm)].map(([, code]) => code as string);
   assert.ok(codes.length >= 12);
   for (const code of codes) assert.ok(firstCells(reference).includes(`\`${code}\``), code);
+});
+
+test('the page on golden cases: its example is told as it says, every key has a row', () => {
+  const page = read('reference/policy-cases.md');
+  const [, example = ''] = /```yaml\n(.*?)```/s.exec(page) ?? [];
+  const policy = policyOf('version: 1\nmode: enforce\n');
+  const parsed = parseCases(example, 'policy.cases.yaml', policy);
+  assert.ok(parsed.ok && parsed.cases.length === 1);
+  assert.deepEqual(runCase(parsed.cases[0]!, policy).misses, []);
+  const url = new URL('../../../schemas/policy-cases.schema.json', import.meta.url);
+  const { properties, $defs } = JSON.parse(readFileSync(url, 'utf8'));
+  const keys = [
+    ...Object.keys(properties.cases.items.properties),
+    ...Object.keys($defs.step.properties),
+    ...Object.keys($defs.expect.properties),
+  ];
+  for (const key of keys) assert.ok(page.includes(`\`${key}\``), key);
 });
 
 test('the sample problem of the reference is what the checker says', () => {
