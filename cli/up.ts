@@ -11,7 +11,7 @@ import { startCollector } from '../services/collector/index.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { APP, launch, modeLines } from './shared/launch.ts';
 import { configOf } from './shared/open.ts';
-import { loadPolicy, policyHere } from './shared/policy-file.ts';
+import { type LoadedPolicy, loadPolicy, policyHere } from './shared/policy-file.ts';
 import { print, printEvents } from './tail.ts';
 import { Loop, type Parts } from './up/loop.ts';
 import { reportPolicy } from './up/said.ts';
@@ -152,15 +152,15 @@ async function openWebhook({ config, store, keys, logger }: Parts): Promise<() =
 /** Shows, folds and enforces until it is asked to stop or something fails. */
 async function serveUntilAsked(
   parts: Parts,
-  here: Policy,
+  loaded: LoadedPolicy,
   signals: Record<'fold' | 'show', AbortController>,
 ) {
   const { store, collector, config } = parts;
   const asked = Promise.withResolvers<void>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => asked.resolve());
-  if (!config.json) await print(modeLines({ ...parts, policy: here }));
+  if (!config.json) await print(modeLines({ ...parts, policy: policyHere(loaded) }));
   const closeWebhook = await openWebhook(parts);
-  await reportPolicy(parts);
+  await reportPolicy(parts, loaded.rollout);
   const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
   const loop = new Loop(parts, signals.fold.signal).run();
   const house = keepHouse(parts, signals.fold.signal);
@@ -184,7 +184,7 @@ async function serve(config: Config): Promise<void> {
   const parts = await startParts(config, loaded.policy);
   const signals = { fold: new AbortController(), show: new AbortController() };
   try {
-    await serveUntilAsked(parts, policyHere(loaded), signals);
+    await serveUntilAsked(parts, loaded, signals);
   } catch (error) {
     signals.fold.abort();
     signals.show.abort();

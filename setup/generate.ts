@@ -257,7 +257,7 @@ const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
   },
   POLICY: {
     what: 'another policy is in force than when the services last ran',
-    details: '`before`, `after` (SHA-256), `policy_mode`',
+    details: '`before`, `after` (SHA-256), `policy_mode`, `stage`',
   },
   BREAKER: {
     what: 'a lowering that is held back: more were lowered at once than the policy allows',

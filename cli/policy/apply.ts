@@ -27,7 +27,7 @@ export function stageOf(text: string): Stage {
 }
 
 async function apply(file: string, options: ApplyOptions): Promise<void> {
-  const config = configOf({ ...options, policy: undefined } as ApplyOptions);
+  const config = configOf(options);
   const stage = stageOf(options.stage);
   const percent = percentOf(stage, options.percent);
   const { policy, text, findings } = sound(file);
@@ -36,6 +36,9 @@ async function apply(file: string, options: ApplyOptions): Promise<void> {
   const notes = findings.map((one) => `warning ${formatProblem(one)}`);
   if (stage === 'observe' && before.applied?.stage === 'enforce') {
     notes.push('nothing is refused any more: the policy before it was in stage enforce');
+  }
+  if (config.policyFile !== null) {
+    notes.push(`WARDEN_POLICY is set: ./warden up starts with ${config.policyFile} instead`);
   }
   tell(rolled, options, notes);
 }

@@ -42,6 +42,7 @@ function checkForward(applied: Applied, stage: Stage, percent: number): void {
 }
 
 const SHOWN = 10;
+const MINUTE_MS = 60_000;
 
 function worstLines({ worst }: WouldDeny): string[] {
   const display = displayNames();
@@ -60,7 +61,8 @@ async function checkBudget(config: Config, applied: Applied, anyway: boolean): P
   }
   const since = applied.timeMs;
   const found = await withLog(config, (store) => wouldDenials(store, since, Date.now()));
-  const span = formatSpan(Math.max(60_000, Math.floor((Date.now() - since) / 60_000) * 60_000));
+  const minutes = Math.max(1, Math.floor((Date.now() - found.fromMs) / MINUTE_MS));
+  const span = formatSpan(minutes * MINUTE_MS);
   const told = `${found.perDay} acts a day of people without a label would have been refused`;
   const text = `${told} in ${span}; the budget is ${budget}`;
   if (found.perDay <= budget || anyway) return text;

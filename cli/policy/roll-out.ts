@@ -64,7 +64,8 @@ export interface InForce extends LoadedPolicy {
 /** What was applied here, else what a start would use. Throws `CliError`. */
 export function inForce(config: Config): InForce {
   const applied = readApplied();
-  const loaded = loadPolicy({ ...config, policyFile: applied === null ? config.policyFile : null });
+  const policyFile = applied === null ? config.policyFile : null;
+  const loaded = loadPolicy({ policyFile, enforce: false });
   return { ...loaded, applied };
 }
 

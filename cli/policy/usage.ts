@@ -41,6 +41,8 @@ async function labelled(store: Store): Promise<ReadonlySet<string>> {
 export interface WouldDeny {
   /** Rounded up; of at least one day. */
   readonly perDay: number;
+  /** From when on the log knows: it may have been trimmed since the stage began. */
+  readonly fromMs: number;
   /** By principal and rule, most first. */
   readonly worst: readonly {
     readonly principal: string;
@@ -57,8 +59,13 @@ export async function wouldDenials(
   const known = await labelled(store);
   const counts = new Map<string, { principal: string; rule: string; count: number }>();
   let total = 0;
+  let fromMs = sinceMs;
+  const isTrimmed = (await store.log.start({ topic: 'bpf.enriched', partition: 0 })) > 0;
+  let isFirst = true;
   for await (const { event } of actsSince(store, sinceMs)) {
     const { principal, verdict, act } = event;
+    if (isTrimmed && isFirst) fromMs = Math.max(sinceMs, Math.floor(event.timeUs / 1000));
+    isFirst = false;
     if (verdict.decision !== 'would_deny' || known.has(principal)) continue;
     const rule = verdict.rule ?? 'no rule';
     const count = Math.max(1, act.count);
@@ -67,6 +74,6 @@ export async function wouldDenials(
     const before = counts.get(key)?.count ?? 0;
     counts.set(key, { principal, rule, count: before + count });
   }
-  const perDay = Math.ceil(total / Math.max(1, (nowMs - sinceMs) / DAY_MS));
-  return { perDay, worst: [...counts.values()].toSorted((a, b) => b.count - a.count) };
+  const perDay = Math.ceil(total / Math.max(1, (nowMs - fromMs) / DAY_MS));
+  return { perDay, fromMs, worst: [...counts.values()].toSorted((a, b) => b.count - a.count) };
 }

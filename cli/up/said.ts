@@ -1,6 +1,6 @@
 import { hostPrincipal, type Override } from '#event';
 import type { Fault } from '#fold';
-import { hashPolicy } from '#policy';
+import { hashPolicy, type Reach } from '#policy';
 import { systemEvent } from '../../services/collector/index.ts';
 import type { Parts } from './loop.ts';
 
@@ -54,21 +54,30 @@ export function reportOverride(
 
 const POLICY_KEY = 'policy';
 
-/** Says that another policy is in force than when this last ran, once. */
-export async function reportPolicy({ store, collector, host, mode, policy }: Parts): Promise<void> {
+function stageOf(rollout: Reach | null): string {
+  if (rollout === null) return 'none';
+  return rollout.stage === 'canary' ? `canary ${rollout.percent}%` : rollout.stage;
+}
+
+/** Says that another policy, or another stage of it, is in force than when this last ran, once. */
+export async function reportPolicy(parts: Parts, rollout: Reach | null): Promise<void> {
+  const { store, collector, host, mode, policy } = parts;
   const hash = hashPolicy(policy);
+  const stage = stageOf(rollout);
+  const now = `${hash} ${stage}`;
   const stored = await store.get('host', 0, POLICY_KEY);
   const before = stored === null ? null : Buffer.from(stored).toString();
-  if (before === hash) return;
+  if (before === now) return;
+  const [old = 'none'] = before?.split(' ') ?? [];
   collector.append(
     systemEvent({
       command: 'POLICY',
       principal: hostPrincipal(host),
       timeUs: Date.now() * 1000,
       mode,
-      details: { before: before ?? 'none', after: hash, policy_mode: policy.mode },
+      details: { before: old, after: hash, policy_mode: policy.mode, stage },
     }),
   );
-  const state = [{ space: 'host', lane: 0, key: POLICY_KEY, value: Buffer.from(hash) }] as const;
+  const state = [{ space: 'host', lane: 0, key: POLICY_KEY, value: Buffer.from(now) }] as const;
   await store.commit({ outputs: [], state, position: [] });
 }

@@ -35,7 +35,7 @@ export class Warden {
       ['up', '--json', '--state', place.state, ...(policy ? ['--policy', policy] : []), ...args],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, WARDEN_RUN: place.run, WARDEN_LOG_LEVEL: 'warn', ...env },
+        env: { ...process.env, ...ownPlace(place), WARDEN_LOG_LEVEL: 'warn', ...env },
       },
     );
     this.child.stdout?.on('data', (chunk: Buffer) => this.take(chunk.toString()));
@@ -138,6 +138,11 @@ export class Warden {
   static unload(place: Placed): void {
     spawnSync(LOADER, ['unload', '--dir', place.run], { stdio: 'ignore' });
   }
+}
+
+/** Nothing of this machine's own instance. */
+function ownPlace({ run, root }: Placed): Record<string, string> {
+  return { WARDEN_RUN: run, WARDEN_ETC: resolve(root, 'etc') };
 }
 
 function command(act: unknown): string {
