@@ -65,7 +65,7 @@ async function sectionsOf(verb: readonly string[]): Promise<string[]> {
 
 const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: 'done; also when the reader of our output ends early',
-  findings: '`doctor` or `verify` found something wrong',
+  findings: '`doctor`, `verify` or `policy` found something wrong, or more than is allowed',
   usage: 'wrong arguments, or a principal that fits more than one',
   data: 'no such principal, or a log that cannot be read',
   unavailable:

@@ -34,7 +34,7 @@ async function inForce(at: Placed, text: string, stage: string): Promise<void> {
   });
 }
 
-test('a policy goes into a running guard, further by stages, back, and through a start', async () => {
+test('a policy goes into a running guard, on by stages, back, and through a start', async () => {
   const at = place('rollout');
   const file = join(at.root, 'policy.yaml');
   writeFileSync(file, WITHOUT_SWEEPS);
