@@ -70,10 +70,10 @@ static __noinline int refused_outside(struct wd_config *cfg, __u64 address, __u3
 
 	wd_identify(task, bpf_task_storage_get(&tasks, task, 0, 0), wd_policy(cfg), half,
 		    BPF_PROG_LOAD, &who);
-	if (who.tier.observed)
-		return 0;
 	if (enforced(cfg, half, who.tier.tier, who.grant) & blind)
 		return 1;
+	if (who.tier.observed)
+		return 0;
 	owner = who.kind == WD_LOADER_AGENT ? who.loader : 0;
 	m.foreign = address && !same_maker(made_of(address), owner, &who.subject);
 	return wd_verdict(cfg, half, who.tier.tier, who.grant, &m).decision == WD_DENY;

@@ -39,14 +39,12 @@ static __always_inline void set_off_reflex(struct wd_config *cfg, struct wd_open
 
 	/* Set off once, and by what was found in the act: a lack of memory is nobody's fault. */
 	if (open->act.rule >= WD_RULE_UNSCANNED || open->blameless ||
-	    (open->act.flags & WD_ACT_REFLEX))
+	    (open->act.flags & WD_ACT_REFLEX) || open->act.tier_from == WD_TIER_FROM_GLASS)
 		return;
 	want = &cfg->policy[half].reflex[wd_bounded(dimension, WD_DIMS)];
 	if (!want->set)
 		return;
 	open->act.flags |= WD_ACT_REFLEX;
-	if (open->act.tier_from == WD_TIER_FROM_GLASS)
-		return;
 	wd_set_reflex(&open->act.subject, open->act.rule, open->act.head.boot_ns, want);
 }
 

@@ -220,6 +220,18 @@ struct wd_resolve {
 	struct wd_exe_key exe; /* out */
 };
 
+/* Context of the `tier` program: the tier of a subject that tests make up, by the maps in force. */
+struct wd_tier_case {
+	struct wd_subject subject;
+	__u32 floor;	       /* of the loader, as the policy in force has it */
+	__u32 command;
+	__u32 carried_count;
+	__u32 tier;	       /* out: enum wd_tier */
+	__u32 from;	       /* out: enum wd_tier_from */
+	__u32 observed;	       /* out: 1: nothing is refused */
+	struct wd_subject carried[WD_CARRIED];
+};
+
 enum wd_declared {
 	WD_DECLARE_SKIPPED = 0,
 	WD_DECLARE_RAISED = 1,

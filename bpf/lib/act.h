@@ -49,8 +49,13 @@ static __always_inline void wd_decide_act(struct wd_open *open, struct wd_verdic
 {
 	struct wd_verdict all = { .decision = open->act.decision, .rule = open->act.rule };
 
-	/* What is over, or runs in a mode that observes, can't be refused; nor who is observed. */
-	if ((open->late || open->act.flags & WD_ACT_OBSERVED) && verdict.decision == WD_DENY)
+	/*
+	 * What is over, or runs in a mode that observes, can't be refused. Who is observed can, by
+	 * what nobody could look into: that is no rule of a tier or a loader.
+	 */
+	if (verdict.decision == WD_DENY &&
+	    (open->late ||
+	     (open->act.flags & WD_ACT_OBSERVED && verdict.rule < WD_RULE_UNSCANNED)))
 		verdict.decision = WD_WOULD_DENY;
 	wd_join(&all, verdict);
 	open->act.decision = all.decision;

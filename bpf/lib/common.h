@@ -5,7 +5,8 @@
  *	tp_btf/sched_process_exit	a call still open is sent without a result
  *	iter/bpf_prog, bpf_map, bpf_link	inventory
  *	iter/task			identity of the tasks that were there before us
- *	syscall resolve, decide, declare	test runs by warden-load and the tests
+ *	syscall resolve, declare	test runs by warden-load
+ *	syscall decide, tier		test runs by tests
  */
 #ifndef WARDEN_COMMON_H
 #define WARDEN_COMMON_H
@@ -128,10 +129,6 @@ int resolve(struct wd_resolve *ctx)
 	return 0;
 }
 
-/*
- * From 7.0 on the kernel runs tracepoint programs preemptibly, and skips one that another task is
- * in the middle of on the same CPU. It counts them: that is declared as loss.
- */
 /* A copy: up to 7.0 the verifier takes no context for what a helper reads. */
 static __always_inline int declare_raised(const struct wd_declare *ctx)
 {
@@ -153,6 +150,10 @@ static __always_inline int declare_raised(const struct wd_declare *ctx)
 	return 0;
 }
 
+/*
+ * From 7.0 on the kernel runs tracepoint programs preemptibly, and skips one that another task is
+ * in the middle of on the same CPU. It counts them: that is declared as loss.
+ */
 SEC("syscall")
 int declare(struct wd_declare *ctx)
 {
@@ -190,6 +191,23 @@ int decide(struct wd_decide_case *ctx)
 
 	ctx->decision = verdict.decision;
 	ctx->rule = verdict.rule;
+	return 0;
+}
+
+SEC("syscall")
+int tier(struct wd_tier_case *ctx)
+{
+	struct wd_tier_now now = {};
+	struct wd_task store = {};
+	struct wd_subject subject;
+
+	subject = ctx->subject;
+	store.carried_count = ctx->carried_count;
+	__builtin_memcpy(store.carried, ctx->carried, sizeof(store.carried));
+	wd_effective_tier(&subject, &store, ctx->floor, ctx->command, &now);
+	ctx->tier = now.tier;
+	ctx->from = now.from;
+	ctx->observed = now.observed;
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The effective tier: the lowest of what the enforcer gave the subject, the host's ceiling, the
- * reflex while it lasts, and the tiers of the subjects that the task was before.
+ * The effective tier: the lowest of what the enforcer gave the subject, the reflex while it lasts,
+ * and the tiers of the subjects that the task was before; of a loader with a floor no less than
+ * that; and no more than the host's ceiling.
  *
  * What raises it is in a map that only warden-load opens: the subject's base by policy, a pin, and
  * break-glass. Fail closed: each is over at its time, whoever is alive then.
@@ -71,10 +72,13 @@ static __always_inline bool wd_lasts(__u64 until)
 	return until && bpf_ktime_get_boot_ns() < until;
 }
 
-/* Services can only take away: what they say counts below the base, which is the policy's. */
-static __always_inline __u32 wd_own_tier(const struct wd_subject *subject,
-					 const struct wd_raise *raise, __u32 default_tier,
-					 __u32 floor, struct wd_tier_now *now)
+/*
+ * Services can only take away: what they say counts below the base, which is the policy's. True
+ * when an operator's pin says so.
+ */
+static __always_inline bool wd_own_tier(const struct wd_subject *subject,
+					const struct wd_raise *raise, __u32 default_tier,
+					struct wd_tier_now *now)
 {
 	struct wd_subject_state *state = bpf_map_lookup_elem(&subjects, subject);
 	struct wd_reflex *reflex = wd_reflex_of(subject, state);
@@ -84,19 +88,13 @@ static __always_inline __u32 wd_own_tier(const struct wd_subject *subject,
 	now->from = WD_TIER_FROM_SUBJECT;
 	if (state)
 		wd_lower(now, state->tier, WD_TIER_FROM_SUBJECT);
-	if (pinned)
-		floor = WD_TIER_DENIED;
 	if (raise && raise->pin && !pinned && wd_lasts(raise->pin_until)) {
 		now->tier = raise->pin - 1;
 		now->from = WD_TIER_FROM_PIN;
 	}
 	if (reflex)
 		wd_lower(now, reflex->tier, WD_TIER_FROM_REFLEX);
-	if (now->tier < floor) {
-		now->tier = floor;
-		now->from = WD_TIER_FROM_FLOOR;
-	}
-	return now->tier;
+	return pinned;
 }
 
 /* True for a subject that is below what it would be if nobody had said anything about it. */
@@ -119,9 +117,31 @@ static __noinline void wd_lower_by_carried(const struct wd_task *store, __u32 de
 			return;
 		/* A copy: to the verifier of 6.1 the memory of a global function is no key. */
 		key = store->carried[i];
-		wd_own_tier(&key, wd_raise_of(&key), default_tier, WD_TIER_DENIED, &carried);
+		wd_own_tier(&key, wd_raise_of(&key), default_tier, &carried);
 		wd_lower(now, carried.tier, WD_TIER_FROM_CARRIED);
 	}
+}
+
+/*
+ * The tier without break-glass. A floor holds against evidence, whoever it was found against: an
+ * agent that a lowered root starts again carries root, and would take the node down all the same.
+ * Only a pin of the loader itself goes below it.
+ */
+static __always_inline void wd_usual_tier(const struct wd_subject *subject,
+					  const struct wd_raise *raise,
+					  const struct wd_task *store, __u32 floor,
+					  const struct wd_policy_half *policy,
+					  struct wd_tier_now *now)
+{
+	bool pinned = wd_own_tier(subject, raise, policy->default_tier, now);
+
+	if (store && store->carried_count)
+		wd_lower_by_carried(store, policy->default_tier, now);
+	if (!pinned && now->tier < floor) {
+		now->tier = floor;
+		now->from = WD_TIER_FROM_FLOOR;
+	}
+	wd_lower(now, policy->ceiling, WD_TIER_FROM_CEILING);
 }
 
 /* Break-glass stands in for tier, reflex and what is carried, and for the ceiling if it says so. */
@@ -159,12 +179,8 @@ __noinline int wd_tier_of(const struct wd_subject *subject, const struct wd_task
 	policy = &cfg->policy[wd_bounded(cfg->half, WD_POLICY_HALVES)];
 	raise = wd_raise_of(&key);
 	now.observed = raise && wd_lasts(raise->observe_until);
-	if (!wd_breaks_glass(raise, command, policy, &now)) {
-		wd_own_tier(&key, raise, policy->default_tier, floor, &now);
-		wd_lower(&now, policy->ceiling, WD_TIER_FROM_CEILING);
-		if (store && store->carried_count)
-			wd_lower_by_carried(store, policy->default_tier, &now);
-	}
+	if (!wd_breaks_glass(raise, command, policy, &now))
+		wd_usual_tier(&key, raise, store, floor, policy, &now);
 	return now.tier | now.from << 8 | now.observed << 16;
 }
 

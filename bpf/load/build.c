@@ -34,7 +34,7 @@ static struct bpf_program *find_program(const struct wd_build *build, const char
 
 static bool is_known(const char *name, __u32 mode)
 {
-	static const char *const others[] = { "baseline", "resolve", "declare", "decide" };
+	static const char *const others[] = { "baseline", "resolve", "declare", "decide", "tier" };
 
 	for (size_t i = 0; i < WD_COUNT(others); i++)
 		if (!strcmp(name, others[i]))
@@ -201,6 +201,8 @@ static int keep_objects(struct wd_build *build, struct wd_set *set)
 		err = keep_fd(fd_of(build, "declare"), &set->declare);
 	if (!err)
 		err = keep_fd(fd_of(build, "decide"), &set->decide);
+	if (!err)
+		err = keep_fd(fd_of(build, "tier"), &set->tier);
 	if (!err)
 		err = baseline ? keep_link(baseline, &set->baseline) : -ENOENT;
 	for (int i = 0; !err && i < WD_MAPS; i++)

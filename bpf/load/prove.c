@@ -183,6 +183,8 @@ int wd_own_objects(const struct wd_set *set)
 		err = own_prog_fd(set, set->declare);
 	if (!err)
 		err = own_prog_fd(set, set->decide);
+	if (!err)
+		err = own_prog_fd(set, set->tier);
 	return err;
 }
 

@@ -63,7 +63,7 @@ void wd_set_init(struct wd_set *set)
 	fill(set->hook, WD_HOOKS);
 	fill(set->iterator, WD_ITERATORS);
 	set->generation = 0;
-	set->baseline = set->resolve = set->declare = set->decide = -1;
+	set->baseline = set->resolve = set->declare = set->decide = set->tier = -1;
 }
 
 static void close_programs(struct wd_set *set)
@@ -74,6 +74,7 @@ static void close_programs(struct wd_set *set)
 	wd_close_fd(&set->resolve);
 	wd_close_fd(&set->declare);
 	wd_close_fd(&set->decide);
+	wd_close_fd(&set->tier);
 }
 
 void wd_set_close(struct wd_set *set)
@@ -137,6 +138,8 @@ int wd_set_open_generation(const char *dir, __u32 generation, __u32 mode, struct
 		err = open_shared(dir, WD_ITERATOR_PINS[i].name, &set->iterator[i]);
 	if (!err)
 		err = open_shared(dir, "decide", &set->decide);
+	if (!err)
+		err = open_shared(dir, "tier", &set->tier);
 	if (err)
 		close_programs(set);
 	else
@@ -208,9 +211,11 @@ static int pin_over(int fd, const char *dir, const struct wd_pin *as, gid_t gid,
 
 int wd_set_pin_shared(const char *dir, const struct wd_set *set, gid_t gid, char *ret_path)
 {
-	static const struct wd_pin decide = { "decide", 0600 };
+	static const struct wd_pin decide = { "decide", 0600 }, tier = { "tier", 0600 };
 	int err = pin_over(set->decide, dir, &decide, gid, ret_path);
 
+	if (!err)
+		err = pin_over(set->tier, dir, &tier, gid, ret_path);
 	for (int i = 0; !err && i < WD_ITERATORS; i++)
 		err = pin_over(set->iterator[i], dir, &WD_ITERATOR_PINS[i], gid, ret_path);
 	return err;

@@ -2,7 +2,7 @@
 /*
  * The set of maps, programs and links that make up one load, and where they are pinned:
  *
- *	DIR/bpf/NAME			every map; `decide`; the three inventory iterators
+ *	DIR/bpf/NAME			every map; `decide`, `tier`; the inventory iterators
  *	DIR/bpf/generation-N/NAME	what belongs to one build of the programs: their links, the
  *					baseline iterator, `resolve`, `declare`
  *
@@ -65,6 +65,7 @@ struct wd_set {
 	int resolve;		       /* program */
 	int declare;		       /* program */
 	int decide;		       /* program */
+	int tier;		       /* program */
 };
 
 void wd_set_init(struct wd_set *set);

@@ -9,7 +9,8 @@
  *	tp_btf/sched_process_exit	a call still open is sent without a result
  *	iter/bpf_prog, bpf_map, bpf_link	inventory
  *	iter/task			identity of the tasks that were there before us
- *	syscall resolve, decide, declare	test runs by warden-load and the tests
+ *	syscall resolve, declare	test runs by warden-load
+ *	syscall decide, tier		test runs by tests
  *
  * All of them fail open: they observe. The raw system call tracepoints run for every call of the
  * machine, but they alone see `int 0x80`; what they cost is in bpf/README.md.

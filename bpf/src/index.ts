@@ -1,6 +1,18 @@
 export { BpfError, type BpfErrorCode } from './errors.ts';
 export { decodeInventory, type LiveObject, readIterator } from './inventory.ts';
-export { DecideCase, Grant, LAYOUT_VERSION, NO_ID, STRUCTS, type Struct } from './layout.ts';
+export {
+  DecideCase,
+  Grant,
+  LAYOUT_VERSION,
+  NO_ID,
+  Raise,
+  Reflex,
+  STRUCTS,
+  type Struct,
+  Subject,
+  SubjectState,
+  TierCase,
+} from './layout.ts';
 export {
   CountersMap,
   type KernelCounter,

@@ -239,6 +239,30 @@ export const DecideCase = struct('wd_decide_case', {
   loader: Grant,
 });
 
+export const Raise = struct('wd_raise', {
+  base: 'u32',
+  pin: 'u32',
+  over_ceiling: 'u32',
+  pad: 'u32',
+  pin_until: 'u64',
+  glass_until: 'u64',
+  glass_commands: 'u64',
+  observe_until: 'u64',
+  pin_id: ['u8', 32],
+  glass_id: ['u8', 32],
+  observe_id: ['u8', 32],
+});
+export const TierCase = struct('wd_tier_case', {
+  subject: Subject,
+  floor: 'u32',
+  command: 'u32',
+  carried_count: 'u32',
+  tier: 'u32',
+  from: 'u32',
+  observed: 'u32',
+  carried: [Subject, 4],
+});
+
 /** Every struct that crosses the line, for the test that compares them with BTF. */
 export const STRUCTS: readonly Struct[] = [
   Subject,
@@ -260,4 +284,6 @@ export const STRUCTS: readonly Struct[] = [
   Inventory,
   Grant,
   DecideCase,
+  Raise,
+  TierCase,
 ];

@@ -9,7 +9,7 @@ import { type GuestRun, KERNELS, runGuests } from './index.ts';
  */
 const SECONDS = 900;
 /** Tests of the host's kernel that say nothing of the mode: here they run against the guard. */
-const SHARED = ['acts', 'forged', 'decide'];
+const SHARED = ['acts', 'forged', 'decide', 'tier'];
 
 const scenarios = [
   'test/kernel/guest/inside/guard.ts',
