@@ -130,8 +130,21 @@ static int write_half(const struct wd_set *set, struct wd_policy *policy, __u32 
 	return err;
 }
 
-/* Takes away who is no operator any more, then writes those who are. */
-static int write_operators(const struct wd_set *set, const struct wd_policy *policy)
+static bool is_operator(const struct wd_set *set, const struct wd_policy *policy,
+			const struct wd_operator_key *name)
+{
+	struct wd_operator operator;
+
+	if (bpf_map_lookup_elem(set->map[WD_MAP_OPERATORS], name, &operator))
+		return false;
+	for (__u32 i = 0; i < policy->operators_count; i++)
+		if (!strcmp(policy->operator_names[i].name, name->name))
+			return !memcmp(operator.key, policy->operator_keys[i].key, WD_KEY_LEN);
+	return false;
+}
+
+/* Takes away who is no operator any more, or by another key. */
+static int take_operators(const struct wd_set *set, const struct wd_policy *policy)
 {
 	struct wd_operator_key keys[WD_MAX_OPERATORS], *last = NULL;
 	int count = 0, map = set->map[WD_MAP_OPERATORS];
@@ -139,8 +152,15 @@ static int write_operators(const struct wd_set *set, const struct wd_policy *pol
 	while (count < WD_MAX_OPERATORS && !bpf_map_get_next_key(map, last, &keys[count]))
 		last = &keys[count++];
 	for (int i = 0; i < count; i++)
-		if (bpf_map_delete_elem(map, &keys[i]) && errno != ENOENT)
+		if (!is_operator(set, policy, &keys[i]) && bpf_map_delete_elem(map, &keys[i]))
 			return -errno;
+	return 0;
+}
+
+static int give_operators(const struct wd_set *set, const struct wd_policy *policy)
+{
+	int map = set->map[WD_MAP_OPERATORS];
+
 	for (__u32 i = 0; i < policy->operators_count; i++)
 		if (bpf_map_update_elem(map, &policy->operator_names[i], &policy->operator_keys[i],
 					BPF_ANY))
@@ -148,28 +168,43 @@ static int write_operators(const struct wd_set *set, const struct wd_policy *pol
 	return 0;
 }
 
-int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first)
+/* The flip is one word. What has no halves is taken away before it and given after it. */
+static int put_in_force(const struct wd_set *set, const struct wd_policy *policy, __u32 half)
 {
 	struct wd_config config;
-	int code, err = wd_config_read(set, &config);
-	__u32 half = (config.half + 1) % WD_POLICY_HALVES;
+	int err = take_operators(set, policy);
 
+	if (!err)
+		err = wd_raise_take_bases(set, policy);
+	if (!err)
+		err = wd_config_read(set, &config);
 	if (err)
-		return wd_fail(EX_OSERR, "apply policy", "config", err, NULL);
-	code = wd_classes_write(set, policy, config.half);
-	if (code)
-		return code;
-	err = write_half(set, policy, half, first);
-	if (!err)
-		err = write_operators(set, policy);
+		return err;
 	config.policy[half] = policy->scalars;
-	if (!err)
-		err = wd_config_write(set, &config);
-	/* Only now is all of it there: the flip is one word. */
+	err = wd_config_write(set, &config);
 	config.half = half;
 	if (!err)
 		err = wd_config_write(set, &config);
 	if (!err)
-		err = wd_raise_bases(set, policy);
+		err = give_operators(set, policy);
+	return err ? err : wd_raise_give_bases(set, policy);
+}
+
+int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first)
+{
+	struct wd_config config;
+	int code, err = wd_config_read(set, &config);
+	__u32 half;
+
+	if (err)
+		return wd_fail(EX_OSERR, "apply policy", "config", err, NULL);
+	half = (config.half + 1) % WD_POLICY_HALVES;
+	code = wd_classes_write(set, policy, config.half);
+	if (code)
+		return code;
+	err = write_half(set, policy, half, first);
+	/* Only now is all of it there. */
+	if (!err)
+		err = put_in_force(set, policy, half);
 	return err ? wd_fail(EX_OSERR, "apply policy", "maps", err, NULL) : EX_OK;
 }

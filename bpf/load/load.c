@@ -19,12 +19,14 @@
 #include "place.h"
 #include "prove.h"
 #include "say.h"
+#include "source.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static int fail_canary(int err)
@@ -313,8 +315,48 @@ static int bring_up(const struct wd_options *options, gid_t gid, struct wd_polic
 int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *policy,
 	    struct wd_set *set)
 {
+	_cleanup_fd_ int lock = -1;
 	enum wd_how how;
-	int code = bring_up(options, gid, policy, set, &how);
+	int code = wd_place_request(options->dir, &lock);
 
+	if (!code)
+		code = bring_up(options, gid, policy, set, &how);
 	return code ? code : wd_report(options, gid, policy, set, how);
+}
+
+/* The group of load.json is the services', whichever it was. */
+static void report_again(const struct wd_options *options, const struct wd_policy *policy,
+			 const struct wd_set *set)
+{
+	char path[PATH_MAX];
+	struct stat info;
+
+	snprintf(path, sizeof(path), "%s/load.json", options->dir);
+	if (stat(path, &info))
+		return wd_note("%s: %s: not written", path, strerror(errno));
+	wd_report(options, info.st_gid, policy, set, WD_HOW_ADOPTED);
+}
+
+int wd_load_policy(const struct wd_options *options, const struct wd_set *set)
+{
+	static struct wd_policy policy;
+	int err, code = wd_source_check(options->policy);
+
+	if (!code)
+		code = wd_source_check(options->source);
+	if (!code)
+		code = wd_policy_read(options->policy, &policy);
+	if (!code)
+		code = wd_source_name(options->dir, options->source);
+	if (!code)
+		code = wd_apply_policy(set, &policy, false);
+	if (code)
+		return code;
+	/* What runs already is a loader that this policy may be the first to name. */
+	err = wd_label_baseline(set, WD_BASELINE_FRESH);
+	if (err)
+		wd_note("policy: in force, but what runs already is not labelled: %s",
+			strerror(-err));
+	report_again(options, &policy, set);
+	return wd_source_tell(options->dir);
 }

@@ -21,6 +21,13 @@ int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *polic
 	    struct wd_set *set);
 
 /*
+ * Puts another policy into the programs that run, whose maps `set` has, and has the services read
+ * it. The caller holds the lock of requests. Until the maps are written nothing has changed when it
+ * fails. Returns an exit code.
+ */
+int wd_load_policy(const struct wd_options *options, const struct wd_set *set);
+
+/*
  * Detaches and removes everything in DIR but the lock, whatever the guard allows us, and waits
  * until it is so. Returns an exit code.
  */

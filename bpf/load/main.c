@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* warden-load: the one privileged program. Each verb is one function; options.c has the help. */
-#include "apply.h"
 #include "cleanup.h"
 #include "load.h"
 #include "options.h"
@@ -8,8 +7,14 @@
 #include "probe.h"
 #include "run.h"
 #include "say.h"
-#include "source.h"
 #include "token.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+/* Tenths of a second: ten seconds for the service, thirty for the kernel to detach. */
+#define STOP_TRIES 600
 
 static int need_root(void)
 {
@@ -45,6 +50,26 @@ static int unload(const struct wd_options *options)
 	return code ? code : wd_unload(options->dir);
 }
 
+/* The monitor ends its service, and unloads as it was told to when it was started. */
+static int stop(const struct wd_options *options)
+{
+	const struct timespec pause = { .tv_nsec = 100 * 1000000L };
+	pid_t owner = wd_place_owner(options->dir);
+	int err = wd_place_signal(options->dir, SIGTERM);
+
+	if (err == -ESRCH)
+		return wd_fail(EX_UNAVAILABLE, "stop", options->dir, 0, "nothing runs there");
+	if (err)
+		return wd_fail(EX_OSERR, "stop", options->dir, err, NULL);
+	for (int tries = 0; wd_place_owner(options->dir) == owner; tries++) {
+		if (tries == STOP_TRIES)
+			return wd_fail(EX_TEMPFAIL, "stop", options->dir, ETIMEDOUT,
+				       "it was told, and is not done yet");
+		nanosleep(&pause, NULL);
+	}
+	return EX_OK;
+}
+
 /* One request at a time: each reads what it changes. */
 static int with_pins(const struct wd_options *options,
 		     int (*act)(const struct wd_options *options, const struct wd_set *set))
@@ -54,20 +79,29 @@ static int with_pins(const struct wd_options *options,
 	int code;
 
 	wd_set_init(&set);
-	code = wd_place_wait(options->dir, "request.lock", &lock);
+	code = wd_place_request(options->dir, &lock);
 	if (!code)
 		code = wd_raise_open(options->dir, &set);
 	return code ? code : act(options, &set);
 }
 
+static int said(const struct wd_options *options, int code, const struct wd_request *request,
+		const char *effect)
+{
+	if (!code && options->json)
+		wd_raise_say(request, effect);
+	return code;
+}
+
 static int act_raise(const struct wd_options *options, const struct wd_set *set)
 {
-	return wd_raise_set(set, &options->request);
+	return said(options, wd_raise_set(set, &options->request), &options->request, "given");
 }
 
 static int act_clear(const struct wd_options *options, const struct wd_set *set)
 {
-	return wd_raise_clear(set, &options->request);
+	return said(options, wd_raise_clear(set, &options->request), &options->request,
+		    "taken back");
 }
 
 static int act_raises(const struct wd_options *options, const struct wd_set *set)
@@ -78,18 +112,10 @@ static int act_raises(const struct wd_options *options, const struct wd_set *set
 
 static int act_glass(const struct wd_options *options, const struct wd_set *set)
 {
-	return wd_token_redeem(set, options->token);
-}
+	struct wd_request request = {};
+	int code = wd_token_redeem(set, options->token, &request);
 
-/* The policy first, then those who read it: a service that starts finds both. */
-static int act_apply(const struct wd_options *options, const struct wd_set *set)
-{
-	static struct wd_policy policy;
-	int code = wd_policy_read(options->policy, &policy);
-
-	if (!code)
-		code = wd_apply_policy(set, &policy, false);
-	return code ? code : wd_source_name(options->dir, options->source);
+	return said(options, code, &request, "given");
 }
 
 int main(int argc, char **argv)
@@ -99,6 +125,8 @@ int main(int argc, char **argv)
 
 	if (code)
 		return code < 0 ? EX_OK : code;
+	/* What tells a monitor of another policy must not end who holds the lock for a moment. */
+	signal(SIGUSR1, SIG_IGN);
 	code = need_root();
 	if (code)
 		return code;
@@ -109,7 +137,9 @@ int main(int argc, char **argv)
 	if (options.verb == WD_VERB_UNLOAD)
 		return unload(&options);
 	if (options.verb == WD_VERB_APPLY)
-		return with_pins(&options, act_apply);
+		return with_pins(&options, wd_load_policy);
+	if (options.verb == WD_VERB_STOP)
+		return stop(&options);
 	if (options.verb == WD_VERB_RAISE)
 		return with_pins(&options, act_raise);
 	if (options.verb == WD_VERB_CLEAR)

@@ -95,8 +95,9 @@ static const struct verb {
 	  LOAD_NEEDS | BIT(OPTION_USER) | BIT(OPTION_APP) | BIT(OPTION_STATE),
 	  COMMON | LOAD_TAKES | BIT(OPTION_KEEP) },
 	{ "apply", WD_VERB_APPLY, LOAD_NEEDS | BIT(OPTION_SOURCE), COMMON },
+	{ "stop", WD_VERB_STOP, BIT(OPTION_DIR), COMMON },
 	{ "raise", WD_VERB_RAISE, CLEAR_NEEDS | BIT(OPTION_FOR_MS), COMMON | RAISE_TAKES },
-	{ "clear", WD_VERB_CLEAR, CLEAR_NEEDS, COMMON | RAISE_TAKES },
+	{ "clear", WD_VERB_CLEAR, CLEAR_NEEDS, COMMON | BIT(OPTION_ISSUED_MS) },
 	{ "raises", WD_VERB_RAISES, BIT(OPTION_DIR), COMMON },
 	{ "break-glass", WD_VERB_GLASS, BIT(OPTION_DIR) | BIT(OPTION_TOKEN), COMMON },
 };
@@ -239,6 +240,7 @@ static int read_request(int option, const char *text, struct wd_request *request
 	case OPTION_SUBJECT:
 		return read_subject(text, request);
 	case OPTION_TIER:
+		request->has_tier = true;
 		return read_u32(text, &request->tier) || request->tier > WD_TIER_TRUSTED ? -EINVAL :
 											   0;
 	case OPTION_COMMANDS:
@@ -335,7 +337,7 @@ int wd_options_read(int argc, char **argv, struct wd_options *ret_options)
 	int option, index, code;
 
 	memset(ret_options, 0, sizeof(*ret_options));
-	ret_options->request.commands = ~0ULL;
+	ret_options->request.commands = WD_ALL_COMMANDS;
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))) {
 		fputs(WD_HELP, stdout);
 		return -1;

@@ -9,11 +9,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -38,6 +40,12 @@ int wd_make_path(const char *path, mode_t mode)
 	return 0;
 }
 
+#define PAUSE_MS 20
+#define NOTHING_LOADED "nothing is loaded there: start with ./warden up"
+#define REQUEST_TRIES (20000 / PAUSE_MS)
+/* Whoever asks who holds the lock has it for a moment. */
+#define LOCK_TRIES 5
+
 int wd_place_make(const char *dir)
 {
 	struct stat info;
@@ -57,6 +65,43 @@ int wd_place_make(const char *dir)
 	return EX_OK;
 }
 
+/*
+ * Gives a directory that root just made to the service. By fd and without following links: who may
+ * write to its parent must not be able to have another directory given away.
+ */
+static int hand_over(const char *path, uid_t uid, gid_t gid)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat info;
+
+	if (fd < 0 || fstat(fd, &info))
+		return -errno;
+	if (info.st_uid != 0)
+		return -EPERM;
+	return fchown(fd, uid, gid) ? -errno : 0;
+}
+
+int wd_place_state(const char *path, uid_t uid, gid_t gid)
+{
+	struct stat info;
+	int err;
+
+	if (stat(path, &info) == 0) {
+		if (!S_ISDIR(info.st_mode))
+			return wd_fail(EX_CANTCREAT, "state directory", path, ENOTDIR, NULL);
+		if (info.st_uid != uid)
+			return wd_fail(EX_CANTCREAT, "state directory", path, 0,
+				       "belongs to another user: choose another --state");
+		return access(path, W_OK) ? wd_fail(EX_CANTCREAT, "state directory", path, errno,
+						    "choose another --state") : EX_OK;
+	}
+	err = errno == ENOENT ? wd_make_path(path, 0750) : -errno;
+	if (!err)
+		err = hand_over(path, uid, gid);
+	return err ? wd_fail(EX_CANTCREAT, "state directory", path, err,
+			     "choose another --state") : EX_OK;
+}
+
 static int fail_locked(const char *path, int fd)
 {
 	char text[32] = "", advice[96];
@@ -68,19 +113,33 @@ static int fail_locked(const char *path, int fd)
 	return wd_fail(EX_UNAVAILABLE, "lock", path, 0, advice);
 }
 
+/* Returns 0 or -errno; -EWOULDBLOCK when it was taken at every try. */
+static int try_lock(int fd, int tries)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_MS * 1000000L };
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK || --tries <= 0)
+			return -errno;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 int wd_place_lock(const char *dir, int *ret_fd)
 {
 	_cleanup_fd_ int fd = -1;
 	char path[PATH_MAX], text[32];
-	int len;
+	int len, err;
 
 	snprintf(path, sizeof(path), "%s/lock", dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return wd_fail(EX_CANTCREAT, "lock", path, errno, NULL);
-	if (flock(fd, LOCK_EX | LOCK_NB))
-		return errno == EWOULDBLOCK ? fail_locked(path, fd) :
-					      wd_fail(EX_OSERR, "lock", path, errno, NULL);
+	err = try_lock(fd, LOCK_TRIES);
+	if (err)
+		return err == -EWOULDBLOCK ? fail_locked(path, fd) :
+					     wd_fail(EX_OSERR, "lock", path, err, NULL);
 	len = snprintf(text, sizeof(text), "%d\n", getpid());
 	if (ftruncate(fd, 0) || pwrite(fd, text, len, 0) != len)
 		return wd_fail(EX_IOERR, "lock", path, errno, NULL);
@@ -88,22 +147,33 @@ int wd_place_lock(const char *dir, int *ret_fd)
 	return EX_OK;
 }
 
-int wd_place_wait(const char *dir, const char *name, int *ret_fd)
+/* Unload removes the file: a lock on one that is gone keeps nobody out. */
+static bool is_removed(int fd)
 {
-	const struct timespec pause = { .tv_nsec = 20 * 1000000L };
+	struct stat info;
+
+	return fstat(fd, &info) == 0 && info.st_nlink == 0;
+}
+
+int wd_place_request(const char *dir, int *ret_fd)
+{
 	_cleanup_fd_ int fd = -1;
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return wd_fail(errno == ENOENT ? EX_UNAVAILABLE : EX_CANTCREAT, "lock", path,
-			       errno, "nothing is loaded there: start with ./warden up");
-	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB); tries++) {
-		if (errno != EWOULDBLOCK || tries == 1000)
-			return wd_fail(EX_TEMPFAIL, "lock", path, errno, "try again");
-		nanosleep(&pause, NULL);
-	}
+	snprintf(path, sizeof(path), "%s/request.lock", dir);
+	do {
+		int err;
+
+		wd_close_fd(&fd);
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return wd_fail(errno == ENOENT ? EX_UNAVAILABLE : EX_CANTCREAT, "lock",
+				       path, errno, NOTHING_LOADED);
+		err = try_lock(fd, REQUEST_TRIES);
+		if (err)
+			return wd_fail(EX_TEMPFAIL, "lock", path, err,
+				       "another request takes its time: try again");
+	} while (is_removed(fd));
 	*ret_fd = wd_take_fd(&fd);
 	return EX_OK;
 }
@@ -121,6 +191,22 @@ pid_t wd_place_owner(const char *dir)
 	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
 		return 0;
 	return (pid_t)strtol(text, NULL, 10);
+}
+
+/* Asked once more behind the pidfd: the number may be somebody else's by then. */
+int wd_place_signal(const char *dir, int number)
+{
+	pid_t owner = wd_place_owner(dir);
+	_cleanup_fd_ int fd = -1;
+
+	if (owner <= 1)
+		return -ESRCH;
+	fd = (int)syscall(SYS_pidfd_open, owner, 0);
+	if (fd < 0)
+		return -errno;
+	if (wd_place_owner(dir) != owner)
+		return -ESRCH;
+	return syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) ? -errno : 0;
 }
 
 static void bpffs_path(const char *dir, char ret_path[PATH_MAX])

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The run-time directory: DIR/lock (one writer a host), DIR/bpf (our own bpffs, 0750 root:gid: the
- * system's is closed to services), DIR/load.json, DIR/app (a mount point).
+ * The run-time directory: DIR/lock (one writer a host), DIR/request.lock (one change of the maps at
+ * a time), DIR/bpf (our own bpffs, 0750 root:gid: the system's is closed to services),
+ * DIR/load.json, DIR/source, DIR/app (a mount point). Who holds both locks took DIR/lock first.
  */
 #ifndef WARDEN_PLACE_H
 #define WARDEN_PLACE_H
@@ -12,14 +13,20 @@
 /* Makes DIR when missing; refuses one that others could change. Returns an exit code. */
 int wd_place_make(const char *dir);
 
-/* Takes DIR/lock until the fd is closed. Returns an exit code; EX_UNAVAILABLE when it is taken. */
-/* Takes a lock of DIR that is held for moments only; waits 20 s at most. An exit code. */
-int wd_place_wait(const char *dir, const char *name, int *ret_fd);
+/* Makes a service's state directory, if it is not there and its own. Returns an exit code. */
+int wd_place_state(const char *path, uid_t uid, gid_t gid);
 
-/* The process that holds the lock of `wd_place_lock`; 0 when none does. */
+/* Takes DIR/lock until the fd is closed. Returns an exit code; EX_UNAVAILABLE when it is taken. */
+int wd_place_lock(const char *dir, int *ret_fd);
+
+/* The process that holds DIR/lock; 0 when none does. */
 pid_t wd_place_owner(const char *dir);
 
-int wd_place_lock(const char *dir, int *ret_fd);
+/* Sends it a signal. Returns 0, -ESRCH when there is none, or -errno. */
+int wd_place_signal(const char *dir, int number);
+
+/* Takes DIR/request.lock until the fd is closed; waits 20 s at most. Returns an exit code. */
+int wd_place_request(const char *dir, int *ret_fd);
 
 bool wd_bpffs_is_mounted(const char *dir);
 

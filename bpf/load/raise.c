@@ -17,6 +17,7 @@
 #define LONG_MAX_MS (30 * 24 * 60 * MINUTE_MS)
 /* Break-glass on a host at once, by id: of how many subjects each does not matter. */
 #define GLASS_MAX 2
+#define GIVEN_MAX (WD_MAX_RAISES - WD_MAX_TRUSTED)
 
 static const char *const KINDS[] = {
 	[WD_RAISE_PIN] = "pin",
@@ -117,9 +118,18 @@ int wd_raise_read(const struct wd_set *set, const struct wd_subject *subject,
 	return 0;
 }
 
-static bool is_empty(const struct wd_raise *raise)
+static bool is_trusted(const struct wd_policy *policy, const struct wd_subject *subject)
 {
-	return !raise->base && !raise->pin && !raise->glass_until && !raise->observe_until;
+	for (__u32 i = 0; i < policy->trusted_count; i++)
+		if (policy->trusted[i].kind == subject->kind &&
+		    policy->trusted[i].id == subject->id)
+			return true;
+	return false;
+}
+
+static bool is_given(const struct wd_raise *raise)
+{
+	return raise->pin || raise->glass_until || raise->observe_until;
 }
 
 __u32 wd_raise_list(const struct wd_set *set, struct wd_subject *ret_keys)
@@ -146,27 +156,72 @@ static int count_entries(const struct wd_set *set)
 	return wd_config_write(set, &config);
 }
 
+/* The caller counts when it is done. */
 static int write_raise(const struct wd_set *set, const struct wd_subject *subject,
 		       const struct wd_raise *raise)
 {
-	int map = set->map[WD_MAP_RAISES], err;
+	int map = set->map[WD_MAP_RAISES];
 
-	if (is_empty(raise))
-		err = bpf_map_delete_elem(map, subject) && errno != ENOENT ? -errno : 0;
-	else
-		err = bpf_map_update_elem(map, subject, raise, BPF_ANY) ? -errno : 0;
-	return err ? err : count_entries(set);
+	if (!raise->base && !is_given(raise))
+		return bpf_map_delete_elem(map, subject) && errno != ENOENT ? -errno : 0;
+	return bpf_map_update_elem(map, subject, raise, BPF_ANY) ? -errno : 0;
 }
 
-static int check_request(const struct wd_request *request)
+static void drop_ended(struct wd_raise *raise)
 {
-	__u64 most = request->kind == WD_RAISE_GLASS ? GLASS_MAX_MS : LONG_MAX_MS;
+	__u64 now = wd_boot_ns();
 
-	if (request->for_ms > 0 && request->for_ms <= most)
-		return EX_OK;
-	return wd_fail(EX_USAGE, "raise", KINDS[request->kind], 0,
-		       request->kind == WD_RAISE_GLASS ? "lasts 1 ms to 60 minutes" :
-							 "lasts 1 ms to 30 days");
+	if (raise->pin_until <= now) {
+		raise->pin = raise->pin_until = 0;
+		memset(raise->pin_id, 0, WD_RAISE_ID);
+	}
+	if (raise->glass_until <= now) {
+		raise->glass_until = raise->glass_commands = raise->over_ceiling = 0;
+		memset(raise->glass_id, 0, WD_RAISE_ID);
+	}
+	if (raise->observe_until <= now) {
+		raise->observe_until = 0;
+		memset(raise->observe_id, 0, WD_RAISE_ID);
+	}
+}
+
+/*
+ * What is over does nothing, but takes room; with a policy, bases that are not of it go too.
+ * `ret_given` is how many subjects are left that operators gave something.
+ */
+static int sweep(const struct wd_set *set, const struct wd_policy *policy, __u32 *ret_given)
+{
+	static struct wd_subject keys[WD_MAX_RAISES];
+	__u32 count = wd_raise_list(set, keys);
+	int err = 0;
+
+	*ret_given = 0;
+	for (__u32 i = 0; !err && i < count; i++) {
+		struct wd_raise raise;
+
+		err = wd_raise_read(set, &keys[i], &raise);
+		drop_ended(&raise);
+		*ret_given += is_given(&raise);
+		if (policy && !is_trusted(policy, &keys[i]))
+			raise.base = 0;
+		if (!err)
+			err = write_raise(set, &keys[i], &raise);
+	}
+	return err;
+}
+
+/* What is wrong with a request that gives, or NULL. */
+static const char *find_wrong(const struct wd_request *request)
+{
+	bool glass = request->kind == WD_RAISE_GLASS;
+
+	if (request->for_ms == 0 || request->for_ms > (glass ? GLASS_MAX_MS : LONG_MAX_MS))
+		return glass ? "lasts 1 ms to 60 minutes" : "lasts 1 ms to 30 days";
+	if ((request->kind == WD_RAISE_PIN) != request->has_tier)
+		return request->has_tier ? "has no tier: leave --tier out" : "needs --tier 0..4";
+	if (!glass && request->commands != WD_ALL_COMMANDS)
+		return "is for all commands: leave --commands out";
+	return NULL;
 }
 
 /* Break-glass that lasts, by id, but for the one of `request`. */
@@ -213,48 +268,63 @@ static void put(struct wd_raise *raise, const struct wd_request *request, __u64 
 	}
 }
 
-/* What is over goes when its subject is touched. */
-static void drop_ended(struct wd_raise *raise)
+static int change_one(const struct wd_set *set, const struct wd_request *request,
+		      const struct wd_subject *subject, __u64 until)
 {
-	__u64 now = wd_boot_ns();
+	struct wd_raise raise;
+	int err = wd_raise_read(set, subject, &raise);
 
-	if (raise->pin_until <= now)
-		raise->pin = 0;
-	if (raise->glass_until <= now)
-		raise->glass_until = 0;
-	if (raise->observe_until <= now)
-		raise->observe_until = 0;
+	if (err)
+		return err;
+	put(&raise, request, until);
+	drop_ended(&raise);
+	return write_raise(set, subject, &raise);
 }
 
 static int change(const struct wd_set *set, const struct wd_request *request, __u64 until)
 {
-	for (__u32 i = 0; i < request->subjects_count; i++) {
-		const struct wd_subject *subject = &request->subjects[i];
-		struct wd_raise raise;
-		int err = wd_raise_read(set, subject, &raise);
+	__u32 given, done = 0;
+	int counted, err = sweep(set, NULL, &given);
 
-		if (!err) {
-			drop_ended(&raise);
-			put(&raise, request, until);
-			err = write_raise(set, subject, &raise);
-		}
-		if (err)
-			return wd_fail(EX_OSERR, "raises", KINDS[request->kind], err,
-				       err == -E2BIG ? "1024 subjects are raised already" : NULL);
-		tell(set, request, subject, until ? WD_RAISE_SET : WD_RAISE_CLEARED, until);
+	/* All of them or none; and there is always room for a policy's bases. */
+	if (!err && until && given + request->subjects_count > GIVEN_MAX)
+		err = -E2BIG;
+	while (!err && done < request->subjects_count) {
+		err = change_one(set, request, &request->subjects[done], until);
+		done += !err;
 	}
-	return EX_OK;
+	counted = count_entries(set);
+	for (__u32 i = 0; i < done; i++)
+		tell(set, request, &request->subjects[i],
+		     until ? WD_RAISE_SET : WD_RAISE_CLEARED, until);
+	if (!err)
+		err = counted;
+	return err ? wd_fail(EX_OSERR, "raises", KINDS[request->kind], err,
+			     err == -E2BIG ? "512 subjects are raised already" : NULL) : EX_OK;
+}
+
+const char *wd_raise_wrong(const struct wd_set *set, const struct wd_request *request,
+			   int *ret_code)
+{
+	const char *wrong = find_wrong(request);
+
+	*ret_code = EX_USAGE;
+	if (wrong)
+		return wrong;
+	*ret_code = EX_UNAVAILABLE;
+	if (request->kind == WD_RAISE_GLASS && count_glass(set, request) >= GLASS_MAX)
+		return "two are in force on this host already";
+	*ret_code = EX_OK;
+	return NULL;
 }
 
 int wd_raise_set(const struct wd_set *set, const struct wd_request *request)
 {
-	int code = check_request(request);
+	int code;
+	const char *wrong = wd_raise_wrong(set, request, &code);
 
-	if (code)
-		return code;
-	if (request->kind == WD_RAISE_GLASS && count_glass(set, request) >= GLASS_MAX)
-		return wd_fail(EX_UNAVAILABLE, "raise", KINDS[request->kind], 0,
-			       "two are in force on this host already");
+	if (wrong)
+		return wd_fail(code, "raise", KINDS[request->kind], 0, wrong);
 	return change(set, request, wd_boot_ns() + request->for_ms * NS_PER_MS);
 }
 
@@ -263,33 +333,36 @@ int wd_raise_clear(const struct wd_set *set, const struct wd_request *request)
 	return change(set, request, 0);
 }
 
-void wd_raise_refused(const struct wd_set *set, const struct wd_request *request)
+void wd_raise_refused(const struct wd_set *set, const struct wd_request *request,
+		      const char *why)
 {
 	static const struct wd_subject nobody;
+	struct wd_request refused = *request;
 
-	tell(set, request, request->subjects_count ? &request->subjects[0] : &nobody,
+	/* What it gives as its reason was perhaps signed by nobody. */
+	snprintf(refused.reason, sizeof(refused.reason), "%s", why);
+	tell(set, &refused, request->subjects_count ? &request->subjects[0] : &nobody,
 	     WD_RAISE_REFUSED, 0);
 }
 
-int wd_raise_bases(const struct wd_set *set, const struct wd_policy *policy)
+int wd_raise_take_bases(const struct wd_set *set, const struct wd_policy *policy)
 {
-	static struct wd_subject keys[WD_MAX_RAISES];
-	__u32 count = wd_raise_list(set, keys);
-	struct wd_raise raise;
+	__u32 given;
+
+	return sweep(set, policy, &given);
+}
+
+int wd_raise_give_bases(const struct wd_set *set, const struct wd_policy *policy)
+{
 	int err = 0;
 
-	for (__u32 i = 0; !err && i < count; i++) {
-		err = wd_raise_read(set, &keys[i], &raise);
-		drop_ended(&raise);
-		raise.base = 0;
-		if (!err)
-			err = write_raise(set, &keys[i], &raise);
-	}
 	for (__u32 i = 0; !err && i < policy->trusted_count; i++) {
+		struct wd_raise raise;
+
 		err = wd_raise_read(set, &policy->trusted[i], &raise);
 		raise.base = WD_TIER_TRUSTED + 1;
 		if (!err)
 			err = write_raise(set, &policy->trusted[i], &raise);
 	}
-	return err;
+	return err ? err : count_entries(set);
 }

@@ -10,11 +10,13 @@
 #include "set.h"
 
 #define WD_RAISE_SUBJECTS 8
+#define WD_ALL_COMMANDS (~0ULL)
 
 /* What an operator gives or takes back. Texts are NUL-terminated. */
 struct wd_request {
 	__u32 kind;	       /* enum wd_raise_kind */
 	__u32 tier;	       /* of a pin */
+	bool has_tier;
 	__u64 commands;	       /* of break-glass */
 	__u64 for_ms;
 	__u64 issued_ms;       /* since 1970; 0: unknown */
@@ -44,17 +46,30 @@ __u32 wd_raise_list(const struct wd_set *set, struct wd_subject *ret_keys);
 /* Opens what is pinned in DIR, and takes the role of one of ours. Returns an exit code. */
 int wd_raise_open(const char *dir, struct wd_set *set);
 
+/* Why it can't be given now, with the exit code for that; NULL when it can. */
+const char *wd_raise_wrong(const struct wd_set *set, const struct wd_request *request,
+			   int *ret_code);
+
 /* Each returns an exit code, and says what it did in a record of the deny ring. */
 int wd_raise_set(const struct wd_set *set, const struct wd_request *request);
 int wd_raise_clear(const struct wd_set *set, const struct wd_request *request);
 
-/* Says that a token was refused, and why: `request` as far as it is known. */
-void wd_raise_refused(const struct wd_set *set, const struct wd_request *request);
+/* Says that a token was refused, and why: `request` is what it says, which may be a lie. */
+void wd_raise_refused(const struct wd_set *set, const struct wd_request *request,
+		      const char *why);
+
+/* Prints what a request came to, as JSON. */
+void wd_raise_say(const struct wd_request *request, const char *effect);
 
 /* Prints what is held of subjects, and what raises them, as JSON. Returns an exit code. */
 int wd_raise_show(const struct wd_set *set);
 
-/* Gives the policy's trusted subjects their base, and takes it from all others. 0 or -errno. */
-int wd_raise_bases(const struct wd_set *set, const struct wd_policy *policy);
+/*
+ * Takes their base from all that the policy does not trust, then gives it to those that it does:
+ * before and after the policy is in force, so that a stop in between leaves nobody raised who is
+ * not to be. Each returns 0 or -errno.
+ */
+int wd_raise_take_bases(const struct wd_set *set, const struct wd_policy *policy);
+int wd_raise_give_bases(const struct wd_set *set, const struct wd_policy *policy);
 
 #endif /* WARDEN_RAISE_H */

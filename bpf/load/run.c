@@ -40,6 +40,8 @@ struct monitor {
 	int64_t restarts[RESTARTS_MAX]; /* when, in a ring */
 	unsigned int restarts_count;
 	int64_t backoff_ms;
+	bool applied;	       /* another policy was applied: it may be why a service ends */
+	bool told_to_stop;     /* while we were ending the service for another reason */
 	bool gave_up;
 };
 
@@ -69,43 +71,6 @@ static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 	*ret_uid = user->pw_uid;
 	*ret_gid = user->pw_gid;
 	return EX_OK;
-}
-
-/*
- * Gives a directory that root just made to the service. By fd and without following links: who may
- * write to its parent must not be able to have another directory given away.
- */
-static int hand_over(const char *path, uid_t uid, gid_t gid)
-{
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat info;
-
-	if (fd < 0 || fstat(fd, &info))
-		return -errno;
-	if (info.st_uid != 0)
-		return -EPERM;
-	return fchown(fd, uid, gid) ? -errno : 0;
-}
-
-static int make_state(const char *path, uid_t uid, gid_t gid)
-{
-	struct stat info;
-	int err;
-
-	if (stat(path, &info) == 0) {
-		if (!S_ISDIR(info.st_mode))
-			return wd_fail(EX_CANTCREAT, "state directory", path, ENOTDIR, NULL);
-		if (info.st_uid != uid)
-			return wd_fail(EX_CANTCREAT, "state directory", path, 0,
-				       "belongs to another user: choose another --state");
-		return access(path, W_OK) ? wd_fail(EX_CANTCREAT, "state directory", path, errno,
-						    "choose another --state") : EX_OK;
-	}
-	err = errno == ENOENT ? wd_make_path(path, 0750) : -errno;
-	if (!err)
-		err = hand_over(path, uid, gid);
-	return err ? wd_fail(EX_CANTCREAT, "state directory", path, err,
-			     "choose another --state") : EX_OK;
 }
 
 static int make_app_mount_point(const char *dir)
@@ -171,6 +136,15 @@ static bool reap(struct monitor *monitor, int *ret_status)
 	return true;
 }
 
+/* True for a signal that is to end us; remembered, as it comes once. */
+static bool is_stop(int number, struct monitor *monitor)
+{
+	if (number == 0 || number == SIGCHLD || number == SIGUSR1)
+		return false;
+	monitor->told_to_stop = true;
+	return true;
+}
+
 /* Ends the child: SIGTERM, ten seconds, SIGKILL. Returns an exit code. */
 static int stop(struct monitor *monitor)
 {
@@ -182,7 +156,7 @@ static int stop(struct monitor *monitor)
 		int64_t left = deadline - now_ms();
 
 		if (left > 0) {
-			wait_signal(monitor, left);
+			is_stop(wait_signal(monitor, left), monitor);
 			continue;
 		}
 		wd_note("service: pid %d: did not stop in 10 s: killed", monitor->child);
@@ -195,11 +169,17 @@ static int stop(struct monitor *monitor)
 	return EX_OK;
 }
 
-static bool is_final(int status, int *ret_code)
+/*
+ * A service that can't live with a policy that was applied to it, and says so, is a death like any
+ * other: whoever applies a policy does not want to unload the guard.
+ */
+static bool is_final(const struct monitor *monitor, int status, int *ret_code)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
 	if (code != 0 && (code < EX__BASE || code > EX__MAX || code == EX_TEMPFAIL))
+		return false;
+	if (code != 0 && monitor->applied)
 		return false;
 	*ret_code = code;
 	return true;
@@ -215,6 +195,21 @@ static void say_death(const struct monitor *monitor, int status)
 		wd_note("service: exit code %d: restart in %lld ms", WEXITSTATUS(status), ms);
 }
 
+static void take_source(struct monitor *monitor)
+{
+	monitor->applied = true;
+	wd_source_take(monitor->options->dir);
+}
+
+/* Ends the child for a policy that was applied; one more may have been, meanwhile. */
+static int start_over(struct monitor *monitor)
+{
+	int code = stop(monitor);
+
+	take_source(monitor);
+	return code;
+}
+
 static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_code)
 {
 	for (;;) {
@@ -224,16 +219,16 @@ static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_cod
 		if (number != SIGCHLD)
 			wd_declare_skipped(&monitor->set);
 		if (number == SIGUSR1) {
-			wd_source_take(monitor->options->dir);
-			stop(monitor);
-			return OUTCOME_AGAIN;
+			*ret_code = start_over(monitor);
+			return monitor->told_to_stop ? OUTCOME_STOPPED : OUTCOME_AGAIN;
 		}
-		if (number != SIGCHLD && number != 0) {
+		if (is_stop(number, monitor)) {
 			*ret_code = stop(monitor);
 			return OUTCOME_STOPPED;
 		}
 		if (reap(monitor, ret_status))
-			return is_final(*ret_status, ret_code) ? OUTCOME_DONE : OUTCOME_DIED;
+			return is_final(monitor, *ret_status, ret_code) ? OUTCOME_DONE :
+									  OUTCOME_DIED;
 	}
 }
 
@@ -257,7 +252,7 @@ static bool may_restart(struct monitor *monitor, int64_t started)
 }
 
 /* The pause before a restart; true when we were told to stop in it. */
-static bool pause_is_interrupted(const struct monitor *monitor)
+static bool pause_is_interrupted(struct monitor *monitor)
 {
 	int64_t deadline = now_ms() + monitor->backoff_ms;
 
@@ -268,10 +263,10 @@ static bool pause_is_interrupted(const struct monitor *monitor)
 		if (left <= 0)
 			return false;
 		number = wait_signal(monitor, left);
-		if (number == SIGUSR1)
-			wd_source_take(monitor->options->dir);
-		else if (number != 0 && number != SIGCHLD)
+		if (is_stop(number, monitor))
 			return true;
+		if (number == SIGUSR1)
+			take_source(monitor);
 	}
 }
 
@@ -321,7 +316,7 @@ static int prepare(struct monitor *monitor, struct wd_policy *policy, int *ret_l
 	if (!code)
 		code = wd_place_lock(options->dir, ret_lock);
 	if (!code)
-		code = make_state(options->state, service->uid, service->gid);
+		code = wd_place_state(options->state, service->uid, service->gid);
 	if (!code)
 		code = make_app_mount_point(options->dir);
 	service->dir = options->dir;
@@ -343,6 +338,8 @@ static void block_signals(sigset_t *ret_signals)
 	sigaddset(ret_signals, SIGUSR1);
 	sigaddset(ret_signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, ret_signals, NULL);
+	/* Ignored by every other verb; from here on it waits for us. */
+	signal(SIGUSR1, SIG_DFL);
 }
 
 int wd_run(const struct wd_options *options)

@@ -92,6 +92,29 @@ static void show_reflexes(const struct wd_set *set, struct wd_json *json)
 	wd_json_close(json, ']');
 }
 
+void wd_raise_say(const struct wd_request *request, const char *effect)
+{
+	struct wd_json json = { .out = stdout };
+	char text[32];
+
+	wd_json_open(&json, NULL, '{');
+	wd_json_text(&json, "schema", "warden.raise/1");
+	wd_json_text(&json, "effect", effect);
+	wd_json_text(&json, "kind", wd_raise_kind_name(request->kind));
+	wd_json_text(&json, "id", request->id);
+	wd_json_number(&json, "for_ms", request->for_ms);
+	wd_json_open(&json, "subjects", '[');
+	for (__u32 i = 0; i < request->subjects_count; i++) {
+		snprintf(text, sizeof(text), "%s:%u",
+			 wd_subject_kind_name(request->subjects[i].kind),
+			 request->subjects[i].id);
+		wd_json_text(&json, NULL, text);
+	}
+	wd_json_close(&json, ']');
+	wd_json_close(&json, '}');
+	putchar('\n');
+}
+
 int wd_raise_show(const struct wd_set *set)
 {
 	struct wd_json json = { .out = stdout };

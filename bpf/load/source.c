@@ -7,13 +7,34 @@
 #include "say.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void source_path(const char *dir, const char *name, char ret_path[PATH_MAX])
 {
 	snprintf(ret_path, PATH_MAX, "%s/%s", dir, name);
+}
+
+int wd_source_check(const char *path)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat info;
+
+	if (fd < 0 || fstat(fd, &info))
+		return wd_fail(EX_NOINPUT, "policy", path, errno, NULL);
+	if (!S_ISREG(info.st_mode))
+		return wd_fail(EX_NOINPUT, "policy", path, 0, "is no file");
+	/* Its name is handed on in a line. */
+	if (strpbrk(path, "\n\r"))
+		return wd_fail(EX_USAGE, "policy", path, 0, "its name has a line break");
+	/* Whoever could write it could say what the services take for the policy in force. */
+	if (info.st_uid != 0 || info.st_mode & 0022)
+		return wd_fail(EX_NOPERM, "policy", path, 0,
+			       "it must belong to root and be writable by nobody else");
+	return EX_OK;
 }
 
 void wd_source_take(const char *dir)
@@ -33,15 +54,21 @@ int wd_source_name(const char *dir, const char *source)
 {
 	_cleanup_file_ FILE *file = NULL;
 	char path[PATH_MAX], beside[PATH_MAX];
-	pid_t owner;
 
 	source_path(dir, "source", path);
 	source_path(dir, "source.next", beside);
 	file = fopen(beside, "we");
 	if (!file || fprintf(file, "%s\n", source) < 0 || fflush(file) || rename(beside, path))
 		return wd_fail(EX_CANTCREAT, "source", path, errno, NULL);
-	owner = wd_place_owner(dir);
-	if (owner > 1 && kill(owner, SIGUSR1))
-		return wd_fail(EX_OSERR, "tell the monitor", path, errno, NULL);
 	return EX_OK;
+}
+
+int wd_source_tell(const char *dir)
+{
+	int err = wd_place_signal(dir, SIGUSR1);
+
+	if (!err || err == -ESRCH)
+		return EX_OK;
+	return wd_fail(EX_OSERR, "tell the monitor", dir, err,
+		       "the policy is in force, but the services read the one before");
 }

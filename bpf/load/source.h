@@ -2,13 +2,16 @@
 #ifndef WARDEN_SOURCE_H
 #define WARDEN_SOURCE_H
 
+/* A policy's file must be root's, and nobody else's to write. Returns an exit code. */
+int wd_source_check(const char *path);
+
 /* From now on the service reads the policy that `apply` left the name of. */
 void wd_source_take(const char *dir);
 
-/*
- * Names the policy that services read from now on, and has a monitor that runs start them again.
- * Returns an exit code.
- */
+/* Leaves the name of the policy that services are to read. Returns an exit code. */
 int wd_source_name(const char *dir, const char *source);
+
+/* Has a monitor, if one runs, start the services again with it. Returns an exit code. */
+int wd_source_tell(const char *dir);
 
 #endif /* WARDEN_SOURCE_H */

@@ -303,7 +303,14 @@ static int read_file(const char *path, char ret_text[TOKEN_MAX + 1])
 	return EX_OK;
 }
 
-int wd_token_redeem(const struct wd_set *set, const char *path)
+static int refuse(const struct wd_set *set, const struct token *token, const char *path,
+		  int code, const char *why)
+{
+	wd_raise_refused(set, &token->request, why);
+	return wd_fail(code, "token", path, 0, why);
+}
+
+int wd_token_redeem(const struct wd_set *set, const char *path, struct wd_request *ret_request)
 {
 	static char text[TOKEN_MAX + 1], copy[TOKEN_MAX + 1];
 	static struct token token;
@@ -319,13 +326,19 @@ int wd_token_redeem(const struct wd_set *set, const char *path)
 	if (wrong)
 		return fail_read(path, line, wrong);
 	wrong = check(set, &token, text);
-	if (wrong) {
-		wd_raise_refused(set, &token.request);
-		return wd_fail(EX_NOPERM, "token", path, 0, wrong);
-	}
+	if (wrong)
+		return refuse(set, &token, path, EX_NOPERM, wrong);
+	/* Before the nonce is used up: what is refused now may be given later. */
+	wrong = wd_raise_wrong(set, &token.request, &code);
+	if (wrong)
+		return refuse(set, &token, path, code, wrong);
 	/* Before it acts: a crash in between wastes the token, it can't be redeemed twice. */
 	if (bpf_map_update_elem(set->map[WD_MAP_NONCES], &token.nonce, &used, BPF_NOEXIST))
-		return wd_fail(EX_OSERR, "token", path, errno,
-			       "its nonce can't be kept, so it can't be redeemed");
-	return wd_raise_set(set, &token.request);
+		return refuse(set, &token, path, EX_OSERR,
+			      "its nonce can't be kept: 4096 were redeemed since the programs "
+			      "were loaded");
+	code = wd_raise_set(set, &token.request);
+	if (!code)
+		*ret_request = token.request;
+	return code;
 }

@@ -24,6 +24,6 @@
 #include "raise.h"
 
 /* Reads, checks and redeems a token. A refusal is said, and recorded. Returns an exit code. */
-int wd_token_redeem(const struct wd_set *set, const char *path);
+int wd_token_redeem(const struct wd_set *set, const char *path, struct wd_request *ret_request);
 
 #endif /* WARDEN_TOKEN_H */

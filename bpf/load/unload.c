@@ -66,10 +66,15 @@ int wd_unload(const char *dir)
 	static const char *const leftovers[] = { "load.json", "load.json.next", "source",
 						  "source.next", "request.lock" };
 	__u32 programs[PROGRAMS_MAX];
-	int count = wd_set_list_programs(dir, programs, PROGRAMS_MAX);
-	int code = wd_bpffs_unmount(dir);
+	_cleanup_fd_ int lock = -1;
 	char path[PATH_MAX];
+	int count, code;
 
+	/* A request that hangs may not keep root from getting out. */
+	if (wd_place_request(dir, &lock))
+		wd_note("unload: %s: goes on all the same", dir);
+	count = wd_set_list_programs(dir, programs, PROGRAMS_MAX);
+	code = wd_bpffs_unmount(dir);
 	if (!code)
 		code = wait_until_over(dir, programs, count);
 	for (size_t i = 0; i < WD_COUNT(leftovers); i++) {

@@ -3,7 +3,16 @@ import test from 'node:test';
 import { POLICY } from './policy.ts';
 import { quiet } from './quiet.ts';
 import { racing } from './racing.ts';
-import { brokenGlass, floored, observed, overridden, recorded, rolledBack } from './raises.ts';
+import {
+  brokenGlass,
+  closedToServices,
+  floored,
+  observed,
+  overridden,
+  pinnedUp,
+  recorded,
+  rolledBack,
+} from './raises.ts';
 import { reflexEnds, reflexWithoutServices } from './reflex.ts';
 import { captured, hidden, scanned } from './scanned.ts';
 import { fallen, restarted, story } from './story.ts';
@@ -27,10 +36,12 @@ test('bpftool, libbpf and cgroup programs: no refusal', () => quiet(scene));
 test('with every service killed the refusals go on', () => fallen(scene));
 test('break-glass ends by itself, with every service killed', () => brokenGlass(scene));
 test('observation, and pins against each other', () => observed(scene));
+test('a pin raises', () => pinnedUp(scene));
 test('a floor holds against evidence', () => floored(scene));
 test('another policy and back leave the maps as they were', () => rolledBack(scene));
 test('reflex: the very next call, with no service there', () => reflexWithoutServices(scene));
 test('after a restart the state is the same', () => restarted(scene));
 test('what was given meanwhile is recorded', () => recorded(scene));
 test('a reflex ends when it was acknowledged and its time has passed', () => reflexEnds(scene));
+test('no service can raise anybody', () => closedToServices(scene));
 test('the end', () => scene.end());

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SubjectsMap } from '#bpf';
 import { hostName } from '#event';
@@ -16,6 +16,8 @@ const ALICE = 10001;
 const PRINCIPAL = 'uid:10001@corp';
 const SUBJECT = `1/${ALICE}`;
 const RESTRICTED = 2;
+/** Nobody whom another part knows. */
+const DAVE = 10030;
 
 const PID_TGID = 14;
 const KTIME_TAI = 208;
@@ -138,10 +140,41 @@ export async function observed(scene: Scene): Promise<void> {
   assert.equal((await loader(scene, 'raise', ...observe, '--for-ms', '600000')).code, 0);
   assert.equal(await loadAs(ALICE, HARMLESS), null, 'observed');
   assert.equal((await loader(scene, 'clear', ...observe)).code, 0);
-  const pin = ['--kind', 'pin', '--tier', '4', ...about];
-  assert.equal((await loader(scene, 'raise', ...pin, '--for-ms', '600000')).code, 0);
+  const pin = ['--kind', 'pin', ...about];
+  const raised = [...pin, '--tier', '4', '--for-ms', '600000'];
+  assert.equal((await loader(scene, 'raise', ...raised)).code, 0);
   assert.equal(await loadAs(ALICE, HARMLESS), 'EPERM', 'a lowering pin stands');
   assert.equal((await loader(scene, 'clear', ...pin)).code, 0);
+}
+
+/** A pin that raises stands in for what evidence says, as long as it lasts. */
+export async function pinnedUp(scene: Scene): Promise<void> {
+  const map = new SubjectsMap(join(scene.at.run, 'bpf/subjects'));
+  const entry = { kind: 1, id: DAVE, tier: RESTRICTED, revision: 0n, pinned: false };
+  map.set({ ...entry, foldedBootNs: 0n, ackedBootNs: 0n });
+  const about = ['--subject', `auid:${DAVE}`, '--id', 'd', '--author', 'b', '--reason', 'c'];
+  const pin = ['--kind', 'pin', '--tier', '3', ...about, '--for-ms', '600000'];
+  assert.equal((await loader(scene, 'raise', ...pin)).code, 0);
+  assert.equal(await loadAs(DAVE, HARMLESS), null, 'restricted, and pinned to standard');
+  assert.equal((await loader(scene, 'clear', '--kind', 'pin', ...about)).code, 0);
+  map.remove(entry.kind, entry.id);
+  map.close();
+}
+
+/** Services can give nobody anything: they open no map that raises. */
+export async function closedToServices(scene: Scene): Promise<void> {
+  const { uid, gid } = statSync(scene.at.state);
+  assert.notEqual(uid, 0);
+  for (const name of ['raises', 'operators', 'nonces']) {
+    const path = join(scene.at.run, 'bpf', name);
+    const { code, stdout } = await run('bpftool', ['map', 'dump', 'pinned', path], { uid, gid });
+    assert.deepEqual([code === 0, stdout], [false, '']);
+    const { uid: owner, mode } = statSync(path);
+    assert.deepEqual([owner, mode & 0o777], [0, 0o600]);
+  }
+  const request = ['raise', '--dir', scene.at.run, '--kind', 'observe', '--for-ms', '1'];
+  const about = ['--subject', 'uid:1', '--id', 'a', '--author', 'b', '--reason', 'c'];
+  assert.equal((await run(WARDEN_LOAD, [...request, ...about], { uid, gid })).code, 77);
 }
 
 /** A framed agent keeps its floor, unless an operator pins it. */
@@ -234,5 +267,12 @@ export async function recorded(scene: Scene): Promise<void> {
     [given.author, given.reason, given.for_principal],
     [OPERATOR, 'outage, INC-7', PRINCIPAL],
   );
-  await find(scene, 'a refused token', told('refused: the token is not valid here'));
+  const refused = told('refused: the token is not valid here');
+  const forged = await find(scene, 'a forged token', (seen) => {
+    return refused(seen) && saidOf(seen).reason === "its signature is not the operator's";
+  });
+  assert.equal(saidOf(forged).author, OPERATOR, 'as it says of itself');
+  await find(scene, 'what would have been refused', ({ event }) => {
+    return event.principal === PRINCIPAL && event.verdict.decision === 'would_deny';
+  });
 }
