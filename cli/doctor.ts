@@ -1,11 +1,11 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { BpfError, type KernelStats, StatsMap } from '#bpf';
 import { type Config, ConfigError, loadedState } from '#config';
 import { safeText } from '#event';
 import { enforcesAnything } from '#policy';
+import { colors } from './shared/colors.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { heldBack } from './shared/held-back.ts';
 import { configOf, withLog } from './shared/open.ts';
@@ -203,9 +203,9 @@ function policy(config: Config): Finding[] {
 
 function print(findings: readonly Finding[]): void {
   const width = Math.max(...findings.map(({ topic }) => topic.length));
-  const marks = { ok: pc.green('ok'), note: pc.yellow('--'), bad: pc.red('!!') };
+  const marks = { ok: colors.green('ok'), note: colors.yellow('--'), bad: colors.red('!!') };
   for (const { topic, grade, text, next } of findings) {
-    const tail = next === '' ? '' : pc.dim(` → ${next}`);
+    const tail = next === '' ? '' : colors.dim(` → ${next}`);
     console.log(`${marks[grade]} ${topic.padEnd(width)} ${safeText(text)}${tail}`);
   }
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import {
   type Finding,
   formatProblem,
@@ -9,6 +8,7 @@ import {
   type Policy,
   runCase,
 } from '#policy';
+import { colors } from '../shared/colors.ts';
 import { CliError, EXIT } from '../shared/exit.ts';
 import { readText } from '../shared/policy-file.ts';
 import { casesBeside, usableCases } from './cases.ts';
@@ -44,7 +44,7 @@ function coveredBeside(file: string, policy: Policy): ReadonlySet<string> | null
 
 export function findingLine(finding: Finding): string {
   const text = formatProblem(finding);
-  const color = finding.severity === 'error' ? pc.red : pc.yellow;
+  const color = finding.severity === 'error' ? colors.red : colors.yellow;
   return `${color(finding.severity)} ${text}`;
 }
 

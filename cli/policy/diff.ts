@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import type { Config } from '#config';
 import { safeText } from '#event';
 import { type Change, diffPolicies, hashPolicy, type Policy } from '#policy';
+import { colors } from '../shared/colors.ts';
 import { displayNames } from '../shared/display.ts';
 import { CliError, EXIT } from '../shared/exit.ts';
 import { configOf, withLog } from '../shared/open.ts';
@@ -46,9 +46,9 @@ async function affected(
 }
 
 const MARKS: Readonly<Record<Change['kind'], string>> = {
-  loses: pc.red('-'),
-  gains: pc.green('+'),
-  counts: pc.yellow('~'),
+  loses: colors.red('-'),
+  gains: colors.green('+'),
+  counts: colors.yellow('~'),
   other: ' ',
 };
 

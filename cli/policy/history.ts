@@ -1,8 +1,8 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { safeText } from '#event';
 import { type Application, readApplied, readHistory } from '../shared/applied.ts';
+import { colors } from '../shared/colors.ts';
 
 const SHORT = 12;
 const REASON = 48;
@@ -37,7 +37,7 @@ function history(options: { readonly json?: boolean }): void {
     const why = reason.length <= REASON ? reason : `${reason.slice(0, REASON - 1)}…`;
     const cells = [hash.slice(0, SHORT), stageOf(one), author, why, at(timeMs)];
     const row = [inForce ? '*' : '', ...cells, operator ?? 'nobody'].map(safeText);
-    table.push(inForce ? row.map((cell) => pc.bold(cell)) : row);
+    table.push(inForce ? row.map((cell) => colors.bold(cell)) : row);
   }
   console.log(table.toString());
 }

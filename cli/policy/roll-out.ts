@@ -1,7 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import type { Config } from '#config';
 import { encode, type Rollout, type Stage, safeText } from '#event';
 import { canonical, diffPolicies, enforcesAnything, hashPolicy, type Policy } from '#policy';
@@ -14,6 +13,7 @@ import {
   readApplied,
   writeApplied,
 } from '../shared/applied.ts';
+import { colors } from '../shared/colors.ts';
 import { CliError, EXIT } from '../shared/exit.ts';
 import { isLoaded, runLoader } from '../shared/kernel.ts';
 import { type LoadedPolicy, loadPolicy } from '../shared/policy-file.ts';
@@ -213,5 +213,5 @@ export function tell(rolled: RolledOut, { json }: RollOutOptions, notes: readonl
     `${by}; kernel: ${kernel}; log: ${log}`,
   ];
   console.log(lines.map(safeText).join('\n'));
-  for (const note of notes) console.log(pc.yellow(safeText(note)));
+  for (const note of notes) console.log(colors.yellow(safeText(note)));
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import { safeText } from '#event';
 import { type CaseResult, formatStoryTime, type GoldenCase, hashPolicy, runCase } from '#policy';
 import { TIER_NAMES } from '#trust';
+import { colors } from '../shared/colors.ts';
 import { CliError, EXIT } from '../shared/exit.ts';
 import { readPolicy } from '../shared/policy-file.ts';
 import { casesAt, casesBeside, usableCases } from './cases.ts';
@@ -20,9 +20,9 @@ function failureLines(one: GoldenCase, { misses, changes }: CaseResult): string[
     expected: Math.max(...misses.map(({ expected }) => expected.length)),
   };
   const told = misses.map(({ line, at, key, expected, found }) => {
-    const wanted = pc.green(`expected ${expected.padEnd(widths.expected)}`);
+    const wanted = colors.green(`expected ${expected.padEnd(widths.expected)}`);
     const what = `${at}: ${key.padEnd(widths.key)}`;
-    return `  ${one.file}:${line}: ${what} ${wanted} ${pc.red(`found ${found}`)}`;
+    return `  ${one.file}:${line}: ${what} ${wanted} ${colors.red(`found ${found}`)}`;
   });
   const shown = changes.slice(-CHANGES_SHOWN).map(({ tMs, from, to, why }) => {
     const at = formatStoryTime(tMs, one.startMs);
@@ -34,7 +34,7 @@ function failureLines(one: GoldenCase, { misses, changes }: CaseResult): string[
 }
 
 function print(one: GoldenCase, result: CaseResult): void {
-  const mark = result.ok ? pc.green('ok  ') : pc.red('FAIL');
+  const mark = result.ok ? colors.green('ok  ') : colors.red('FAIL');
   console.log(`${mark} ${safeText(one.name)}`);
   if (!result.ok) console.log(failureLines(one, result).join('\n'));
 }

@@ -1,5 +1,4 @@
 import Table from 'cli-table3';
-import pc from 'picocolors';
 import { MICRO, type Override, safeText } from '#event';
 import type { Policy } from '#policy';
 import {
@@ -15,6 +14,7 @@ import {
   type TrustState,
   toldTier,
 } from '#trust';
+import { colors } from './colors.ts';
 import { displayNames } from './display.ts';
 import type { KernelView } from './kernel-view.ts';
 
@@ -205,7 +205,7 @@ export function print(explained: Explained): void {
   const reason = because(explained);
   const why = reason === null ? '' : ` (by ${reason})`;
   const lines = [
-    pc.bold(safeText(name === principal ? name : `${name} (${principal})`)),
+    colors.bold(safeText(name === principal ? name : `${name} (${principal})`)),
     `trust ${points(parts.trust)}, tier ${tier}${why}, at ${iso(atMs)}`,
     ...(complete ? [] : ['the log was trimmed: what stood before its begin is not known']),
     '',

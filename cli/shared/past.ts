@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import pc from 'picocolors';
 import { type Past, PastReader } from '#backtest';
 import type { Config } from '#config';
 import { formatProblem, type Policy, parseCanonical, parsePolicy } from '#policy';
 import type { Store } from '#state';
+import { warningColors } from './colors.ts';
 import { CliError, EXIT } from './exit.ts';
 import { withLog } from './open.ts';
 import { loadPolicy } from './policy-file.ts';
@@ -84,5 +84,7 @@ export function windowOf({ since, until }: TimeOptions): { fromMs: number; toMs:
 export function sayShort({ firstMs }: Past, fromMs: number): void {
   if (firstMs === null || firstMs <= fromMs) return;
   const begin = new Date(firstMs).toISOString().slice(0, 16);
-  process.stderr.write(pc.yellow(`the log begins at ${begin}Z: nothing before is judged\n`));
+  process.stderr.write(
+    warningColors.yellow(`the log begins at ${begin}Z: nothing before is judged\n`),
+  );
 }
