@@ -18,6 +18,10 @@ import { basename } from 'node:path';
  * | NEWER | no | a file of a newer version of this software |
  * | IO | no | the device failed |
  * | NO_MEMORY | no | memory ran out |
+ * | UNREACHABLE | yes | no broker answered in time; nothing is known to have happened |
+ * | FENCED | yes | another writer has this part of the log, or this one was too slow: begin anew |
+ * | DENIED | no | the brokers know who we are and refuse, or do not know us |
+ * | NO_TOPIC | no | a topic or partition is missing on the brokers |
  * | CLOSED | no | the store is closed |
  * | INTERNAL | no | a mistake in this package |
  */
@@ -35,10 +39,14 @@ export type LogErrorCode =
   | 'NEWER'
   | 'IO'
   | 'NO_MEMORY'
+  | 'UNREACHABLE'
+  | 'FENCED'
+  | 'DENIED'
+  | 'NO_TOPIC'
   | 'CLOSED'
   | 'INTERNAL';
 
-const RETRIABLE: ReadonlySet<LogErrorCode> = new Set(['FULL', 'LOCKED']);
+const RETRIABLE: ReadonlySet<LogErrorCode> = new Set(['FULL', 'LOCKED', 'UNREACHABLE', 'FENCED']);
 
 export class LogError extends Error {
   readonly code: LogErrorCode;

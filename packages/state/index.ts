@@ -5,6 +5,7 @@ export type {
   Commit,
   Committed,
   Entry,
+  FoldStore,
   Position,
   Snapshot,
   Space,

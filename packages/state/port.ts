@@ -53,7 +53,8 @@ export interface Snapshot {
   readonly takenMs: number;
 }
 
-export interface Store {
+/** What a fold needs of a store, wherever it lies: one host's file, or the fleet's brokers. */
+export interface FoldStore {
   readonly log: Log;
   commit(commit: Commit): Promise<Committed>;
   get(space: Space, lane: number, key: string): Promise<Uint8Array | null>;
@@ -67,6 +68,13 @@ export interface Store {
     options: { lane?: number; after?: { lane: number; key: string }; limit: number },
   ): Promise<Entry[]>;
   position(source: string): Promise<bigint | null>;
+  /** Calls back after each commit by anybody in this process or, within 50 ms, another. */
+  onCommit(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** A store that keeps all of it itself: snapshots, and a log that it trims behind them. */
+export interface Store extends FoldStore {
   /**
    * Copies trust, mark, due and control as they are now; `next` is read from `source`'s position.
    */
@@ -89,7 +97,4 @@ export interface Store {
   }): Promise<{ records: number; bytes: number }>;
   /** Bytes the store uses, and how many of them `trim` could give back without deleting more. */
   size(): Promise<{ bytes: number; freeBytes: number }>;
-  /** Calls back after each commit by anybody in this process or, within 50 ms, another. */
-  onCommit(listener: () => void): () => void;
-  close(): Promise<void>;
 }

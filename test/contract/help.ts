@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict';
 import { LogError, type LogErrorCode, type Output } from '#log';
-import type { Commit, Space, StateChange, Store } from '#state';
+import type { Commit, FoldStore, Space, StateChange, Store } from '#state';
 
 export interface Opened {
   readonly store: Store;
   readonly close: () => Promise<void>;
 }
+
+export interface OpenedFold {
+  readonly store: FoldStore;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens a new, empty store whose clock is its own. */
+export type OpenFoldStore = () => Promise<OpenedFold>;
 
 /** Opens a new, empty store with the given clock. */
 export type OpenStore = (clock: () => number) => Promise<Opened>;
@@ -68,4 +76,9 @@ export async function refused(work: Promise<unknown>, code: LogErrorCode): Promi
 
 export function text(value: Uint8Array | null): string | null {
   return value === null ? null : Buffer.from(value).toString();
+}
+
+/** Waits until the last of what was committed can be read: brokers need a moment for that. */
+export async function readable({ log }: FoldStore, offset: number): Promise<void> {
+  while ((await log.end(EVENTS)) <= offset) await new Promise((done) => setTimeout(done, 1));
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { Commit, Space, StateChange, Store } from '#state';
-import { ALL, change, commitOf, EVENTS, output, refused, text } from './help.ts';
+import type { Commit, FoldStore, Space, StateChange, Store } from '#state';
+import { ALL, change, commitOf, EVENTS, output, readable, refused, text } from './help.ts';
 
-export function limitContract(fresh: () => Promise<Store>): void {
+export function limitContract(fresh: () => Promise<FoldStore>): void {
   it('takes values of 1 MiB and keys of 512, and no more', async () => {
     const store = await fresh();
     const value = Buffer.alloc(1024 * 1024, 7);
@@ -11,6 +11,7 @@ export function limitContract(fresh: () => Promise<Store>): void {
     const state: StateChange = { space: 'host', lane: 0, key, value };
     await store.commit(commitOf({ outputs: [output('', { value, key })], state: [state] }));
     assert.deepEqual(Buffer.from((await store.get('host', 0, key)) ?? []), value);
+    await readable(store, 0);
     const [record] = await store.log.read(EVENTS, 0, ALL);
     assert.equal(record?.key, key);
     const large = Buffer.alloc(1024 * 1024 + 1);
@@ -26,16 +27,33 @@ export function limitContract(fresh: () => Promise<Store>): void {
 
   it('takes 10,000 outputs and 64 MiB a commit, and no more', async () => {
     const store = await fresh();
-    const outputs = Array.from({ length: 10_000 }, () => output(''));
+    const outputs = Array.from({ length: 10_000 }, (_, n) => output(`${n}`));
     const { offsets } = await store.commit(commitOf({ outputs }));
     assert.equal(offsets.at(-1), 9999);
+    await readable(store, 9999);
+    const read = await store.log.read(EVENTS, 9990, ALL);
+    assert.deepEqual(
+      read.map(({ value }) => text(value)),
+      outputs.slice(9990).map(({ value }) => text(value)),
+    );
     await refused(store.commit(commitOf({ outputs: [...outputs, output('')] })), 'TOO_LARGE');
     const value = Buffer.alloc(1024 * 1024);
     const many = Array.from({ length: 65 }, () => output('', { value }));
     await refused(store.commit(commitOf({ outputs: many })), 'TOO_LARGE');
+  });
+
+  it('refuses pages and spaces outside the contract', async () => {
+    const store = await fresh();
     await refused(store.scan('host', { limit: 0 }), 'BAD_REQUEST');
     await refused(store.scan('nope' as Space, { limit: 1 }), 'BAD_REQUEST');
     await refused(store.get('nope' as Space, 0, ''), 'BAD_REQUEST');
+  });
+}
+
+export function localLimitContract(fresh: () => Promise<Store>): void {
+  it('refuses to keep no snapshot', async () => {
+    const store = await fresh();
+    await refused(store.trim({ keepSnapshots: 0, maxBytes: 0 }), 'BAD_REQUEST');
   });
 }
 
@@ -81,7 +99,6 @@ export function snapshotContract(fresh: () => Promise<Store>): void {
       records.map(({ offset, value }) => [offset, text(value)]),
       [5, 6, 7, 8, 9].map((n) => [n, `${n}`]),
     );
-    await refused(store.trim({ keepSnapshots: 0, maxBytes: 0 }), 'BAD_REQUEST');
   });
 
   it('trims other topics by bytes, oldest first, and goes on counting', async () => {
@@ -99,7 +116,7 @@ export function snapshotContract(fresh: () => Promise<Store>): void {
   });
 }
 
-export function lifeContract(fresh: () => Promise<Store>): void {
+export function listenContract(fresh: () => Promise<FoldStore>): void {
   it('tells of commits until it is told not to', async () => {
     const store = await fresh();
     const calls = { first: 0, second: 0 };
@@ -119,7 +136,9 @@ export function lifeContract(fresh: () => Promise<Store>): void {
     assert.equal(calls.first, before);
     assert.ok(calls.second >= 2);
   });
+}
 
+export function lifeContract(fresh: () => Promise<Store>): void {
   it('says its size', async () => {
     const store = await fresh();
     const { bytes } = await store.size();
@@ -128,6 +147,17 @@ export function lifeContract(fresh: () => Promise<Store>): void {
     assert.ok((await store.size()).bytes >= bytes + 100_000);
   });
 
+  it('answers CLOSED also for its upkeep', async () => {
+    const store = await fresh();
+    await store.close();
+    await refused(store.snapshots(), 'CLOSED');
+    await refused(store.snapshot('a'), 'CLOSED');
+    await refused(store.trim({ keepSnapshots: 1, maxBytes: 1 }), 'CLOSED');
+    await refused(store.size(), 'CLOSED');
+  });
+}
+
+export function closedContract(fresh: () => Promise<FoldStore>): void {
   it('answers CLOSED when it is', async () => {
     const store = await fresh();
     await store.close();
@@ -137,10 +167,6 @@ export function lifeContract(fresh: () => Promise<Store>): void {
     await refused(store.getMany('trust', 0, ['a']), 'CLOSED');
     await refused(store.scan('trust', { limit: 1 }), 'CLOSED');
     await refused(store.position('a'), 'CLOSED');
-    await refused(store.snapshots(), 'CLOSED');
-    await refused(store.snapshot('a'), 'CLOSED');
-    await refused(store.trim({ keepSnapshots: 1, maxBytes: 1 }), 'CLOSED');
-    await refused(store.size(), 'CLOSED');
     await refused(store.log.read(EVENTS, 0, ALL), 'CLOSED');
     await refused(store.log.end(EVENTS), 'CLOSED');
   });

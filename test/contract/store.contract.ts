@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { TOPICS, type Topic } from '#log';
-import type { Commit, Space, StateChange, Store } from '#state';
+import type { Commit, FoldStore, Space, StateChange, Store } from '#state';
 import {
   ALL,
   change,
@@ -9,14 +9,48 @@ import {
   EVENTS,
   HOSTILE_KEYS,
   type Opened,
+  type OpenedFold,
+  type OpenFoldStore,
   type OpenStore,
   output,
+  readable,
   refused,
   text,
 } from './help.ts';
-import { lifeContract, limitContract, snapshotContract } from './store-upkeep.contract.ts';
+import {
+  closedContract,
+  lifeContract,
+  limitContract,
+  listenContract,
+  localLimitContract,
+  snapshotContract,
+} from './store-upkeep.contract.ts';
 
-/** What every store must do, whatever it is made of. */
+/** What every store of a fold must do, wherever it lies. */
+export function foldStoreContract(name: string, open: OpenFoldStore): void {
+  const opened: OpenedFold[] = [];
+  const fresh = async (): Promise<FoldStore> => {
+    const one = await open();
+    opened.push(one);
+    return one.store;
+  };
+
+  describe(`fold store contract: ${name}`, () => {
+    after(async () => {
+      for (const { close } of opened) await close();
+    });
+    describe('log', () => logContract(fresh));
+    describe('state', () => stateContract(fresh));
+    describe('order', () => orderContract(fresh));
+    describe('limits', () => limitContract(fresh));
+    describe('life', () => {
+      listenContract(fresh);
+      closedContract(fresh);
+    });
+  });
+}
+
+/** What every store must do that keeps its log itself, whatever it is made of. */
 export function storeContract(name: string, open: OpenStore): void {
   let nowMs = 1_000_000;
   const opened: Opened[] = [];
@@ -30,7 +64,10 @@ export function storeContract(name: string, open: OpenStore): void {
     after(async () => {
       for (const { close } of opened) await close();
     });
-    describe('log', () => logContract(fresh));
+    describe('log', () => {
+      logContract(fresh);
+      denseContract(fresh);
+    });
     describe('time', () => {
       it('never goes back, and stays when the clock does', async () => {
         const store = await fresh();
@@ -49,14 +86,24 @@ export function storeContract(name: string, open: OpenStore): void {
       });
     });
     describe('state', () => stateContract(fresh));
-    describe('order', () => orderContract(fresh));
-    describe('limits', () => limitContract(fresh));
+    describe('order', () => {
+      orderContract(fresh);
+      snapshotOrderContract(fresh);
+    });
+    describe('limits', () => {
+      limitContract(fresh);
+      localLimitContract(fresh);
+    });
     describe('snapshots', () => snapshotContract(fresh));
-    describe('life', () => lifeContract(fresh));
+    describe('life', () => {
+      listenContract(fresh);
+      closedContract(fresh);
+      lifeContract(fresh);
+    });
   });
 }
 
-function logContract(fresh: () => Promise<Store>): void {
+function denseContract(fresh: () => Promise<Store>): void {
   it('gives dense offsets from 0, a count for each topic', async () => {
     const store = await fresh();
     const outputs = TOPICS.flatMap((topic) => [output('1', { topic }), output('2', { topic })]);
@@ -68,13 +115,47 @@ function logContract(fresh: () => Promise<Store>): void {
     assert.equal(await store.log.start(EVENTS), 0);
     assert.equal(await store.log.end(EVENTS), 4);
     assert.equal(await store.log.partitions('bpf.events'), 1);
+    await refused(store.log.partitions('bpf.dlq' as Topic), 'BAD_REQUEST');
+  });
+}
+
+function logContract(fresh: () => Promise<FoldStore>): void {
+  it('gives growing offsets, a count for each topic', async () => {
+    const store = await fresh();
+    const outputs = TOPICS.flatMap((topic) => [output('1', { topic }), output('2', { topic })]);
+    const { offsets } = await store.commit(commitOf({ outputs }));
+    assert.deepEqual(
+      offsets,
+      TOPICS.flatMap(() => [0, 1]),
+    );
+    const again = await store.commit(commitOf({ outputs: [output('3'), output('4')] }));
+    const [third = 0, fourth = 0] = again.offsets;
+    await readable(store, fourth);
+    assert.ok(third >= 2);
+    assert.equal(fourth, third + 1);
+    assert.equal(await store.log.start(EVENTS), 0);
+    assert.ok((await store.log.end(EVENTS)) > fourth);
+    const records = await store.log.read(EVENTS, 0, ALL);
+    assert.deepEqual(
+      records.map(({ offset, value }) => [offset, text(value)]),
+      [
+        [0, '1'],
+        [1, '2'],
+        [third, '3'],
+        [fourth, '4'],
+      ],
+    );
+    const [from3] = await store.log.read(EVENTS, 2, ALL);
+    assert.equal(from3?.offset, third, 'an offset that no record has is where reading goes on');
+    assert.deepEqual(await store.log.read(EVENTS, await store.log.end(EVENTS), ALL), []);
   });
 
   it('reads back what was committed', async () => {
     const store = await fresh();
     const value = Buffer.from([0, 255, 195, 1]);
     const outputs = HOSTILE_KEYS.map((key, n) => output('', { key, lane: n % 64, value }));
-    await store.commit(commitOf({ outputs }));
+    const { offsets } = await store.commit(commitOf({ outputs }));
+    await readable(store, offsets.at(-1) ?? 0);
     const records = await store.log.read(EVENTS, 0, ALL);
     assert.deepEqual(
       records.map(({ offset, lane, key, value: read }) => [offset, lane, key, [...read]]),
@@ -82,10 +163,31 @@ function logContract(fresh: () => Promise<Store>): void {
     );
   });
 
+  limitedReadContract(fresh);
+
+  it('keeps its own copy of values', async () => {
+    const store = await fresh();
+    const value = Buffer.from('mine');
+    const entry: StateChange = { space: 'trust', lane: 0, key: 'k', value };
+    await store.commit(commitOf({ outputs: [output('', { value })], state: [entry] }));
+    value.fill(0);
+    await readable(store, 0);
+    const [record] = await store.log.read(EVENTS, 0, ALL);
+    record?.value.fill(1);
+    (await store.get('trust', 0, 'k'))?.fill(1);
+    (await store.scan('trust', { limit: 1 }))[0]?.value.fill(1);
+    const [again] = await store.log.read(EVENTS, 0, ALL);
+    assert.equal(text(again?.value ?? null), 'mine');
+    assert.equal(text(await store.get('trust', 0, 'k')), 'mine');
+  });
+}
+
+function limitedReadContract(fresh: () => Promise<FoldStore>): void {
   it('holds to the limits of a read, but gives one record where there is one', async () => {
     const store = await fresh();
     const outputs = ['aaaa', 'bbbb', 'cccc', ''].map((value) => output(value));
-    await store.commit(commitOf({ outputs }));
+    const { offsets } = await store.commit(commitOf({ outputs }));
+    await readable(store, offsets.at(-1) ?? 0);
     const read = async (from: number, records: number, bytes: number) =>
       (await store.log.read(EVENTS, from, { records, bytes })).map(({ value }) => text(value));
     assert.deepEqual(await read(0, 2, 1000), ['aaaa', 'bbbb']);
@@ -107,26 +209,10 @@ function logContract(fresh: () => Promise<Store>): void {
     const unknown = { topic: '__proto__' as Topic, partition: 0 };
     await refused(log.end(unknown), 'BAD_REQUEST');
     await refused(log.start(unknown), 'BAD_REQUEST');
-    await refused(log.partitions('bpf.dlq' as Topic), 'BAD_REQUEST');
-  });
-
-  it('keeps its own copy of values', async () => {
-    const store = await fresh();
-    const value = Buffer.from('mine');
-    const entry: StateChange = { space: 'trust', lane: 0, key: 'k', value };
-    await store.commit(commitOf({ outputs: [output('', { value })], state: [entry] }));
-    value.fill(0);
-    const [record] = await store.log.read(EVENTS, 0, ALL);
-    record?.value.fill(1);
-    (await store.get('trust', 0, 'k'))?.fill(1);
-    (await store.scan('trust', { limit: 1 }))[0]?.value.fill(1);
-    const [again] = await store.log.read(EVENTS, 0, ALL);
-    assert.equal(text(again?.value ?? null), 'mine');
-    assert.equal(text(await store.get('trust', 0, 'k')), 'mine');
   });
 }
 
-function stateContract(fresh: () => Promise<Store>): void {
+function stateContract(fresh: () => Promise<FoldStore>): void {
   it('sets, replaces and deletes, the last change of a key winning', async () => {
     const store = await fresh();
     const state = [change('a', '1'), change('b', '2'), change('a', '3'), change('c', null)];
@@ -189,7 +275,7 @@ function stateContract(fresh: () => Promise<Store>): void {
   });
 }
 
-function orderContract(fresh: () => Promise<Store>): void {
+function orderContract(fresh: () => Promise<FoldStore>): void {
   it('scans by lane, then key by code unit, in pages', async () => {
     const store = await fresh();
     const state = [63, 0, 7].flatMap((lane) =>
@@ -226,7 +312,9 @@ function orderContract(fresh: () => Promise<Store>): void {
     assert.deepEqual(await scan(2, { lane: 3, key: '' }), []);
     assert.deepEqual(await scan(4), []);
   });
+}
 
+function snapshotOrderContract(fresh: () => Promise<Store>): void {
   it('orders snapshot entries by space, then as a scan', async () => {
     const store = await fresh();
     const spaces: Space[] = ['trust', 'control', 'mark', 'due'];

@@ -1,0 +1,10 @@
+export { KafkaClient, type KafkaSettings } from './client.ts';
+export { type FleetContract, fleetContract, type TopicSpec } from './contract.ts';
+export { toKafkaError } from './errors.ts';
+export type { Place } from './fetcher.ts';
+export { KafkaLog, type KafkaRecord } from './log.ts';
+export { type Drift, Provisioner, type ProvisionOptions } from './provision.ts';
+export { kafkaReady } from './ready.ts';
+export type { Outgoing } from './send.ts';
+export { brokerName, FLEET_TOPICS, type FleetTopic, partitionOf } from './topics.ts';
+export { type GroupOffset, IdempotentWriter, TransactionalWriter } from './writer.ts';

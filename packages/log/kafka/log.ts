@@ -1,0 +1,187 @@
+import { laneOf, type PrincipalKey } from '#event';
+import { LogError } from '../errors.ts';
+import { checkInteger, checkRange } from '../limits.ts';
+import type { Log, LogRecord, ReadLimit, TopicPartition } from '../port.ts';
+import { keyOfStored } from '../rows.ts';
+import type { KafkaClient } from './client.ts';
+import { toKafkaError } from './errors.ts';
+import { type Asked, Fetcher, type Isolation, type Place } from './fetcher.ts';
+import { type RawMessage, type RawPartition, visibleOf } from './raw.ts';
+import { checkTopic, type FleetTopic } from './topics.ts';
+
+/** A record of Kafka; a null value is a tombstone. */
+export interface KafkaRecord extends Omit<LogRecord, 'value'> {
+  readonly value: Uint8Array | null;
+}
+
+/** Records that were fetched and not yet read: from `from` up to `next`. */
+interface Ahead {
+  readonly from: number;
+  readonly records: readonly KafkaRecord[];
+  /** Behind all that was seen, also what a reader may not see. */
+  readonly next: number;
+}
+
+const FETCH_BYTES = 1024 * 1024;
+
+/**
+ * Topics of Kafka behind the port. Offsets grow but are not dense: markers of transactions take
+ * some, and compaction leaves holes. `committed` reads what no open transaction may still undo.
+ */
+export class KafkaLog implements Log {
+  private readonly fetcher: Fetcher;
+  private readonly isolation: Isolation;
+  private readonly ahead = new Map<string, Ahead>();
+  private readonly counts = new Map<FleetTopic, number>();
+
+  constructor(client: KafkaClient, isolation: Isolation = 'committed') {
+    this.fetcher = new Fetcher(client, isolation);
+    this.isolation = isolation;
+  }
+
+  async partitions(topic: FleetTopic): Promise<number> {
+    checkTopic(topic);
+    const known = this.counts.get(topic);
+    if (known !== undefined) return known;
+    const count = await this.fetcher.partitions(topic);
+    this.counts.set(topic, count);
+    return count;
+  }
+
+  async start(place: Place): Promise<number> {
+    checkTopic(place.topic);
+    return this.fetcher.edge(place, 'start');
+  }
+
+  async end(place: Place): Promise<number> {
+    checkTopic(place.topic);
+    return this.fetcher.edge(place, 'end');
+  }
+
+  /** Offset that a group has committed for a partition; null: none. */
+  async committed(group: string, place: Place): Promise<number | null> {
+    return this.fetcher.committed(group, place);
+  }
+
+  /** As the port says. A tombstone has no place in it: such topics are read by `readAll`. */
+  async read(source: TopicPartition, from: number, limit: ReadLimit): Promise<LogRecord[]> {
+    const { records } = await this.readSparse(source, from, limit);
+    const whole = records.filter((record): record is LogRecord => record.value !== null);
+    // What was fetched ahead is read again by whoever begins anew: it stays ours.
+    const own = (record: LogRecord) => ({ ...record, value: Uint8Array.from(record.value) });
+    if (whole.length === records.length) return whole.map(own);
+    throw new LogError('BAD_REQUEST', `${source.topic} has tombstones: read it with them`);
+  }
+
+  /** Records and tombstones from `from` on, and where to go on. */
+  async readSparse(
+    place: Place,
+    from: number,
+    limit: ReadLimit,
+  ): Promise<{ records: KafkaRecord[]; next: number }> {
+    checkTopic(place.topic);
+    checkInteger('offset', from, 0);
+    checkInteger('limit of records', limit.records, 1);
+    checkInteger('limit of bytes', limit.bytes, 0);
+    for (let at = from; ; ) {
+      const here = this.ahead.get(keyOf(place));
+      const usable = here !== undefined && at >= here.from && at < here.next;
+      const buffered = usable ? here : await this.fetchOne({ ...place, from: at });
+      const records = within(buffered, at, limit);
+      const last = records.at(-1);
+      if (last !== undefined) return { records, next: last.offset + 1 };
+      if (buffered.next <= at) return { records: [], next: at };
+      at = buffered.next;
+    }
+  }
+
+  /** Waits until there is something behind one of these places, `waitMs` at most. */
+  async awaitMore(asked: readonly Asked[], waitMs: number): Promise<void> {
+    const places = asked.map((one) => ({ ...one, from: this.skipped(one) }));
+    if (places.some((one) => this.hasAhead(one))) return;
+    try {
+      const found = await this.fetcher.fetch(places, { bytes: FETCH_BYTES, waitMs });
+      for (const { place, data } of found) this.keep(place, places, data);
+    } catch (error) {
+      // Whoever reads next meets it too, and knows which end was passed.
+      if (!(error instanceof LogError) || error.code !== 'TRIMMED') throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.fetcher.close();
+    this.ahead.clear();
+  }
+
+  private hasAhead(one: Asked): boolean {
+    const here = this.ahead.get(keyOf(one));
+    return here?.records.some(({ offset }) => offset >= one.from) ?? false;
+  }
+
+  /** Behind what was looked at already and had nothing to see. */
+  private skipped(one: Asked): number {
+    const here = this.ahead.get(keyOf(one));
+    if (here === undefined || one.from < here.from || one.from >= here.next) return one.from;
+    return this.hasAhead(one) ? one.from : here.next;
+  }
+
+  private keep(place: Place, asked: readonly Asked[], data: RawPartition): void {
+    const from = asked.find((one) => keyOf(one) === keyOf(place))?.from ?? 0;
+    this.ahead.set(keyOf(place), this.aheadOf(from, data));
+  }
+
+  private async fetchOne(asked: Asked): Promise<Ahead> {
+    try {
+      const [found] = await this.fetcher.fetch([asked], { bytes: FETCH_BYTES, waitMs: 0 });
+      const ahead = this.aheadOf(asked.from, found?.data ?? null);
+      this.ahead.set(keyOf(asked), ahead);
+      return ahead;
+    } catch (error) {
+      const failed = toKafkaError(error, `read ${asked.topic}`);
+      if (failed.code !== 'TRIMMED') throw failed;
+      const [start, next] = [await this.start(asked), await this.end(asked)];
+      checkRange(asked.from, { start, next });
+      return { from: asked.from, records: [], next: asked.from };
+    }
+  }
+
+  private aheadOf(from: number, data: RawPartition | null): Ahead {
+    if (data === null) return { from, records: [], next: from };
+    const messages = data.messages.filter(({ offset }) => Number(offset) >= from);
+    const last = messages.at(-1);
+    const end = Number(this.isolation === 'committed' ? data.lastStableOffset : data.highWatermark);
+    // A batch that compaction has emptied has no message that says where it ends.
+    const next = last !== undefined ? Number(last.offset) + 1 : from < end ? from + 1 : from;
+    return { from, records: visibleOf({ ...data, messages }).map(recordOf), next };
+  }
+}
+
+function keyOf({ topic, partition }: Place): string {
+  return `${topic}/${partition}`;
+}
+
+function within({ records }: Ahead, from: number, limit: ReadLimit): KafkaRecord[] {
+  const found: KafkaRecord[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    if (record.offset < from) continue;
+    bytes += record.value?.length ?? 0;
+    if (found.length > 0 && bytes > limit.bytes) break;
+    found.push(record);
+    if (found.length >= limit.records) break;
+  }
+  return found;
+}
+
+function recordOf({ offset, key, value, timestamp, headers }: RawMessage): KafkaRecord {
+  const text = keyOfStored(key?.toString() ?? '');
+  const said = headers.lane?.toString() ?? '';
+  const lane = /^\d{1,2}$/.test(said) ? Number(said) % 64 : laneOf(text as PrincipalKey);
+  return {
+    offset: Number(offset),
+    lane,
+    key: text,
+    value,
+    appendedMs: Number(timestamp),
+  };
+}

@@ -1,0 +1,17 @@
+import { KafkaClient } from './client.ts';
+
+/** Whether as many brokers as that are registered, and one of them leads. For those who wait. */
+export async function kafkaReady(brokers: readonly string[], count: number): Promise<boolean> {
+  const settings = { brokers, clientId: 'ready', prefix: '', tls: null, user: null };
+  const { kafka } = new KafkaClient(settings);
+  const admin = kafka.admin({ retry: { retries: 0 } });
+  try {
+    await admin.connect();
+    const { brokers: alive, controller } = await admin.describeCluster();
+    return alive.length >= count && controller !== null;
+  } catch {
+    return false;
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}

@@ -1,0 +1,123 @@
+import type { Producer } from 'kafkajs';
+import { LogError } from '../errors.ts';
+import { type KafkaClient, PATIENT } from './client.ts';
+import { toKafkaError } from './errors.ts';
+import type { Place } from './fetcher.ts';
+import { chosenPartition, type Outgoing, type Sent, sendAll } from './send.ts';
+
+/** How far a group has come in a partition. */
+export interface GroupOffset extends Place {
+  readonly group: string;
+  readonly next: number;
+}
+
+/** An open transaction holds up every reader of its partitions: it ends by itself after this. */
+const TRANSACTION_MS = 30_000;
+
+/**
+ * Writes transactions under one transactional id. Opening it fences whoever used that id before,
+ * and waits until its last transaction is over. After any error it is dead: open another.
+ */
+export class TransactionalWriter {
+  private readonly client: KafkaClient;
+  private readonly producer: Producer;
+  private dead = false;
+
+  private constructor(client: KafkaClient, producer: Producer) {
+    this.client = client;
+    this.producer = producer;
+  }
+
+  static async open(client: KafkaClient, id: string): Promise<TransactionalWriter> {
+    const producer = client.kafka.producer({
+      transactionalId: client.named(id),
+      transactionTimeout: TRANSACTION_MS,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: chosenPartition,
+      retry: PATIENT,
+    });
+    try {
+      await producer.connect();
+    } catch (error) {
+      await producer.disconnect().catch(() => undefined);
+      throw toKafkaError(error, `transactional id ${client.named(id)}`);
+    }
+    return new TransactionalWriter(client, producer);
+  }
+
+  /** All records and offsets, or nothing of them. */
+  async commit(records: readonly Outgoing[], offsets: readonly GroupOffset[]): Promise<Sent> {
+    if (this.dead) throw new LogError('FENCED', 'kafka: this writer is dead: open another');
+    try {
+      const transaction = await this.producer.transaction();
+      const sent = await sendAll(this.client, records, (batch) => transaction.sendBatch(batch));
+      for (const { group, topic, partition, next } of offsets) {
+        await transaction.sendOffsets({
+          consumerGroupId: this.client.named(group),
+          topics: [
+            {
+              topic: this.client.topic(topic),
+              partitions: [{ partition, offset: `${next}` }],
+            },
+          ],
+        });
+      }
+      await transaction.commit();
+      return sent;
+    } catch (error) {
+      // Not aborted here: whether it was committed is for the next writer to find out.
+      this.dead = true;
+      void this.close();
+      throw toKafkaError(error, 'a transaction');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.dead = true;
+    await this.producer.disconnect().catch(() => undefined);
+  }
+}
+
+/** Writes without transactions: what a broker has acknowledged it has once, and in order. */
+export class IdempotentWriter {
+  private readonly client: KafkaClient;
+  private producer: Producer | null = null;
+
+  constructor(client: KafkaClient) {
+    this.client = client;
+  }
+
+  /** Resolves when all of it is acknowledged by all replicas in sync. */
+  async send(records: readonly Outgoing[]): Promise<Sent> {
+    try {
+      const producer = await this.connected();
+      return await sendAll(this.client, records, (batch) => producer.sendBatch(batch));
+    } catch (error) {
+      // What was sent is not known: another producer sends it again, and readers see it twice.
+      await this.close();
+      throw toKafkaError(error, 'a send');
+    }
+  }
+
+  async close(): Promise<void> {
+    const { producer } = this;
+    this.producer = null;
+    await producer?.disconnect().catch(() => undefined);
+  }
+
+  private async connected(): Promise<Producer> {
+    if (this.producer !== null) return this.producer;
+    const producer = this.client.kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: chosenPartition,
+      retry: { ...PATIENT, retries: 20 },
+    });
+    await producer.connect();
+    this.producer = producer;
+    return producer;
+  }
+}

@@ -1,0 +1,3 @@
+export { viewKey } from './sealed.ts';
+export { FleetStore, type FleetStoreOptions } from './store.ts';
+export { type RedisSettings, RedisView, ViewError } from './view.ts';

@@ -1,0 +1,393 @@
+import { keyOfStored } from '#log';
+import type { KafkaLog } from '#log/kafka';
+import type { After } from '../entries.ts';
+import type { Entry, Space, StateChange } from '../port.ts';
+import { MemoryTable } from '../table.ts';
+import { readChangelog, type Take } from './changelog.ts';
+import { entryOf, fieldOf } from './keys.ts';
+import { type LaneWrite, type RedisView, ViewError } from './view.ts';
+
+export interface PartitionStateOptions {
+  readonly log: KafkaLog;
+  readonly view: RedisView;
+  readonly partition: number;
+  /** Lanes of this partition. */
+  readonly lanes: readonly number[];
+  readonly now: () => number;
+  /** Told when Redis is bypassed, and when it is followed again. */
+  readonly onView: (state: 'bypassed' | 'followed', why: string) => void;
+}
+
+/** Values kept of what was read or written; those that Redis has not acknowledged come on top. */
+const CACHE_MAX = 20_000;
+/** Writes that wait for Redis, at most: beyond it Redis counts as away. */
+const WRITES_MAX = 200;
+/** A mark older than this says nothing: tombstones behind it may be compacted away. */
+const MARK_MAX_MS = 3 * 24 * 3_600_000;
+/** Commits after which lanes that nobody touched get their mark moved too. */
+const REFRESH = 256;
+const READY_MS = 500;
+const HEAL_MS = 500;
+
+interface Dirty {
+  readonly value: Uint8Array | null;
+  readonly write: number;
+}
+
+/**
+ * State of one partition. Its truth is the changelog; Redis is a view of it, read through a cache.
+ * Where the view is away, behind or forged, the changelog is read into memory and the partition
+ * runs from there, until the view is filled again.
+ */
+export class PartitionState {
+  private readonly options: PartitionStateOptions;
+  private readonly cache = new Map<string, Uint8Array | null>();
+  private readonly dirty = new Map<string, Dirty>();
+  /** By lane: the mark that Redis has once all writes are through. */
+  private readonly marks = new Map<number, number>();
+  private readonly acked = new Map<number, number>();
+  private memory: MemoryTable | null = null;
+  private next = 0;
+  private writes: Promise<void> = Promise.resolve();
+  private waiting = 0;
+  private written = 0;
+  private commits = 0;
+  private generation = 0;
+  private healing: Promise<void> | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  /** Why the view can't be followed any more; left at the next commit. */
+  private broken: string | null = null;
+  private closed = false;
+
+  private constructor(options: PartitionStateOptions) {
+    this.options = options;
+  }
+
+  /** Nobody may write to the changelog of this partition any more: its end is the truth. */
+  static async restore(options: PartitionStateOptions): Promise<PartitionState> {
+    const state = new PartitionState(options);
+    const { log, partition, view } = options;
+    state.next = await log.end({ topic: 'bpf.trust', partition });
+    try {
+      await view.ready(READY_MS);
+      if (!(await state.catchUp())) await state.bypass('its marks are missing or old');
+    } catch (error) {
+      if (!(error instanceof ViewError)) throw error;
+      await state.bypass(error.message);
+    }
+    return state;
+  }
+
+  get isBypassed(): boolean {
+    return this.memory !== null;
+  }
+
+  /** Brings the view from its marks to the end of the changelog. False: it can't be. */
+  private async catchUp(): Promise<boolean> {
+    const { view, lanes, log, partition, now } = this.options;
+    const start = await log.start({ topic: 'bpf.trust', partition });
+    for (const lane of lanes) {
+      const mark = await view.mark(lane);
+      const usable = mark !== null && mark.next >= start && mark.next <= this.next;
+      const fresh = mark !== null && now() - mark.markedMs < MARK_MAX_MS;
+      if (!usable || !fresh) return this.next === 0 && this.startEmpty();
+      this.marks.set(lane, mark.next);
+    }
+    await this.eachChange(Math.min(...this.marks.values()), async (changes, next) => {
+      for (const lane of lanes) {
+        const expected = this.marks.get(lane) as number;
+        // Changes that the lane has already are set to what they are.
+        const own = changes.filter((change) => change.lane === lane);
+        if (next <= expected) continue;
+        await view.write({ lane, expected, next, changes: own }, now());
+        this.marks.set(lane, next);
+      }
+    });
+    for (const lane of lanes) this.acked.set(lane, this.marks.get(lane) as number);
+    return true;
+  }
+
+  /** A changelog without a record: every lane is filled with nothing. */
+  private async startEmpty(): Promise<boolean> {
+    const { view, lanes, now } = this.options;
+    for (const lane of lanes) {
+      await view.fill({ lane, next: 0, changes: [] }, now());
+      this.marks.set(lane, 0);
+      this.acked.set(lane, 0);
+    }
+    return true;
+  }
+
+  private eachChange(from: number, take: Take): Promise<void> {
+    const { log, partition } = this.options;
+    return readChangelog(log, { partition, from, end: this.next }, take);
+  }
+
+  /** From here on the partition runs from the changelog, in memory; Redis is filled beside it. */
+  private async bypass(why: string): Promise<void> {
+    this.generation += 1;
+    if (this.memory === null) {
+      const table = new MemoryTable();
+      const { log, partition } = this.options;
+      const start = await log.start({ topic: 'bpf.trust', partition });
+      await this.eachChange(start, async (changes) => {
+        for (const change of changes) table.apply(change);
+      });
+      this.memory = table;
+      this.options.onView('bypassed', why);
+    }
+    this.cache.clear();
+    this.dirty.clear();
+    this.marks.clear();
+    this.acked.clear();
+    this.healLater(0);
+  }
+
+  private healLater(ms: number): void {
+    if (this.closed || this.timer !== null) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.healing = this.heal().catch(() => this.healLater(HEAL_MS));
+    }, ms);
+    this.timer.unref();
+  }
+
+  /** Fills lane after lane from memory; each follows the commits from then on. */
+  private async heal(): Promise<void> {
+    const { view, lanes, now } = this.options;
+    const { generation } = this;
+    await view.ready(READY_MS);
+    for (const lane of lanes) {
+      if (this.closed || generation !== this.generation) return;
+      const changes = this.entriesOf(lane);
+      const { next } = this;
+      this.marks.set(lane, next);
+      // In the queue of writes, so that commits made meanwhile come behind it.
+      await this.enqueue(async () => {
+        if (generation !== this.generation) return;
+        await view.fill({ lane, next, changes }, now());
+        if (generation === this.generation) this.acked.set(lane, next);
+      });
+    }
+    if (this.closed || generation !== this.generation || this.broken !== null) return;
+    this.memory = null;
+    this.options.onView('followed', 'it is filled again');
+  }
+
+  private entriesOf(lane: number): StateChange[] {
+    const { memory } = this;
+    if (memory === null) return [];
+    return SPACES.flatMap((space) =>
+      memory
+        .scan(space, { lane, limit: Number.POSITIVE_INFINITY })
+        .map(({ key, value }) => ({ space, lane, key, value })),
+    );
+  }
+
+  async getMany(
+    space: Space,
+    lane: number,
+    keys: readonly string[],
+  ): Promise<(Uint8Array | null)[]> {
+    const { memory } = this;
+    if (memory !== null) return keys.map((key) => memory.get(space, lane, key));
+    const found = new Map<string, Uint8Array | null>();
+    const missing: string[] = [];
+    for (const key of keys) {
+      const known = this.known(idOf(space, lane, key));
+      if (known === undefined) missing.push(key);
+      else found.set(key, known);
+    }
+    if (missing.length > 0) {
+      try {
+        const values = await this.ask(lane, space, missing);
+        for (const [n, key] of missing.entries()) found.set(key, values[n] ?? null);
+      } catch (error) {
+        if (!(error instanceof ViewError)) throw error;
+        await this.bypass(error.message);
+        return this.getMany(space, lane, keys);
+      }
+    }
+    return keys.map((key) => copyOf(found.get(key) ?? null));
+  }
+
+  private known(id: string): Uint8Array | null | undefined {
+    const dirty = this.dirty.get(id);
+    return dirty === undefined ? this.cache.get(id) : dirty.value;
+  }
+
+  private async ask(lane: number, space: Space, keys: readonly string[]) {
+    const { generation } = this;
+    const fields = keys.map((key) => fieldOf(space, key));
+    const { next, values } = await this.options.view.values(lane, fields);
+    this.checkMark(lane, next);
+    if (generation !== this.generation) throw new ViewError('behind', 'redis: bypassed meanwhile');
+    for (const [n, key] of keys.entries()) this.remember(idOf(space, lane, key), values[n] ?? null);
+    return values;
+  }
+
+  /** A lane's mark lies where our writes have brought it, acknowledged or not. */
+  private checkMark(lane: number, next: number | null): void {
+    const least = this.acked.get(lane) ?? 0;
+    const most = this.marks.get(lane) ?? 0;
+    if (next !== null && next >= least && next <= most) return;
+    const words = `mark ${next ?? 'missing'}, expected ${least} to ${most}`;
+    throw new ViewError('behind', `redis: lane ${lane}: ${words}`);
+  }
+
+  private remember(id: string, value: Uint8Array | null): void {
+    if (this.cache.size >= CACHE_MAX) this.cache.clear();
+    this.cache.set(id, value);
+  }
+
+  /** Entries in order, as the port says. */
+  async scan(
+    space: Space,
+    options: { lane?: number; after?: After; limit: number },
+  ): Promise<Entry[]> {
+    if (this.memory !== null) return this.memory.scan(space, options);
+    try {
+      return await this.scanView(space, options);
+    } catch (error) {
+      if (!(error instanceof ViewError)) throw error;
+      await this.bypass(error.message);
+      return this.scan(space, options);
+    }
+  }
+
+  private async scanView(
+    space: Space,
+    options: { lane?: number; after?: After; limit: number },
+  ): Promise<Entry[]> {
+    // What Redis has not acknowledged it cannot list.
+    await this.settled();
+    if (this.memory !== null) return this.memory.scan(space, options);
+    const { lane, after, limit } = options;
+    const found: Entry[] = [];
+    const lanes = lane === undefined ? this.options.lanes : [lane];
+    for (const one of lanes.filter((n) => n >= (after?.lane ?? 0))) {
+      const behind = after?.lane === one ? after.key : null;
+      const keys = await this.keysOf(space, one, behind, limit - found.length);
+      const values = await this.getMany(space, one, keys);
+      for (const [n, key] of keys.entries()) {
+        const empty = space === 'due' ? new Uint8Array() : null;
+        const value = values[n] ?? empty;
+        if (value !== null) found.push({ lane: one, key, value });
+      }
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+
+  private async keysOf(space: Space, lane: number, after: string | null, limit: number) {
+    const { view } = this.options;
+    if (space === 'due') return (await view.timers(lane, after, limit)).map(keyOfStored);
+    const fields = await view.fields(lane);
+    const keys = fields.flatMap((field) => {
+      const entry = entryOf(field);
+      return entry?.space === space && (after === null || entry.key > after) ? [entry.key] : [];
+    });
+    return keys.sort((a, b) => (a < b ? -1 : 1)).slice(0, limit);
+  }
+
+  /** Takes what is committed: `next` is the changelog's end behind it. */
+  apply(given: readonly StateChange[], next: number): void {
+    // Redis gets them later: the caller's values may be others by then.
+    const changes = given.map((change) => ({ ...change, value: copyOf(change.value) }));
+    this.next = Math.max(this.next, next);
+    this.commits += 1;
+    if (this.memory !== null) for (const change of changes) this.memory.apply(change);
+    const touched = Map.groupBy(changes, ({ lane }) => lane);
+    const all = this.commits % REFRESH === 0;
+    for (const lane of all ? this.options.lanes : touched.keys()) {
+      const expected = this.marks.get(lane);
+      // A lane that is not filled yet gets all of it when it is.
+      if (expected === undefined || expected >= this.next) continue;
+      this.marks.set(lane, this.next);
+      this.writeLane({ lane, expected, next: this.next, changes: touched.get(lane) ?? [] });
+    }
+  }
+
+  private writeLane(write: LaneWrite): void {
+    this.written += 1;
+    const { written, generation } = this;
+    for (const { space, lane, key, value } of write.changes) {
+      this.dirty.set(idOf(space, lane, key), { value, write: written });
+    }
+    const done = this.enqueue(async () => {
+      if (generation !== this.generation) return;
+      await this.options.view.write(write, this.options.now());
+      if (generation !== this.generation) return;
+      this.acked.set(write.lane, write.next);
+      for (const { space, lane, key, value } of write.changes) {
+        const id = idOf(space, lane, key);
+        this.remember(id, value);
+        if (this.dirty.get(id)?.write === written) this.dirty.delete(id);
+      }
+    });
+    done.catch(() => undefined);
+  }
+
+  /** Writes go one after another: a lane's mark must not overtake itself. */
+  private enqueue(work: () => Promise<void>): Promise<void> {
+    this.waiting += 1;
+    if (this.waiting > WRITES_MAX) this.failWrites('too many writes wait');
+    const { generation } = this;
+    const result = this.writes.then(work);
+    this.writes = result.then(
+      () => {
+        this.waiting -= 1;
+      },
+      (error) => {
+        this.waiting -= 1;
+        if (generation === this.generation) this.failWrites((error as Error).message);
+      },
+    );
+    return result;
+  }
+
+  private failWrites(why: string): void {
+    this.broken ??= why;
+  }
+
+  /** Between commits: leaves a view whose writes have failed. */
+  async tend(): Promise<void> {
+    const { broken } = this;
+    if (broken === null) return;
+    this.broken = null;
+    await this.bypass(broken);
+  }
+
+  /** Until what was applied is in Redis, or Redis is bypassed. */
+  async settled(): Promise<void> {
+    await this.writes;
+    await this.tend();
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.healing;
+    await this.writes;
+  }
+}
+
+const SPACES: readonly Space[] = [
+  'trust',
+  'mark',
+  'due',
+  'control',
+  'object',
+  'lane',
+  'counter',
+  'host',
+  'position' as Space,
+];
+
+function idOf(space: Space, lane: number, key: string): string {
+  return `${space}/${lane}/${key}`;
+}
+
+function copyOf(value: Uint8Array | null): Uint8Array | null {
+  return value === null ? null : Uint8Array.from(value);
+}
