@@ -58,6 +58,9 @@ export class GuestError extends Error {
 
 const OUTPUT_BYTES = 64 << 20;
 const DEFAULT_TIMEOUT = 300;
+/** A boot takes seconds. The emulator is known to hang now and then before it, in its firmware. */
+const BOOT_SECONDS = 90;
+const UP = /^guest: up in /m;
 const DEFAULT_MEMORY = 2048;
 /** Not a workqueue that waits long: the emulator is that slow. */
 const PANIC = new RegExp(
@@ -118,7 +121,9 @@ async function qemuArguments(job: GuestJob, directory: string): Promise<string[]
     ],
     ...['-smp', '2', '-m', String(job.memoryMiB ?? DEFAULT_MEMORY)],
     ...['-kernel', image, '-append', append, '-nographic', '-no-reboot'],
-    ...['-nic', job.network === true ? 'user,model=virtio-net-pci' : 'none'],
+    ...(job.network === true
+      ? ['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile=']
+      : ['-nic', 'none']),
     ...['-device', 'nvme,id=nvme,serial=guest'],
     ...disk(base, 1, 'snapshot=on'),
     ...disk(product, 2, 'snapshot=on'),
@@ -130,6 +135,8 @@ async function qemuArguments(job: GuestJob, directory: string): Promise<string[]
 interface Ended {
   readonly console: string;
   readonly timedOut: boolean;
+  /** Not even our own first process ran. */
+  readonly stuck: boolean;
 }
 
 async function runQemu(args: readonly string[], job: GuestJob): Promise<Ended> {
@@ -150,6 +157,11 @@ async function runQemu(args: readonly string[], job: GuestJob): Promise<Ended> {
   child.stdout?.on('data', hear);
   child.stderr?.on('data', hear);
   let timedOut = false;
+  let stuck = false;
+  const boot = setTimeout(() => {
+    stuck = !interactive && !UP.test(plain(text));
+    if (stuck) child.kill('SIGKILL');
+  }, BOOT_SECONDS * 1000);
   const limit = interactive ? 2 ** 31 - 1 : (job.timeoutSeconds ?? DEFAULT_TIMEOUT) * 1000;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -160,7 +172,8 @@ async function runQemu(args: readonly string[], job: GuestJob): Promise<Ended> {
     child.on('close', () => resolve());
   });
   clearTimeout(timer);
-  return { console: plain(text), timedOut };
+  clearTimeout(boot);
+  return { console: plain(text), timedOut, stuck };
 }
 
 /** Without carriage returns and what a terminal would do. */
@@ -188,6 +201,15 @@ function readOutput(
   }
 }
 
+/** Boots, and once more when the emulator hung before anything of ours ran in it. */
+async function bootOnce(args: readonly string[], job: GuestJob): Promise<Ended> {
+  const first = await runQemu(args, job);
+  if (!first.stuck || PANIC.test(first.console)) return first;
+  const what = `${job.kernel}: the emulator was not up after ${BOOT_SECONDS} s: boots again`;
+  process.stderr.write(`guest: ${what}\n`);
+  return runQemu(args, job);
+}
+
 /**
  * Boots a kernel, runs the command, and ends. Throws `GuestError` with the console's end when the
  * guest panics, hangs or vanishes.
@@ -198,15 +220,15 @@ export async function runGuest(job: GuestJob): Promise<GuestRun> {
   try {
     const args = await qemuArguments(job, directory);
     const beganMs = Date.now();
-    const { console, timedOut } = await runQemu(args, job);
+    const { console, timedOut, stuck } = await bootOnce(args, job);
     const seconds = (Date.now() - startedMs) / 1000;
     const name = `${job.kernel}${job.append ? ` (${job.append})` : ''}`;
     if (job.command === undefined) {
       return { status: 0, stdout: '', stderr: '', console, seconds, bootSeconds: 0 };
     }
     if (PANIC.test(console)) throw new GuestError('PANIC', `${name} panicked`, console);
-    if (timedOut) {
-      const after = job.timeoutSeconds ?? DEFAULT_TIMEOUT;
+    if (timedOut || stuck) {
+      const after = stuck ? BOOT_SECONDS : (job.timeoutSeconds ?? DEFAULT_TIMEOUT);
       throw new GuestError('TIMEOUT', `${name} did not end within ${after} s`, console);
     }
     const output = readOutput(directory);
