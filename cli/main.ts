@@ -6,7 +6,9 @@ import { backtestVerb } from './backtest.ts';
 import { breakGlassVerb } from './break-glass.ts';
 import { breakerVerb } from './breaker.ts';
 import { doctorVerb } from './doctor.ts';
+import { enricherVerb } from './enricher.ts';
 import { explainVerb } from './explain.ts';
+import { hostVerb } from './host.ts';
 import { labelVerb } from './label.ts';
 import { liftVerb } from './lift.ts';
 import { linksVerb } from './links.ts';
@@ -20,6 +22,7 @@ import { riskVerb } from './risk.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { sweepVerb } from './sweep.ts';
 import { tailVerb } from './tail.ts';
+import { topicsVerb } from './topics.ts';
 import { trustVerb } from './trust.ts';
 import { upVerb } from './up.ts';
 import { verifyVerb } from './verify.ts';
@@ -59,6 +62,9 @@ function build(): Command {
     mapsVerb,
     linksVerb,
     verifyVerb,
+    enricherVerb,
+    hostVerb,
+    topicsVerb,
   ]) {
     verb(program);
   }

@@ -8,4 +8,11 @@ export {
   readConfig,
   type Webhook,
 } from './config.ts';
-export { type Keys, openKeys } from './keys.ts';
+export {
+  type KafkaConfig,
+  kafkaConfig,
+  type RawFleetOptions,
+  type RedisConfig,
+  redisConfig,
+} from './fleet.ts';
+export { type FleetKeys, type Keys, openFleetKeys, openKeys } from './keys.ts';

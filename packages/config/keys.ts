@@ -19,6 +19,20 @@ export function openKeys(stateDir: string, options: { create: boolean }): Keys {
   };
 }
 
+/** Keys of a fleet's centre: from `fleet` come those of all hosts. */
+export interface FleetKeys {
+  readonly fleet: Buffer;
+  readonly control: Buffer;
+}
+
+/** Reads the fleet's keys of a state directory; makes them when `create`. Throws `ConfigError`. */
+export function openFleetKeys(stateDir: string, options: { create: boolean }): FleetKeys {
+  return {
+    fleet: openKey(join(stateDir, 'fleet.key'), options),
+    control: openKey(join(stateDir, 'control.key'), options),
+  };
+}
+
 function openKey(file: string, { create }: { create: boolean }): Buffer {
   if (create) makeKey(file);
   let key: Buffer;

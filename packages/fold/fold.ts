@@ -27,7 +27,7 @@ import {
 import { dueKey } from './control.ts';
 import { LanePolicies } from './lane-policy.ts';
 import { controlSignal, enrichedOutput, eventIdOf, reflexOf, signalOutput } from './outputs.ts';
-import { controlRecord, type Opened, type OpenKeys, openRecord } from './records.ts';
+import { controlRecord, inLanes, type Opened, type OpenKeys, openRecord } from './records.ts';
 
 /** A record, or part of one, that was left out of the fold. */
 export interface Fault {
@@ -72,13 +72,24 @@ interface Working {
 export class Fold {
   private readonly state: StateReader;
   private readonly keys: OpenKeys;
+  private readonly lanes: ReadonlySet<number> | null;
   private readonly policies: LanePolicies;
   private readonly cache = new Map<string, TrustState>();
   private working: Working | null = null;
 
-  constructor({ state, keys }: { state: StateReader; keys: OpenKeys }) {
+  /** `lanes`: those of the partition that is folded; records of others are refused. */
+  constructor({
+    state,
+    keys,
+    lanes = null,
+  }: {
+    state: StateReader;
+    keys: OpenKeys;
+    lanes?: readonly number[] | null;
+  }) {
     this.state = state;
     this.keys = keys;
+    this.lanes = lanes === null ? null : new Set(lanes);
     this.policies = new LanePolicies(state);
   }
 
@@ -88,7 +99,7 @@ export class Fold {
   }
 
   async apply(records: readonly LogRecord[]): Promise<Folded> {
-    const opened = records.map((record) => openRecord(record, this.keys));
+    const opened = records.map((record) => inLanes(openRecord(record, this.keys), this.lanes));
     const working: Working = {
       trust: new Map(),
       before: new Map(),

@@ -5,6 +5,7 @@ import {
   type Event,
   EventError,
   type External,
+  laneOf,
   type Override,
   type PrincipalKey,
   schemaOf,
@@ -50,7 +51,7 @@ export function openRecord(record: LogRecord, keys: OpenKeys): Opened {
   try {
     if (schemaOf(record.value) === 'Control') return openControl(record, keys);
     const frame = openFrame(record.value, keys.hostKeyOf);
-    const events = frame.events.map(({ bytes }) => readEvent(bytes));
+    const events = frame.events.map(({ bytes }) => readEvent(bytes, frame.lane));
     return { kind: 'frame', record, frame, events };
   } catch (error) {
     if (!(error instanceof ChainError) && !(error instanceof EventError)) throw error;
@@ -58,9 +59,21 @@ export function openRecord(record: LogRecord, keys: OpenKeys): Opened {
   }
 }
 
-function readEvent(bytes: Uint8Array): Event | EventError {
+/** A record of another partition's lane would be folded by two writers: it is left out. */
+export function inLanes(opened: Opened, lanes: ReadonlySet<number> | null): Opened {
+  if (lanes === null || opened.kind === 'bad') return opened;
+  const { lane } = opened.kind === 'frame' ? opened.frame : opened.control;
+  if (lanes.has(lane)) return opened;
+  const { record } = opened;
+  return { kind: 'bad', record, code: 'WRONG_LANE', why: `lane ${lane} in another's partition` };
+}
+
+/** A host could put its words about a principal into a lane where nobody looks for them. */
+function readEvent(bytes: Uint8Array, lane: number): Event | EventError {
   try {
-    return decode('Event', bytes);
+    const event = decode('Event', bytes);
+    if (laneOf(event.principal) === lane) return event;
+    return new EventError('BAD_VALUE', `${event.principal} in lane ${lane}`);
   } catch (error) {
     if (error instanceof EventError) return error;
     throw error;

@@ -7,6 +7,7 @@ export type {
   Entry,
   FoldStore,
   Position,
+  Rejected,
   Snapshot,
   Space,
   StateChange,

@@ -1,4 +1,4 @@
-import type { Log, Output } from '#log';
+import type { Log, LogRecord, Output, Topic } from '#log';
 
 /**
  * State beside the log: values by space, lane and key, changed only by `commit`, which also appends
@@ -30,6 +30,17 @@ export interface Commit {
   readonly outputs: readonly Output[];
   readonly state: readonly StateChange[];
   readonly position: readonly Position[];
+  /** Kept beside the log where that has a place for them; a log of one's own has them anyway. */
+  readonly rejected?: readonly Rejected[];
+}
+
+/** A record that could not be folded, as it came, and why. */
+export interface Rejected {
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly record: LogRecord;
+  readonly code: string;
+  readonly why: string;
 }
 
 export interface Committed {

@@ -4,19 +4,21 @@ import {
   controlOutput,
   dueControlId,
   type Fault,
-  FOLD_POSITION,
   Fold,
   type OpenKeys,
   parseDueKey,
   seal,
 } from '#fold';
-import { readPast } from '#log';
+import { LogError, type LogRecord, type ReadPast, readPast } from '#log';
 import { canonical, hashPolicy, type Policy } from '#policy';
-import type { Store } from '#state';
+import type { FoldStore, Rejected } from '#state';
 import { Intake } from './intake.ts';
 
 export interface EnricherOptions {
-  readonly store: Store;
+  readonly store: FoldStore;
+  /** The partition of `bpf.events` that is folded, and its lanes; by default 0 with all lanes. */
+  readonly partition?: number;
+  readonly lanes?: readonly number[];
   readonly keys: OpenKeys;
   readonly policy: Policy;
   /** Told of records that could not be folded; they are skipped, and this is how that is said. */
@@ -26,7 +28,9 @@ export interface EnricherOptions {
   readonly now: () => number;
 }
 
-const PARTITION = { topic: 'bpf.events', partition: 0 } as const;
+const ALL_LANES = Array.from({ length: LANES }, (_, lane) => lane);
+/** Faults that are no fault of a record: what it follows is missing. */
+const HOLES: ReadonlySet<string> = new Set(['SEQUENCE_GAP', 'DUPLICATE']);
 const DUE_BATCH = 100;
 const RELOOK_MS = 100;
 
@@ -39,31 +43,52 @@ export class Enricher {
   private readonly options: EnricherOptions;
   private readonly fold: Fold;
   private readonly intake: Intake;
-  private readonly nextDueMs: number[] = [];
+  private readonly source: { readonly topic: 'bpf.events'; readonly partition: number };
+  private readonly lanes: readonly number[];
+  private readonly nextDueMs = new Map<number, number>();
   private readonly inFlight = new Set<string>();
   private next = 0;
   readonly totals = { records: 0, events: 0, commits: 0 };
 
   private constructor(options: EnricherOptions) {
     this.options = options;
-    const { store, keys } = options;
-    this.fold = new Fold({ state: store, keys });
-    this.intake = new Intake(options);
+    const { store, keys, partition = 0, lanes = ALL_LANES } = options;
+    this.source = { topic: 'bpf.events', partition };
+    this.lanes = lanes;
+    this.fold = new Fold({ state: store, keys, lanes });
+    this.intake = new Intake({ ...options, partition });
   }
 
   static async open(options: EnricherOptions): Promise<Enricher> {
     const enricher = new Enricher(options);
     const { store } = options;
-    enricher.next = Number((await store.position(FOLD_POSITION)) ?? 0n);
-    for (let n = 0; n < LANES; n++) {
+    const position = await store.position(enricher.position);
+    enricher.next = position === null ? await enricher.start() : Number(position);
+    for (const n of enricher.lanes) {
       const [first] = await store.scan('due', { lane: n, limit: 1 });
-      enricher.nextDueMs.push(
-        first === undefined ? Number.POSITIVE_INFINITY : parseDueKey(first.key).dueMs,
-      );
+      const dueMs = first === undefined ? Number.POSITIVE_INFINITY : parseDueKey(first.key).dueMs;
+      enricher.nextDueMs.set(n, dueMs);
     }
     await enricher.intake.restore();
     await enricher.announcePolicy();
     return enricher;
+  }
+
+  private get position(): string {
+    return `enricher/bpf.events/${this.source.partition}`;
+  }
+
+  private start(): Promise<number> {
+    return this.options.store.log.start(this.source);
+  }
+
+  /** Where the next step reads on. */
+  get places(): {
+    topic: 'bpf.events' | 'bpf.overrides' | 'bpf.external';
+    partition: number;
+    from: number;
+  }[] {
+    return [{ ...this.source, from: this.next }, ...this.intake.places];
   }
 
   /** Writes the policy into each lane whose fold does not have it yet. */
@@ -73,7 +98,7 @@ export class Enricher {
     const text = canonical(policy);
     const timeMs = now();
     const outputs = [];
-    for (let n = 0; n < LANES; n++) {
+    for (const n of this.lanes) {
       const lane = laneNumber(n);
       if ((await this.fold.policyHash(lane)) === hash) continue;
       const id = `policy/${hash}/${timeMs}`;
@@ -89,7 +114,7 @@ export class Enricher {
     const { store, onFault, onOverride } = this.options;
     await this.writeDue();
     await this.intake.step();
-    const { records, damaged, next } = await readPast(store.log, PARTITION, this.next);
+    const { records, damaged, next } = await this.readOn();
     if (damaged !== null) {
       onFault({ offset: next - 1, lane: 0, code: damaged.code, why: damaged.message });
     } else if (records.length === 0) return { more: false, events: 0 };
@@ -97,7 +122,8 @@ export class Enricher {
     await store.commit({
       outputs: folded.outputs,
       state: folded.state,
-      position: [{ source: FOLD_POSITION, next: BigInt(next) }],
+      position: [{ source: this.position, next: BigInt(next) }],
+      rejected: folded.faults.flatMap((fault) => this.rejectedBy(fault, records)),
     });
     this.fold.committed();
     this.next = next;
@@ -111,19 +137,41 @@ export class Enricher {
     return { more: true, events: folded.events };
   }
 
+  /** What the log has deleted before it was folded is gone: said, and gone on behind it. */
+  private async readOn(): Promise<ReadPast> {
+    const { store, onFault } = this.options;
+    try {
+      return await readPast(store.log, this.source, this.next);
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== 'TRIMMED') throw error;
+      onFault({ offset: this.next, lane: 0, code: error.code, why: error.message });
+      this.next = await this.start();
+      return readPast(store.log, this.source, this.next);
+    }
+  }
+
+  private rejectedBy({ offset, code, why }: Fault, records: readonly LogRecord[]): Rejected[] {
+    const record = records.find((one) => one.offset === offset);
+    return record === undefined || HOLES.has(code) ? [] : [{ ...this.source, record, code, why }];
+  }
+
+  private dueMs(lane: number): number {
+    return this.nextDueMs.get(lane) ?? Number.POSITIVE_INFINITY;
+  }
+
   private noteDue(lane: Lane, dueMs: number): void {
-    this.nextDueMs[lane] = Math.min(this.nextDueMs[lane] as number, dueMs);
+    this.nextDueMs.set(lane, Math.min(this.dueMs(lane), dueMs));
   }
 
   /** ms from now until the next timer of a principal, for the caller's wait. */
   get idleMs(): number {
-    return Math.max(0, Math.min(...this.nextDueMs) - this.options.now());
+    return Math.max(0, Math.min(...this.nextDueMs.values()) - this.options.now());
   }
 
   private async writeDue(): Promise<void> {
     const nowMs = this.options.now();
-    for (let n = 0; n < LANES; n++) {
-      if ((this.nextDueMs[n] as number) <= nowMs) await this.writeDueOfLane(laneNumber(n), nowMs);
+    for (const n of this.lanes) {
+      if (this.dueMs(n) <= nowMs) await this.writeDueOfLane(laneNumber(n), nowMs);
     }
   }
 
@@ -143,6 +191,6 @@ export class Enricher {
     if (outputs.length > 0) await store.commit({ outputs, state: [], position: [] });
     // Timers in flight stay in the table until they are folded: a full page may hide others.
     const waiting = timers.find(({ dueMs }) => dueMs > nowMs)?.dueMs ?? Number.POSITIVE_INFINITY;
-    this.nextDueMs[lane] = entries.length === DUE_BATCH ? nowMs + RELOOK_MS : waiting;
+    this.nextDueMs.set(lane, entries.length === DUE_BATCH ? nowMs + RELOOK_MS : waiting);
   }
 }

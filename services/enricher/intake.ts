@@ -9,10 +9,11 @@ import {
   seal,
 } from '#fold';
 import { type LogRecord, type Output, readPast, type Topic } from '#log';
-import type { Store } from '#state';
+import type { FoldStore } from '#state';
 
 export interface IntakeOptions {
-  readonly store: Store;
+  readonly store: FoldStore;
+  readonly partition: number;
   readonly keys: OpenKeys;
   readonly onFault: (fault: Fault) => void;
   readonly now: () => number;
@@ -35,9 +36,15 @@ export class Intake {
 
   async restore(): Promise<void> {
     for (const topic of TOPICS) {
-      const position = await this.options.store.position(positionOf(topic));
-      this.next[topic] = Number(position ?? 0n);
+      const { store, partition } = this.options;
+      const position = await store.position(this.positionOf(topic));
+      this.next[topic] = Number(position ?? (await store.log.start({ topic, partition })));
     }
+  }
+
+  get places(): { topic: Source; partition: number; from: number }[] {
+    const { partition } = this.options;
+    return TOPICS.map((topic) => ({ topic, partition, from: this.next[topic] }));
   }
 
   async step(): Promise<void> {
@@ -45,8 +52,8 @@ export class Intake {
   }
 
   private async take(topic: Source): Promise<void> {
-    const { store, onFault } = this.options;
-    const source = { topic, partition: 0 };
+    const { store, onFault, partition } = this.options;
+    const source = { topic, partition };
     const { records, damaged, next } = await readPast(store.log, source, this.next[topic]);
     if (records.length === 0 && damaged === null) return;
     const faults: Fault[] = [];
@@ -56,13 +63,17 @@ export class Intake {
       if ('why' in taken) faults.push(taken);
       else outputs.push(taken);
     }
-    const position = [{ source: positionOf(topic), next: BigInt(next) }];
+    const position = [{ source: this.positionOf(topic), next: BigInt(next) }];
     await store.commit({ outputs, state: [], position });
     this.next[topic] = next;
     if (damaged !== null) {
       onFault({ offset: next - 1, lane: 0, code: damaged.code, why: damaged.message });
     }
     for (const fault of faults) onFault(fault);
+  }
+
+  private positionOf(topic: Source): string {
+    return `enricher/${topic}/${this.options.partition}`;
   }
 
   private controlOf(topic: Source, record: LogRecord): Output | Fault {
@@ -79,10 +90,6 @@ export class Intake {
       return { offset, lane, code: error.code, why: `${topic}: ${error.message}` };
     }
   }
-}
-
-function positionOf(topic: Source): string {
-  return `enricher/${topic}/0`;
 }
 
 /** Throws `EventError` BAD_VALUE: whoever wrote it does not hold the control key. */

@@ -3,8 +3,10 @@ export { type FleetContract, fleetContract, type TopicSpec } from './contract.ts
 export { toKafkaError } from './errors.ts';
 export type { Place } from './fetcher.ts';
 export { KafkaLog, type KafkaRecord } from './log.ts';
+export { Membership, type MembershipOptions } from './membership.ts';
 export { type Drift, Provisioner, type ProvisionOptions } from './provision.ts';
 export { kafkaReady } from './ready.ts';
 export type { Outgoing } from './send.ts';
+export { type Member, share } from './sticky.ts';
 export { brokerName, FLEET_TOPICS, type FleetTopic, partitionOf } from './topics.ts';
 export { type GroupOffset, IdempotentWriter, TransactionalWriter } from './writer.ts';

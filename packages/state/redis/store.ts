@@ -1,4 +1,4 @@
-import { LANES } from '#event';
+import { LANES, safeText } from '#event';
 import { checkSize, LogError, TOPICS, type Topic } from '#log';
 import {
   type FleetTopic,
@@ -10,7 +10,16 @@ import {
   TransactionalWriter,
 } from '#log/kafka';
 import { checkCommit, checkPage, checkSpace, MAX_ENTRIES } from '../limits.ts';
-import type { Commit, Committed, Entry, FoldStore, Position, Space, StateChange } from '../port.ts';
+import type {
+  Commit,
+  Committed,
+  Entry,
+  FoldStore,
+  Position,
+  Rejected,
+  Space,
+  StateChange,
+} from '../port.ts';
 import { changelogKey } from './keys.ts';
 import { PartitionState, type PartitionStateOptions } from './partition-state.ts';
 import type { RedisView } from './view.ts';
@@ -28,6 +37,9 @@ export interface FleetStoreOptions {
 /** Name of a reader's position: group, topic, partition. */
 const SOURCE = /^([a-z][a-z0-9-]{0,63})\/(bpf\.[a-z]+)\/(\d{1,2})$/;
 const POSITION = 'position' as Space;
+/** Of a rejected record: bytes kept, and length of the reason. */
+const REJECTED_BYTES = 256 * 1024;
+const REASON_MAX = 500;
 
 /**
  * A partition of the fleet as its one owner has it. Opening it fences the owner before. A commit is
@@ -85,7 +97,8 @@ export class FleetStore implements FoldStore {
     const { outputs, position } = commit;
     const changes = [...commit.state, ...this.ownPositions(position)];
     const sent = await Promise.all(outputs.map((output) => this.outgoing(output.topic, output)));
-    const records = [...sent, ...changes.map((change) => this.change(change))];
+    const rejected = (commit.rejected ?? []).map(rejectedOutgoing);
+    const records = [...sent, ...rejected, ...changes.map((change) => this.change(change))];
     if (records.length > 0 || position.length > 0) {
       const offsets = position.flatMap((one) => groupOffset(one) ?? []);
       const done = await this.writer.commit(records, offsets);
@@ -199,6 +212,21 @@ export class FleetStore implements FoldStore {
   private assertOpen(): void {
     if (this.closed) throw new LogError('CLOSED', 'the store is closed');
   }
+}
+
+/** The record's own bytes, cut where it is longer than a broker takes; headers say the rest. */
+function rejectedOutgoing({ topic, partition, record, code, why }: Rejected): Outgoing {
+  const { lane, key, value, offset } = record;
+  const headers = {
+    topic,
+    partition: `${partition}`,
+    offset: `${offset}`,
+    code,
+    reason: safeText(why).slice(0, REASON_MAX),
+    bytes: `${value.length}`,
+  };
+  const kept = value.subarray(0, REJECTED_BYTES);
+  return { topic: 'bpf.dlq', partition: 0, lane, key, value: kept, headers };
 }
 
 function groupOffset({ source, next }: Position): GroupOffset | null {

@@ -71,6 +71,7 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   'cli/up.ts': ['services/*'],
   'cli/up/loop.ts': ['services/*', 'bpf'],
   'cli/up/said.ts': ['services/*'],
+  'cli/fleet/enricher.ts': ['services/*'],
   'cli/doctor.ts': ['bpf'],
 };
 

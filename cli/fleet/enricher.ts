@@ -1,0 +1,58 @@
+import { deriveHostKey } from '#chain';
+import { kafkaConfig, openFleetKeys, redisConfig } from '#config';
+import { type HostName, hostName } from '#event';
+import { KafkaClient } from '#log/kafka';
+import { RedisView, viewKey } from '#state/redis';
+import { createLogger } from '#telemetry';
+import { FleetEnricher } from '../../services/enricher/fleet.ts';
+import { configOf } from '../shared/open.ts';
+import { loadPolicy } from '../shared/policy-file.ts';
+import type { FleetOptions } from './options.ts';
+import { untilAsked } from './serve.ts';
+
+const STATUS_MS = 30_000;
+
+/** The key of each host, derived once: null for a name that no host can have. */
+function hostKeys(fleet: Uint8Array): (host: string) => Uint8Array | null {
+  const known = new Map<string, Buffer>();
+  return (host) => {
+    const found = known.get(host);
+    if (found !== undefined) return found;
+    let name: HostName;
+    try {
+      name = hostName(host);
+    } catch {
+      return null;
+    }
+    if (known.size >= 100_000) known.clear();
+    const key = deriveHostKey(fleet, name);
+    known.set(host, key);
+    return key;
+  };
+}
+
+/** Folds the partitions of this process until it is asked to stop. */
+export async function serveEnricher(options: FleetOptions): Promise<void> {
+  const config = configOf(options);
+  const logger = createLogger({ level: config.logLevel, name: 'enricher' });
+  const { fleet, control } = openFleetKeys(config.stateDir, { create: false });
+  const client = new KafkaClient(kafkaConfig(options, process.env, 'warden-enricher'), logger);
+  const view = new RedisView(redisConfig(options, process.env), viewKey(control));
+  const { policy } = loadPolicy(config);
+  const keys = { hostKeyOf: hostKeys(fleet), control };
+  const asked = untilAsked();
+  const parts = { client, view, keys, policy, logger, now: () => Date.now() };
+  const enricher = await FleetEnricher.start(parts);
+  const timer = setInterval(() => {
+    const events = enricher.status.reduce((sum, one) => sum + one.events, 0);
+    logger.info({ partitions: enricher.status.length, events }, 'folding');
+  }, STATUS_MS);
+  timer.unref();
+  try {
+    await Promise.race([asked, enricher.lost]);
+  } finally {
+    clearInterval(timer);
+    await enricher.stop();
+    await view.close();
+  }
+}

@@ -1,0 +1,66 @@
+import { Membership } from '#log/kafka';
+import { Partition, type PartitionOptions, type PartitionStatus } from './partition.ts';
+
+/**
+ * The enricher of a fleet: shares the partitions of `bpf.events` out among its like, and folds
+ * those that are its own, each by itself.
+ */
+export class FleetEnricher {
+  private readonly options: PartitionOptions;
+  private readonly partitions = new Map<number, Partition>();
+  private readonly ending = new Set<Promise<void>>();
+  private membership: Membership | null = null;
+  private stopped = false;
+  private readonly failure = Promise.withResolvers<never>();
+
+  private constructor(options: PartitionOptions) {
+    this.options = options;
+    // Whoever waits for the end hears of it; until then it must not end the process.
+    this.failure.promise.catch(() => undefined);
+  }
+
+  static async start(options: PartitionOptions): Promise<FleetEnricher> {
+    const enricher = new FleetEnricher(options);
+    enricher.membership = await Membership.join({
+      client: options.client,
+      group: 'enricher',
+      topic: 'bpf.events',
+      onAssigned: (partitions) => enricher.assign(partitions),
+      onLost: (error) => enricher.failure.reject(error),
+    });
+    return enricher;
+  }
+
+  /** Rejects when the group can't be kept any more. */
+  get lost(): Promise<never> {
+    return this.failure.promise;
+  }
+
+  get status(): readonly PartitionStatus[] {
+    return [...this.partitions.values()].map(({ status }) => status);
+  }
+
+  private assign(assigned: readonly number[]): void {
+    if (this.stopped) return;
+    const wanted = new Set(assigned);
+    for (const [number, partition] of this.partitions) {
+      if (wanted.has(number)) continue;
+      this.partitions.delete(number);
+      const end = partition.stop().finally(() => this.ending.delete(end));
+      this.ending.add(end);
+    }
+    for (const number of wanted) {
+      if (this.partitions.has(number)) continue;
+      this.partitions.set(number, new Partition(number, this.options));
+    }
+    this.options.logger.info({ partitions: [...wanted] }, 'partitions of this enricher');
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    // Its partitions first: whoever gets them then finds them at rest.
+    await Promise.all([...this.partitions.values()].map((partition) => partition.stop()));
+    await Promise.all(this.ending);
+    await this.membership?.leave();
+  }
+}

@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LANES } from '#event';
+import type { Fault, OpenKeys } from '#fold';
+import { LogError } from '#log';
+import { type KafkaClient, partitionOf } from '#log/kafka';
+import type { Policy } from '#policy';
+import { FleetStore, type RedisView } from '#state/redis';
+import type { Logger } from '#telemetry';
+import { Enricher } from './enricher.ts';
+
+export interface PartitionOptions {
+  readonly client: KafkaClient;
+  readonly view: RedisView;
+  readonly keys: OpenKeys;
+  readonly policy: Policy;
+  readonly logger: Logger;
+  readonly now: () => number;
+}
+
+/** waiting: after an error, before the next try. */
+export type PartitionPhase = 'fencing' | 'live' | 'waiting' | 'ended';
+
+/** What one partition has come to, since this process has it. */
+export interface PartitionStatus {
+  readonly partition: number;
+  phase: PartitionPhase;
+  events: number;
+  commits: number;
+  faults: number;
+  /** Times that it had to begin anew. */
+  restarts: number;
+  redis: 'followed' | 'bypassed';
+}
+
+const IDLE_MS = 500;
+const DELAY = { firstMs: 50, maxMs: 5000 } as const;
+/** A life that lasted so long had nothing to do with the error before it. */
+const HEALTHY_MS = 10_000;
+
+/**
+ * Folds one partition for as long as it is this process's: fences whoever had it, restores its
+ * state, and lives until an error or the end. After an error nothing is kept: it begins anew.
+ */
+export class Partition {
+  readonly status: PartitionStatus;
+  private readonly options: PartitionOptions;
+  private readonly stopping = new AbortController();
+  private readonly done: Promise<void>;
+
+  constructor(partition: number, options: PartitionOptions) {
+    this.options = options;
+    this.status = {
+      partition,
+      phase: 'fencing',
+      events: 0,
+      commits: 0,
+      faults: 0,
+      restarts: 0,
+      redis: 'followed',
+    };
+    this.done = this.run();
+  }
+
+  /** Ends behind the batch that is folded now. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.done;
+  }
+
+  private async run(): Promise<void> {
+    const { logger } = this.options;
+    const { status } = this;
+    const { signal } = this.stopping;
+    for (let delayMs: number = DELAY.firstMs; !signal.aborted; ) {
+      const startedMs = Date.now();
+      try {
+        await this.live();
+      } catch (error) {
+        status.restarts += 1;
+        status.phase = 'waiting';
+        const known = error instanceof LogError ? error.code : 'UNKNOWN';
+        const said = { partition: status.partition, code: known, reason: textOf(error) };
+        // Another owner, or a broker that went away, is the ordinary course of things.
+        if (error instanceof LogError && error.retriable) logger.warn(said, 'begins anew');
+        else logger.error(said, 'cannot be folded: tried again');
+        if (Date.now() - startedMs > HEALTHY_MS) delayMs = DELAY.firstMs;
+        await sleep(Math.random() * delayMs, null, { signal }).catch(() => null);
+        delayMs = Math.min(2 * delayMs, DELAY.maxMs);
+      }
+    }
+    status.phase = 'ended';
+  }
+
+  /** One life of the partition. */
+  private async live(): Promise<void> {
+    const { status } = this;
+    status.phase = 'fencing';
+    const store = await this.openStore();
+    try {
+      const enricher = await this.openEnricher(store);
+      status.phase = 'live';
+      while (!this.stopping.signal.aborted) {
+        const { more, events } = await enricher.step();
+        status.events += events;
+        status.commits = enricher.totals.commits;
+        if (more) continue;
+        const waitMs = Math.min(IDLE_MS, Math.ceil(enricher.idleMs));
+        await store.log.awaitMore(enricher.places, waitMs);
+      }
+      await store.settled();
+    } finally {
+      await store.close();
+    }
+  }
+
+  private openStore(): Promise<FleetStore> {
+    const { client, view, now, logger } = this.options;
+    const { status } = this;
+    const { partition } = status;
+    return FleetStore.open({
+      client,
+      view,
+      partition,
+      owner: 'enricher',
+      now,
+      onView: (state, why) => {
+        status.redis = state;
+        if (state === 'bypassed') logger.error({ partition, why }, 'redis is bypassed');
+        else logger.info({ partition, why }, 'redis is followed again');
+      },
+    });
+  }
+
+  private async openEnricher(store: FleetStore): Promise<Enricher> {
+    const { keys, policy, now, logger } = this.options;
+    const { status } = this;
+    const { partition } = status;
+    const partitions = await store.log.partitions('bpf.events');
+    const lanes = Array.from({ length: LANES }, (_, lane) => lane);
+    const onFault = (fault: Fault) => {
+      status.faults += 1;
+      logger.warn({ partition, ...fault }, 'a record was left out of the fold');
+    };
+    return Enricher.open({
+      store,
+      partition,
+      lanes: lanes.filter((lane) => partitionOf(lane, partitions) === partition),
+      keys,
+      policy,
+      onFault,
+      onOverride: (override, refused) => {
+        const { id, verb, principal, author } = override;
+        logger.info({ id, verb, principal, author, refused }, 'an override is folded');
+      },
+      now,
+    });
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { decode, LANES, type Records } from '#event';
+import { FOLD_SPACES, Fold } from '#fold';
+import type { LogRecord } from '#log';
+import { type FleetTopic, type KafkaLog, type KafkaRecord, partitionOf } from '#log/kafka';
+import { openMemoryStore, type Space, scanAll } from '#state';
+import { KEYS } from '../pipeline/live-fold.ts';
+
+const PAGE = { records: 10_000, bytes: 8 * 1024 * 1024 };
+
+/** All records of a topic that a read-committed reader sees, by partition. */
+export async function recordsOf(log: KafkaLog, topic: FleetTopic): Promise<KafkaRecord[][]> {
+  const partitions = await log.partitions(topic);
+  const all: KafkaRecord[][] = [];
+  for (let partition = 0; partition < partitions; partition++) {
+    const place = { topic, partition };
+    const records: KafkaRecord[] = [];
+    const end = await log.end(place);
+    for (let at = await log.start(place); at < end; ) {
+      const page = await log.readSparse(place, at, PAGE);
+      records.push(...page.records);
+      if (page.next === at) break;
+      at = page.next;
+    }
+    all.push(records);
+  }
+  return all;
+}
+
+function idOf({ host, incarnation, lane, sequence }: Records['Enriched']): string {
+  return `${host}/${incarnation}/${lane}/${sequence}`;
+}
+
+/** Ids of the events in `bpf.enriched`, as often as they are there. */
+export async function enrichedIds(log: KafkaLog): Promise<string[]> {
+  const records = (await recordsOf(log, 'bpf.enriched')).flat();
+  return records.map(({ value }) => idOf(decode('Enriched', value as Uint8Array)));
+}
+
+/** What the changelog says that the state is: the last value of each key. */
+async function changelogState(log: KafkaLog): Promise<Map<string, string>> {
+  const state = new Map<string, string>();
+  for (const { key, value } of (await recordsOf(log, 'bpf.trust')).flat()) {
+    if (value === null) state.delete(key);
+    else state.set(key, Buffer.from(value).toString('base64'));
+  }
+  return state;
+}
+
+/** What folding `bpf.events` once, in peace, gives: state, and outputs by topic and partition. */
+export async function foldedOnce(log: KafkaLog) {
+  const state = new Map<string, string>();
+  const outputs = new Map<string, string[]>();
+  const faults: string[] = [];
+  const byPartition = await recordsOf(log, 'bpf.events');
+  for (const [partition, records] of byPartition.entries()) {
+    const memory = openMemoryStore();
+    const all = Array.from({ length: LANES }, (_, lane) => lane);
+    const lanes = all.filter((lane) => partitionOf(lane, byPartition.length) === partition);
+    const fold = new Fold({ state: memory, keys: KEYS, lanes });
+    for (let from = 0; from < records.length; from += 500) {
+      const folded = await fold.apply(records.slice(from, from + 500) as LogRecord[]);
+      await memory.commit({ outputs: [], state: folded.state, position: [] });
+      fold.committed();
+      faults.push(...folded.faults.map(({ code }) => code));
+      for (const { topic, lane, key, value } of folded.outputs) {
+        const list = outputs.get(topic) ?? [];
+        outputs.set(topic, list);
+        list.push(`${lane} ${key} ${Buffer.from(value).toString('base64')}`);
+      }
+    }
+    for (const space of FOLD_SPACES) await collect(memory, space, state);
+    await memory.close();
+  }
+  return { state, outputs, faults };
+}
+
+async function collect(
+  store: Parameters<typeof scanAll>[0],
+  space: Space,
+  into: Map<string, string>,
+): Promise<void> {
+  for await (const { lane, key, value } of scanAll(store, space)) {
+    into.set(`${space}/${lane}/${key}`, Buffer.from(value).toString('base64'));
+  }
+}
+
+/** The records of a topic as `foldedOnce` gives them: order within each lane counts. */
+async function sentTo(log: KafkaLog, topic: FleetTopic): Promise<string[]> {
+  const records = (await recordsOf(log, topic)).flat();
+  return records.map(
+    ({ lane, key, value }) => `${lane} ${key} ${Buffer.from(value ?? []).toString('base64')}`,
+  );
+}
+
+function byLane(lines: readonly string[]): Map<string, string[]> {
+  return Map.groupBy(lines, (line) => line.split(' ')[0] as string);
+}
+
+/**
+ * Exactly once: each event once in `bpf.enriched`, and all outputs and the state byte for byte what
+ * folding `bpf.events` once gives.
+ */
+export async function assertFolded(log: KafkaLog, events: number): Promise<void> {
+  const ids = await enrichedIds(log);
+  assert.equal(new Set(ids).size, ids.length, 'an event is there twice');
+  assert.equal(ids.length, events);
+  const once = await foldedOnce(log);
+  const changelog = await changelogState(log);
+  assert.deepEqual([...changelog.keys()].sort(), [...once.state.keys()].sort());
+  for (const [key, value] of once.state) assert.equal(changelog.get(key), value, key);
+  for (const topic of ['bpf.enriched', 'bpf.signals', 'bpf.tiers'] as const) {
+    const found = byLane(await sentTo(log, topic));
+    const expected = byLane(once.outputs.get(topic) ?? []);
+    assert.deepEqual(found, expected, topic);
+  }
+}
