@@ -30,7 +30,7 @@ async function hostWith(batches: readonly (readonly Event[])[]): Promise<Store> 
   return store;
 }
 
-test('a host, Kafka, two enrichers: each event once, and the log's state', async () => {
+test('a host, Kafka, two enrichers: each event once, the state as the log says', async () => {
   console.log(`seed ${seed}`);
   const fleet = await freshFleet(real, { partitions: 4 });
   const nowMs = Date.now();
