@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { deriveHostKey } from '#chain';
@@ -22,6 +22,15 @@ function nameOf(text: string): HostName {
   }
 }
 
+const SERVICE_USER = /^bpf-warden:[^:]*:(\d+):(\d+):/m;
+
+/** As whom the services of this machine run; null where they do not, or others can't give. */
+function serviceUser(): { uid: number; gid: number } | null {
+  if (process.geteuid?.() !== 0) return null;
+  const [, uid, gid] = SERVICE_USER.exec(readFileSync('/etc/passwd', 'utf8')) ?? [];
+  return uid === undefined ? null : { uid: Number(uid), gid: Number(gid) };
+}
+
 /** Makes the fleet's keys where there are none, and writes one host's own. */
 function enroll(text: string, options: HostOptions): void {
   const host = nameOf(text);
@@ -31,8 +40,13 @@ function enroll(text: string, options: HostOptions): void {
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const { fleet } = openFleetKeys(stateDir, { create: true });
+    const fresh = !existsSync(out);
     mkdirSync(out, { recursive: true, mode: 0o700 });
     writeFileSync(file, deriveHostKey(fleet, host), { mode: 0o600, flag: 'wx' });
+    const user = serviceUser();
+    // A state directory belongs to the services, and so does what lies in it.
+    if (user !== null)
+      for (const one of fresh ? [out, file] : [file]) chownSync(one, user.uid, user.gid);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;

@@ -5,6 +5,7 @@ import { adjustVerb } from './adjust.ts';
 import { backtestVerb } from './backtest.ts';
 import { breakGlassVerb } from './break-glass.ts';
 import { breakerVerb } from './breaker.ts';
+import { collectorVerb } from './collector.ts';
 import { doctorVerb } from './doctor.ts';
 import { enricherVerb } from './enricher.ts';
 import { explainVerb } from './explain.ts';
@@ -62,6 +63,7 @@ function build(): Command {
     mapsVerb,
     linksVerb,
     verifyVerb,
+    collectorVerb,
     enricherVerb,
     hostVerb,
     topicsVerb,

@@ -60,12 +60,17 @@ async function openStore({ database }: Config, logger: Logger): Promise<Store> {
   }
 }
 
-async function startParts(config: Config, policy: Policy): Promise<Parts> {
+/** `enrolled`: the keys were made elsewhere, and none is to be made here. */
+export async function startParts(
+  config: Config,
+  policy: Policy,
+  { name = 'up', enrolled = false }: { name?: string; enrolled?: boolean } = {},
+): Promise<Parts> {
   checkState(config);
-  const logger = createLogger({ level: config.logLevel, name: 'up' });
+  const logger = createLogger({ level: config.logLevel, name });
   const { bootId, mode } = loadedState(config.runDir);
   const host = hostIdentity(process.env);
-  const { host: hostKey, control } = openKeys(config.stateDir, { create: true });
+  const { host: hostKey, control } = openKeys(config.stateDir, { create: !enrolled });
   const store = await openStore(config, logger);
   const collector = await startCollector({
     database: config.database,
@@ -110,7 +115,7 @@ async function keepHouse(parts: Parts, signal: AbortSignal): Promise<void> {
 }
 
 /** Waits, or less when the signal comes. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
@@ -123,7 +128,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
  * The services can't go on: everything is ended before a word is said, so that nobody writes to a
  * log that is being set aside, and the monitor can start them again.
  */
-async function abandon(parts: Parts, error: unknown): Promise<never> {
+export async function abandon(parts: Parts, error: unknown): Promise<never> {
   const { collector, store, config } = parts;
   await collector.terminate();
   await store.close();

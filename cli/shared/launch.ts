@@ -49,8 +49,16 @@ function webhookEnvironment({ webhook }: Config): Record<string, string> {
   };
 }
 
-/** Becomes `warden-load run`, which loads the programs and runs this verb without privileges. */
-export function launch(config: Config, options: { keep: boolean }): never {
+/** What is run without privileges: a verb, what WARDEN_SERVICE calls it, and what it needs. */
+export interface Launched {
+  readonly keep: boolean;
+  readonly verb?: string;
+  readonly service?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Becomes `warden-load run`, which loads the programs and runs a verb without privileges. */
+export function launch(config: Config, options: Launched): never {
   checkMachine();
   const { compiled, source } = stagePolicy(config, loadPolicy(config));
   const { runDir, stateDir } = config;
@@ -65,19 +73,20 @@ export function launch(config: Config, options: { keep: boolean }): never {
     nodePath(runDir),
     '--disable-warning=ExperimentalWarning',
     join(runDir, 'app/cli/main.ts'),
-    'up',
+    options.verb ?? 'up',
   ];
   const environment = {
     ...process.env,
     // The services' own: root must never run what they could have written.
     NODE_COMPILE_CACHE: join(stateDir, 'cache'),
-    WARDEN_SERVICE: 'standalone',
+    WARDEN_SERVICE: options.service ?? 'standalone',
     WARDEN_STAGED_POLICY: source,
     WARDEN_STATE: stateDir,
     WARDEN_RUN: runDir,
     WARDEN_JSON: config.json ? '1' : '0',
     WARDEN_LOG_LEVEL: config.logLevel,
     ...webhookEnvironment(config),
+    ...options.environment,
   };
   const { execve } = process;
   if (execve === undefined)

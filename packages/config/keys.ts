@@ -15,7 +15,8 @@ const KEY_BYTES = 32;
 export function openKeys(stateDir: string, options: { create: boolean }): Keys {
   return {
     host: openKey(join(stateDir, 'host.key'), options),
-    control: openKey(join(stateDir, 'control.key'), options),
+    // A fleet's hosts have no part in it: theirs is their own and opens nothing.
+    control: openKey(join(stateDir, 'control.key'), { create: true }),
   };
 }
 

@@ -13,7 +13,7 @@ import {
 } from '#event';
 import { type LogRecord, readPast } from '#log';
 import { enforcesAnything, type Policy, principalOf, subjectsOf } from '#policy';
-import { type StateChange, type Store, scanAll } from '#state';
+import { type FoldStore, type StateChange, scanAll } from '#state';
 import type { Logger } from '#telemetry';
 import { Breaker, type BreakerLimits, type Population } from './breaker.ts';
 
@@ -30,7 +30,10 @@ export interface ReflexMap {
 }
 
 export interface EnforcerOptions {
-  readonly store: Store;
+  /** This host's own store, with the log that the tiers are in. */
+  readonly store: Pick<FoldStore, 'log' | 'commit' | 'position' | 'scan'>;
+  /** Reads the tiers from their beginning, and forgets what was held: another log, or too old. */
+  readonly afresh?: boolean;
   readonly subjects: SubjectMap;
   readonly reflexes: ReflexMap;
   readonly bootId: string;
@@ -107,22 +110,33 @@ export class Enforcer {
   static async open(options: EnforcerOptions): Promise<Enforcer> {
     const enforcer = new Enforcer(options);
     await enforcer.restore();
-    await enforcer.step();
+    // Nobody is raised or lowered by the first half of what there is to read.
+    while (await enforcer.takeNext());
     enforcer.reconcile();
     return enforcer;
   }
 
+  /** Where the next step reads on. */
+  get place(): { topic: 'bpf.tiers'; partition: 0; from: number } {
+    return { ...PARTITION, from: this.next };
+  }
+
   private async restore(): Promise<void> {
-    const { store } = this.options;
-    this.next = Number((await store.position(POSITION)) ?? 0n);
+    const { store, afresh = false } = this.options;
+    this.next = afresh ? 0 : Number((await store.position(POSITION)) ?? 0n);
+    const forgotten: StateChange[] = [];
     for await (const { key, value } of scanAll(store, 'host', 0)) {
       const text = Buffer.from(value).toString();
-      if (key.startsWith(PREFIX)) {
+      if (key.startsWith(PREFIX) && afresh) forgotten.push(stateOf(key, null));
+      else if (key.startsWith(PREFIX)) {
         this.held.set(key.slice(PREFIX.length) as PrincipalKey, JSON.parse(text) as Held);
       } else if (key.startsWith(ACK_PREFIX)) {
         this.restoreAck(key.slice(ACK_PREFIX.length) as PrincipalKey, text);
       }
     }
+    if (!afresh) return;
+    const position = [{ source: POSITION, next: 0n }];
+    await store.commit({ outputs: [], state: forgotten, position });
   }
 
   /** Boot times of another boot say nothing about this one. */
@@ -134,21 +148,25 @@ export class Enforcer {
 
   /** Takes what is new in `bpf.tiers` and makes the kernel follow. */
   async step(): Promise<{ more: boolean }> {
+    const more = await this.takeNext(() => this.reconcile());
+    if (!more) await this.forgetReflexes();
+    return { more };
+  }
+
+  /** Takes records, and stores what they said once `taken` has been done. False: there are none. */
+  private async takeNext(taken: () => void = () => undefined): Promise<boolean> {
     const { store } = this.options;
     const { records, damaged, next } = await readPast(store.log, PARTITION, this.next);
     if (damaged !== null) {
       this.options.logger.error({ reason: damaged.message }, 'a tier record cannot be read');
-    } else if (records.length === 0) {
-      await this.forgetReflexes();
-      return { more: false };
-    }
+    } else if (records.length === 0) return false;
     const changes: StateChange[] = [];
     for (const record of records) changes.push(...(await this.take(record)));
-    this.reconcile();
+    taken();
     this.next = next;
     const position = [{ source: POSITION, next: BigInt(this.next) }];
     await store.commit({ outputs: [], state: changes, position });
-    return { more: true };
+    return true;
   }
 
   /** Drops acknowledgements of reflexes that the guard has ended. */

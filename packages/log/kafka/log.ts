@@ -63,14 +63,17 @@ export class KafkaLog implements Log {
     return this.fetcher.committed(group, place);
   }
 
-  /** As the port says. A tombstone has no place in it: such topics are read by `readAll`. */
+  /** As the port says. Tombstones are for those who ask for them: here they are passed over. */
   async read(source: TopicPartition, from: number, limit: ReadLimit): Promise<LogRecord[]> {
-    const { records } = await this.readSparse(source, from, limit);
-    const whole = records.filter((record): record is LogRecord => record.value !== null);
-    // What was fetched ahead is read again by whoever begins anew: it stays ours.
-    const own = (record: LogRecord) => ({ ...record, value: Uint8Array.from(record.value) });
-    if (whole.length === records.length) return whole.map(own);
-    throw new LogError('BAD_REQUEST', `${source.topic} has tombstones: read it with them`);
+    for (let at = from; ; ) {
+      const { records, next } = await this.readSparse(source, at, limit);
+      const whole = records.filter((record): record is LogRecord => record.value !== null);
+      if (whole.length > 0 || next === at) {
+        // What was fetched ahead is read again by whoever begins anew: it stays ours.
+        return whole.map((record) => ({ ...record, value: Uint8Array.from(record.value) }));
+      }
+      at = next;
+    }
   }
 
   /** Records and tombstones from `from` on, and where to go on. */

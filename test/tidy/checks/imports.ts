@@ -72,6 +72,7 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   'cli/up/loop.ts': ['services/*', 'bpf'],
   'cli/up/said.ts': ['services/*'],
   'cli/fleet/enricher.ts': ['services/*'],
+  'cli/fleet/agent.ts': ['services/*', 'bpf'],
   'cli/doctor.ts': ['bpf'],
 };
 

@@ -1,0 +1,173 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { native, ReflexesMap, SubjectsMap } from '#bpf';
+import { type Config, kafkaConfig } from '#config';
+import { LogError } from '#log';
+import { KafkaClient, KafkaLog } from '#log/kafka';
+import { FORWARDER_POSITION, Forwarder } from '../../services/collector/forwarder.ts';
+import { Enforcer, type EnforcerOptions } from '../../services/enforcer/index.ts';
+import { loadPolicy } from '../shared/policy-file.ts';
+import type { Parts } from '../up/loop.ts';
+import { reportPolicy } from '../up/said.ts';
+import { abandon, pause, startParts } from '../up.ts';
+import { untilAsked } from './serve.ts';
+
+const HOUSEKEEPING_MS = 60_000;
+const IDLE_MS = 1000;
+const DELAY = { firstMs: 100, maxMs: 15_000 } as const;
+/** Bytes kept of each of the local log's topics besides events. */
+const TOPIC_BYTES = 64 * 1024 * 1024;
+/** A place in the tiers older than this may lie behind tombstones that are gone. */
+const SNAPSHOT_MAX_MS = 6 * 24 * 3_600_000;
+const SEEN_KEY = 'tiers/seen';
+
+/** When this host last followed the tiers, ms since 1970; null: never. */
+async function lastSeen({ store }: Parts): Promise<number | null> {
+  const stored = await store.get('host', 0, SEEN_KEY);
+  return stored === null ? null : Number(Buffer.from(stored).toString());
+}
+
+async function noteSeen({ store }: Parts): Promise<void> {
+  const value = Buffer.from(`${Date.now()}`);
+  const state = [{ space: 'host', lane: 0, key: SEEN_KEY, value }] as const;
+  await store.commit({ outputs: [], state, position: [] });
+}
+
+/** Follows the tiers as they come: also those of transactions that are not over. */
+class Follower {
+  private readonly parts: Parts;
+  private readonly log: KafkaLog;
+  private readonly signal: AbortSignal;
+  private afresh = false;
+
+  constructor(parts: Parts, client: KafkaClient, signal: AbortSignal) {
+    this.parts = parts;
+    // The fold is deterministic: an early tier is never a wrong one.
+    this.log = new KafkaLog(client, 'uncommitted');
+    this.signal = signal;
+  }
+
+  async run(): Promise<void> {
+    const { logger } = this.parts;
+    for (let delayMs: number = DELAY.firstMs; !this.signal.aborted; ) {
+      const startedMs = Date.now();
+      try {
+        await this.follow();
+      } catch (error) {
+        if (!(error instanceof LogError)) throw error;
+        // The tiers were made anew, or this host was away too long: what they say now counts.
+        this.afresh = error.code === 'BEYOND_END' || error.code === 'TRIMMED';
+        logger.error({ reason: error.message }, 'tiers stay as they are in the kernel');
+        if (Date.now() - startedMs > 2 * DELAY.maxMs) delayMs = DELAY.firstMs;
+        await sleep(Math.random() * delayMs, null, { signal: this.signal }).catch(() => null);
+        delayMs = Math.min(2 * delayMs, DELAY.maxMs);
+      }
+    }
+    await this.log.close();
+  }
+
+  private async follow(): Promise<void> {
+    const { parts } = this;
+    const seenMs = await lastSeen(parts);
+    const old = seenMs !== null && Date.now() - seenMs > SNAPSHOT_MAX_MS;
+    const subjects = new SubjectsMap(join(parts.config.runDir, 'bpf/subjects'));
+    const reflexes = new ReflexesMap(join(parts.config.runDir, 'bpf/reflexes'));
+    try {
+      const options = this.enforcerOptions(subjects, reflexes);
+      const enforcer = await Enforcer.open({ ...options, afresh: old || this.afresh });
+      this.afresh = false;
+      await noteSeen(parts);
+      let notedMs = Date.now();
+      while (!this.signal.aborted) {
+        const { more } = await enforcer.step();
+        if (!more) await this.log.awaitMore([enforcer.place], IDLE_MS);
+        if (Date.now() - notedMs < HOUSEKEEPING_MS) continue;
+        await noteSeen(parts);
+        notedMs = Date.now();
+      }
+    } finally {
+      subjects.close();
+      reflexes.close();
+    }
+  }
+
+  private enforcerOptions(subjects: SubjectsMap, reflexes: ReflexesMap): EnforcerOptions {
+    const { store, policy, bootId, host, mode, logger, collector } = this.parts;
+    const now = () => Date.now();
+    return {
+      store: {
+        log: this.log,
+        commit: (commit) => store.commit(commit),
+        position: (source) => store.position(source),
+        scan: (space, options) => store.scan(space, options),
+      },
+      subjects,
+      reflexes,
+      bootId,
+      host,
+      mode,
+      policy,
+      breaker: { ...policy.breaker, least: policy.breaker.principals },
+      logger,
+      append: collector.append,
+      now,
+      bootNow: () => BigInt(now()) * 1_000_000n - native().bootOffset(),
+      // A host knows only its own: above the least number, lowerings wait for an operator.
+      population: async () => ({ principals: 0, hosts: 0 }),
+    };
+  }
+}
+
+/** Gives back what the fleet has: the local log goes back to what was sent, and no further. */
+async function keepHouse({ store, logger }: Parts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await store.snapshot(FORWARDER_POSITION);
+      await store.trim({ keepSnapshots: 1, maxBytes: TOPIC_BYTES });
+    } catch (error) {
+      if (!(error instanceof LogError) || !error.retriable) throw error;
+      logger.error({ reason: error.message }, 'the local log cannot be trimmed');
+    }
+    await pause(HOUSEKEEPING_MS, signal);
+  }
+}
+
+async function serveUntilAsked(parts: Parts, client: KafkaClient, ended: AbortController) {
+  const { collector, store, logger } = parts;
+  const asked = untilAsked();
+  const forwarder = await Forwarder.open({ store, client, logger });
+  const { signal } = ended;
+  const follower = new Follower(parts, client, signal);
+  const work = [forwarder.run(signal), follower.run(), keepHouse(parts, signal)];
+  logger.info({ brokers: client.settings.brokers }, 'forwarding');
+  await Promise.race([asked, collector.ended, ...work]);
+  await collector.stop();
+  // What was stored at the end goes out too, where somebody takes it.
+  const lastMs = Date.now() + IDLE_MS;
+  while ((await forwarder.lag()) > 0 && Date.now() < lastMs) await sleep(20);
+  ended.abort();
+  await Promise.all(work);
+  await forwarder.close();
+}
+
+/** A host of a fleet: collector, forwarder and enforcer, without privileges. */
+export async function serveAgent(config: Config): Promise<void> {
+  const loaded = loadPolicy({
+    policyFile: process.env.WARDEN_STAGED_POLICY ?? null,
+    enforce: false,
+  });
+  const parts = await startParts(config, loaded.policy, { name: 'collector', enrolled: true });
+  const client = new KafkaClient(
+    kafkaConfig({}, process.env, `warden-host-${parts.host}`),
+    parts.logger,
+  );
+  const ended = new AbortController();
+  try {
+    await reportPolicy(parts, loaded.rollout);
+    await serveUntilAsked(parts, client, ended);
+  } catch (error) {
+    ended.abort();
+    await abandon(parts, error);
+  }
+  await parts.store.close();
+}
