@@ -7,6 +7,7 @@ import { safeText } from '#event';
 import { enforcesAnything } from '#policy';
 import { colors } from './shared/colors.ts';
 import { CliError, EXIT } from './shared/exit.ts';
+import { guardState, guardTrouble } from './shared/guard-state.ts';
 import { heldBack } from './shared/held-back.ts';
 import { configOf, withLog } from './shared/open.ts';
 import { loadPolicy, policyHere } from './shared/policy-file.ts';
@@ -119,10 +120,25 @@ function enforcement(config: Config, probe: Probe | null): Finding[] {
   return [bad('enforced', 'nothing, though the policy enforces: this kernel has no guard', next)];
 }
 
+/** What the watchdog of warden-load says. */
+function watched(config: Config): Finding {
+  const state = guardState(config.runDir);
+  if (state === null) return note('watchdog', 'nobody has looked yet whether the guard runs');
+  const trouble = guardTrouble(state);
+  if (trouble === null) return ok('watchdog', 'the guard runs: looked at each second');
+  const next = state.wrong.includes('ftrace')
+    ? 'sysctl kernel.ftrace_enabled=1, and find out who wrote 0'
+    : 'sudo ./warden up, and look for GUARD in ./warden tail --all';
+  return state.runs ? note('watchdog', trouble, next) : bad('watchdog', trouble, next);
+}
+
 function running(config: Config): Finding[] {
   try {
     const state = loadedState(config.runDir);
-    return [ok('loaded', `mode ${state.mode}, pins in ${join(config.runDir, 'bpf')}`)];
+    return [
+      ok('loaded', `mode ${state.mode}, pins in ${join(config.runDir, 'bpf')}`),
+      watched(config),
+    ];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return [note('loaded', 'no: nothing is recorded now', 'sudo npm start')];

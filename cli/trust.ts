@@ -5,6 +5,7 @@ import { type Entry, type Store, scanAll } from '#state';
 import { contributions, decodeState, effectiveTier, TIER_NAMES } from '#trust';
 import { displayNames } from './shared/display.ts';
 import { CliError, EXIT } from './shared/exit.ts';
+import { guardState, guardTrouble } from './shared/guard-state.ts';
 import { laneModels, type ModelOf } from './shared/models.ts';
 import { configOf, openLog } from './shared/open.ts';
 import { findPrincipal } from './shared/principal.ts';
@@ -94,6 +95,8 @@ async function trust(principal: string | undefined, options: { json?: boolean; s
     if (wanted !== null && found.length === 0) {
       throw new CliError(EXIT.data, `${wanted}: no such principal: ./warden trust lists them`);
     }
+    const trouble = guardTrouble(guardState(config.runDir));
+    if (trouble !== null) process.stderr.write(`warden: ${trouble}: ./warden doctor\n`);
     if (config.json) for (const scored of found) console.log(JSON.stringify(toJson(scored)));
     else console.log(table(found));
   } finally {

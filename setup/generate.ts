@@ -279,6 +279,14 @@ const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
     what: "a ring's positions, or a record in it, are not ours",
     details: '`ring`, `found`',
   },
+  GUARD: {
+    what: 'the watchdog saw that the guard does not run or is not held, or that it runs again',
+    details: '`state` (`stopped`, `runs`), `found`',
+  },
+  SEAL: {
+    what: 'the guard was sealed or unsealed, or refused what needs a token while it is',
+    details: '`state` (`sealed`, `unsealed`, `refused`), `found`',
+  },
   LOG_TAMPER: {
     what: 'a stored record is not authentic or cannot be read, and was left out of the fold',
     details: '`found`, `code`, `offset`, `lane`, `declared` `false`',

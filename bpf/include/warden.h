@@ -290,6 +290,9 @@ enum wd_raise_kind {
 	WD_RAISE_PIN = 1,
 	WD_RAISE_GLASS = 2,
 	WD_RAISE_OBSERVE = 3,
+	/* Of the guard itself, in words; `set` is a bad thing that begins, `cleared` its end. */
+	WD_SAID_GUARD = 4,
+	WD_SAID_SEAL = 5,      /* set: sealed; cleared: not any more; refused: no token */
 };
 
 enum wd_raise_action {

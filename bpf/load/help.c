@@ -11,6 +11,7 @@ const char WD_HELP[] =
 	"  warden-load run    --dir DIR --policy FILE --user NAME --app DIR --state DIR\n"
 	"                     [--keep] [--json] -- COMMAND [ARGUMENT]...\n"
 	"  warden-load apply  --dir DIR --policy FILE --source FILE [--json]\n"
+	"  warden-load watch  --dir DIR\n"
 	"  warden-load stop   --dir DIR\n"
 	"  warden-load raise  --dir DIR --kind KIND --subject SUBJECT... --for-ms N --id TEXT\n"
 	"                     --author TEXT --reason TEXT [--tier 0..4]\n"

@@ -140,6 +140,8 @@ int main(int argc, char **argv)
 		return with_pins(&options, wd_load_policy);
 	if (options.verb == WD_VERB_STOP)
 		return stop(&options);
+	if (options.verb == WD_VERB_WATCH)
+		return wd_watch(&options);
 	if (options.verb == WD_VERB_RAISE)
 		return with_pins(&options, act_raise);
 	if (options.verb == WD_VERB_CLEAR)

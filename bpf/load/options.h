@@ -19,6 +19,7 @@ enum wd_verb {
 	WD_VERB_CLEAR,
 	WD_VERB_RAISES,
 	WD_VERB_GLASS,
+	WD_VERB_WATCH,
 };
 
 struct wd_options {

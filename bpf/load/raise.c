@@ -109,6 +109,18 @@ static void tell(const struct wd_set *set, const struct wd_request *request,
 		wd_note("%s: done, but not recorded: %s", KINDS[request->kind], strerror(errno));
 }
 
+void wd_say_state(const struct wd_set *set, __u32 kind, __u32 action, const char *text)
+{
+	struct wd_declare context = { .what = WD_DECLARE_RAISED };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &context, .ctx_size_in = sizeof(context));
+
+	context.raised.kind = kind;
+	context.raised.action = action;
+	snprintf(context.raised.reason, sizeof(context.raised.reason), "%s", text);
+	if (bpf_prog_test_run_opts(set->declare, &run))
+		wd_note("%s: not recorded: %s", text, strerror(errno));
+}
+
 int wd_raise_read(const struct wd_set *set, const struct wd_subject *subject,
 		      struct wd_raise *ret_raise)
 {

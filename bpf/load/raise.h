@@ -58,6 +58,9 @@ int wd_raise_clear(const struct wd_set *set, const struct wd_request *request);
 void wd_raise_refused(const struct wd_set *set, const struct wd_request *request,
 		      const char *why);
 
+/* Says something of the guard itself for the record: WD_SAID_GUARD or WD_SAID_SEAL. */
+void wd_say_state(const struct wd_set *set, __u32 kind, __u32 action, const char *text);
+
 /* Prints what a request came to, as JSON. */
 void wd_raise_say(const struct wd_request *request, const char *effect);
 

@@ -12,6 +12,7 @@
 #include "say.h"
 #include "service.h"
 #include "source.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +30,12 @@
 #define RESTARTS_MAX 10
 #define RESTARTS_WINDOW_MS 60000
 #define STOP_GRACE_MS 10000
-#define DECLARE_EVERY_MS 1000
 
 struct monitor {
 	const struct wd_options *options;
 	struct wd_service service;
 	struct wd_set set;
+	struct wd_watchdog watchdog;
 	sigset_t signals;
 	pid_t child;
 	int64_t restarts[RESTARTS_MAX]; /* when, in a ring */
@@ -110,11 +111,15 @@ static int start(struct monitor *monitor)
 	return EX_OK;
 }
 
-/* Waits for a signal, at most `ms`. Returns its number, 0 for time out. */
-static int wait_signal(const struct monitor *monitor, int64_t ms)
+/* Waits for a signal, at most `ms`, or until the watchdog looks. Returns its number, or 0. */
+static int wait_signal(struct monitor *monitor, int64_t ms)
 {
-	struct timespec limit = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+	int64_t look = wd_watchdog_look(&monitor->watchdog, &monitor->set);
+	struct timespec limit;
 	int number;
+
+	ms = ms < look ? ms : look;
+	limit = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 
 	do {
 		number = sigtimedwait(&monitor->signals, NULL, &limit);
@@ -213,7 +218,7 @@ static int start_over(struct monitor *monitor)
 static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_code)
 {
 	for (;;) {
-		int number = wait_signal(monitor, DECLARE_EVERY_MS);
+		int number = wait_signal(monitor, WD_LOOK_EVERY_MS);
 
 		/* Before a stop too: the services are to tell of all of it. */
 		if (number != SIGCHLD)
@@ -342,9 +347,29 @@ static void block_signals(sigset_t *ret_signals)
 	signal(SIGUSR1, SIG_DFL);
 }
 
+int wd_watch(const struct wd_options *options)
+{
+	struct monitor monitor = { .child = -1, .watchdog.dir = options->dir };
+	_cleanup_fd_ int lock = -1;
+	int code = wd_place_lock(options->dir, &lock);
+
+	wd_set_init(&monitor.set);
+	block_signals(&monitor.signals);
+	if (!code)
+		code = wd_raise_open(options->dir, &monitor.set);
+	while (!code && !monitor.told_to_stop)
+		is_stop(wait_signal(&monitor, WD_LOOK_EVERY_MS), &monitor);
+	wd_set_close(&monitor.set);
+	return code;
+}
+
 int wd_run(const struct wd_options *options)
 {
-	struct monitor monitor = { .options = options, .child = -1 };
+	struct monitor monitor = {
+		.options = options,
+		.child = -1,
+		.watchdog.dir = options->dir,
+	};
 	static struct wd_policy policy;
 	_cleanup_fd_ int lock = -1;
 	int code, end;

@@ -94,6 +94,11 @@ static void generation_path(char path[PATH_MAX], const char *dir, __u32 generati
 	snprintf(path, PATH_MAX, "%s/bpf/" GENERATION_PREFIX "%u/%s", dir, generation, name);
 }
 
+void wd_set_hook_path(char *ret_path, const char *dir, __u32 generation, enum wd_hook hook)
+{
+	generation_path(ret_path, dir, generation, WD_HOOK_SPECS[hook].name);
+}
+
 static int open_shared(const char *dir, const char *name, int *ret_fd)
 {
 	char path[PATH_MAX];

@@ -96,6 +96,9 @@ int wd_set_give(const char *dir, gid_t gid, char *ret_path);
 /* Removes every generation but one (0: all). Returns 0 or -errno. */
 int wd_set_drop_generations(const char *dir, __u32 keep);
 
+/* Where a hook of a generation is pinned; `ret_path` has PATH_MAX bytes. */
+void wd_set_hook_path(char *ret_path, const char *dir, __u32 generation, enum wd_hook hook);
+
 int wd_config_read(const struct wd_set *set, struct wd_config *ret_config);
 int wd_config_write(const struct wd_set *set, const struct wd_config *config);
 int wd_stats_read(const struct wd_set *set, struct wd_stats *ret_stats);

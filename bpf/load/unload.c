@@ -64,7 +64,8 @@ static int wait_until_over(const char *dir, const __u32 *programs, int count)
 int wd_unload(const char *dir)
 {
 	static const char *const leftovers[] = { "load.json", "load.json.next", "source",
-						  "source.next", "request.lock" };
+						  "source.next", "guard.json",
+						  "guard.json.next", "request.lock" };
 	__u32 programs[PROGRAMS_MAX];
 	_cleanup_fd_ int lock = -1;
 	char path[PATH_MAX];

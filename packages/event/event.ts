@@ -194,6 +194,8 @@ export const SYSTEM_COMMANDS = [
   'INVENTORY',
   'FORK',
   'RING_TAMPER',
+  'GUARD',
+  'SEAL',
   'LOG_TAMPER',
   'START',
   'STOP',

@@ -20,8 +20,29 @@ function commandsOf(mask: bigint): string {
   return COMMANDS.filter((_name, number) => (mask >> BigInt(number)) & 1n).join(',');
 }
 
+const GUARD = 4;
+const SEAL = 5;
+const STATES: Readonly<Record<number, readonly string[]>> = {
+  [GUARD]: ['', 'stopped', 'runs'],
+  [SEAL]: ['', 'sealed', 'unsealed', 'refused'],
+};
+
+/** Says what the watchdog found, or that a guard was sealed, by a way that needs no guard. */
+function stateEvent({ kind, action, reason, bootNs }: KernelRaised, context: Context): Event {
+  const timeUs = Number((bootNs + context.bootOffsetNs) / 1000n);
+  const state = STATES[kind]?.[action] ?? String(action);
+  return systemEvent({
+    command: kind === GUARD ? 'GUARD' : 'SEAL',
+    principal: hostPrincipal(context.host),
+    timeUs,
+    mode: context.mode,
+    details: { state, found: reason },
+  });
+}
+
 /** Says under the host's own principal what warden-load gave, took back or refused. */
 export function raisedEvent(raised: KernelRaised, context: Context): Event {
+  if (raised.kind in STATES) return stateEvent(raised, context);
   const { host, mode, policy, bootOffsetNs } = context;
   const { realms, loaders } = policy;
   const { subject, kind, action, tier, commands, issuedMs, id, author, reason } = raised;

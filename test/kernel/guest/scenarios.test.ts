@@ -4,8 +4,8 @@ import test from 'node:test';
 import { type GuestRun, KERNELS, runGuests } from './index.ts';
 
 /**
- * Runs `inside/guard.ts` and some of the host's own tests on each kernel, one boot a kernel. Each
- * is a file of tests that runs in the guest, with the only instance of the product there.
+ * Runs `inside/guard.ts`, `inside/life.ts` and some of the host's own tests on each kernel, one
+ * boot a kernel. Each is a file of tests that runs in the guest, with the only instance of the product there.
  */
 const SECONDS = 900;
 /** Tests of the host's kernel that say nothing of the mode: here they run against the guard. */
@@ -13,6 +13,7 @@ const SHARED = ['acts', 'forged', 'decide', 'tier'];
 
 const scenarios = [
   'test/kernel/guest/inside/guard.ts',
+  'test/kernel/guest/inside/life.ts',
   ...SHARED.map((name) => `test/kernel/${name}.test.ts`),
 ].filter((path) => path.includes(process.env.WARDEN_SCENARIO ?? ''));
 

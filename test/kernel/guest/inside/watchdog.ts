@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { run, type SeenEvent, waitFor } from '#testkit';
+import { find, type Scene } from './support.ts';
+
+const FTRACE = '/proc/sys/kernel/ftrace_enabled';
+const ROOT = resolve(import.meta.dirname, '../../../..');
+/** A look each second: half a second more for the look itself. */
+const WITHIN_MS = 2000;
+
+const said = (state: string, found: RegExp) => (seen: SeenEvent) => {
+  const { command, details } = {
+    command: seen.event.act.command,
+    details: Object.fromEntries(seen.event.details.map(({ key, value }) => [key, value])),
+  };
+  return command === 'GUARD' && details.state === state && found.test(details.found ?? '');
+};
+
+const kernelLog = async (): Promise<string> => (await run('dmesg', [])).stdout;
+
+/** How long until the watchdog's file says so. */
+async function noticed({ at }: Scene, runs: boolean): Promise<number> {
+  const fromMs = Date.now();
+  const file = join(at.run, 'guard.json');
+  const says = () => JSON.parse(readFileSync(file, 'utf8')).runs === runs;
+  await waitFor(`guard.json to say runs: ${runs}`, says, 10_000);
+  return Date.now() - fromMs;
+}
+
+/** The one write that stops every trampoline is told by all ways that need none. */
+export async function watched(scene: Scene): Promise<void> {
+  await noticed(scene, true);
+  writeFileSync(FTRACE, '0');
+  const stoppedMs = await noticed(scene, false);
+  const { event } = await find(scene, 'GUARD stopped', said('stopped', /ftrace_enabled is 0/));
+  assert.equal(event.principal, 'host:guest');
+  assert.match(scene.warden.stderr, /guard: does not run: .*ftrace_enabled is 0/);
+  assert.match(await kernelLog(), /bpf-warden: guard: does not run/);
+  const env = { ...process.env, WARDEN_RUN: scene.at.run, WARDEN_HOST: 'guest' };
+  const doctor = await run(join(ROOT, 'warden'), ['doctor', '--json', '--state', scene.at.state], {
+    env,
+  });
+  const { findings } = JSON.parse(doctor.stdout) as { findings: Record<string, string>[] };
+  const { grade, text } = findings.find(({ topic }) => topic === 'watchdog') ?? {};
+  assert.deepEqual([doctor.code, grade], [1, 'bad']);
+  assert.match(text ?? '', /does not run: .*ftrace_enabled is 0/);
+  writeFileSync(FTRACE, '1');
+  const againMs = await noticed(scene, true);
+  await find(scene, 'GUARD runs', said('runs', /runs again/));
+  assert.match(scene.warden.stderr, /guard: runs again/);
+  console.log(`# noticed after ${stoppedMs} ms, its end after ${againMs} ms`);
+  assert.ok(stoppedMs <= WITHIN_MS, `${stoppedMs} ms`);
+  assert.ok(againMs <= WITHIN_MS, `${againMs} ms`);
+}
