@@ -17,6 +17,7 @@ const GROUPS = [
   { name: 'tidy', at: 'tidy', files: 1, fileSeconds: 120 },
   { name: 'pipeline', at: 'pipeline', files: 1, fileSeconds: 300 },
   { name: 'fleet', at: 'fleet', files: 1, fileSeconds: 300 },
+  { name: 'chaos', at: 'chaos', files: 1, fileSeconds: 300 },
   { name: 'kernel', at: 'kernel', files: 1, fileSeconds: 600 },
   { name: 'guest', at: 'kernel/guest', files: 1, fileSeconds: 1200 },
 ] as const;

@@ -1,5 +1,5 @@
 import { kafkaConfig } from '#config';
-import { type Drift, fleetContract, KafkaClient, Provisioner } from '#log/kafka';
+import { type Drift, fleetContract, IMPATIENT, KafkaClient, Provisioner } from '#log/kafka';
 import { CliError, EXIT } from '../shared/exit.ts';
 import type { FleetOptions } from './options.ts';
 import { asCliError } from './serve.ts';
@@ -20,7 +20,11 @@ async function withProvisioner<T>(
   options: TopicsOptions,
   work: (provisioner: Provisioner) => Promise<T>,
 ): Promise<T> {
-  const client = new KafkaClient(kafkaConfig(options, process.env, 'warden-topics'));
+  const client = new KafkaClient(
+    kafkaConfig(options, process.env, 'warden-topics'),
+    null,
+    IMPATIENT,
+  );
   try {
     const provisioner = await Provisioner.open(client, fleetContract(), {
       ...(options.brokers !== undefined && { brokers: numberOf(options.brokers) }),

@@ -123,7 +123,7 @@ export class Enricher {
       outputs: folded.outputs,
       state: folded.state,
       position: [{ source: this.position, next: BigInt(next) }],
-      rejected: folded.faults.flatMap((fault) => this.rejectedBy(fault, records)),
+      rejected: this.rejected(folded.faults, records),
     });
     this.fold.committed();
     this.next = next;
@@ -150,9 +150,15 @@ export class Enricher {
     }
   }
 
-  private rejectedBy({ offset, code, why }: Fault, records: readonly LogRecord[]): Rejected[] {
-    const record = records.find((one) => one.offset === offset);
-    return record === undefined || HOLES.has(code) ? [] : [{ ...this.source, record, code, why }];
+  /** Each record that is at fault, once, with the first thing that is wrong with it. */
+  private rejected(faults: readonly Fault[], records: readonly LogRecord[]): Rejected[] {
+    const rejected = new Map<number, Rejected>();
+    for (const { offset, code, why } of faults) {
+      const record = records.find((one) => one.offset === offset);
+      if (record === undefined || HOLES.has(code) || rejected.has(offset)) continue;
+      rejected.set(offset, { ...this.source, record, code, why });
+    }
+    return [...rejected.values()];
   }
 
   private dueMs(lane: number): number {

@@ -104,6 +104,7 @@ export class Partition {
         status.events += events;
         status.commits = enricher.totals.commits;
         if (more) continue;
+        await store.tend();
         const waitMs = Math.min(IDLE_MS, Math.ceil(enricher.idleMs));
         await store.log.awaitMore(enricher.places, waitMs);
       }

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { decode, LANES, type Records } from '#event';
-import { FOLD_SPACES, Fold } from '#fold';
+import { FOLD_SPACES, Fold, type OpenKeys } from '#fold';
 import type { LogRecord } from '#log';
 import { type FleetTopic, type KafkaLog, type KafkaRecord, partitionOf } from '#log/kafka';
 import { openMemoryStore, type Space, scanAll } from '#state';
+import type { RedisView } from '#state/redis';
+import { waitFor } from '#testkit';
 import { KEYS } from '../pipeline/live-fold.ts';
 
+/** How long the last transactions may take to be readable. */
+const SETTLE_MS = 15_000;
 const PAGE = { records: 10_000, bytes: 8 * 1024 * 1024 };
 
 /** All records of a topic that a read-committed reader sees, by partition. */
@@ -48,7 +52,7 @@ async function changelogState(log: KafkaLog): Promise<Map<string, string>> {
 }
 
 /** What folding `bpf.events` once, in peace, gives: state, and outputs by topic and partition. */
-export async function foldedOnce(log: KafkaLog) {
+export async function foldedOnce(log: KafkaLog, keys: OpenKeys) {
   const state = new Map<string, string>();
   const outputs = new Map<string, string[]>();
   const faults: string[] = [];
@@ -57,7 +61,7 @@ export async function foldedOnce(log: KafkaLog) {
     const memory = openMemoryStore();
     const all = Array.from({ length: LANES }, (_, lane) => lane);
     const lanes = all.filter((lane) => partitionOf(lane, byPartition.length) === partition);
-    const fold = new Fold({ state: memory, keys: KEYS, lanes });
+    const fold = new Fold({ state: memory, keys, lanes });
     for (let from = 0; from < records.length; from += 500) {
       const folded = await fold.apply(records.slice(from, from + 500) as LogRecord[]);
       await memory.commit({ outputs: [], state: folded.state, position: [] });
@@ -101,11 +105,26 @@ function byLane(lines: readonly string[]): Map<string, string[]> {
  * Exactly once: each event once in `bpf.enriched`, and all outputs and the state byte for byte what
  * folding `bpf.events` once gives.
  */
-export async function assertFolded(log: KafkaLog, events: number): Promise<void> {
+export async function assertFolded(
+  log: KafkaLog,
+  events: number,
+  keys: OpenKeys = KEYS,
+): Promise<void> {
+  // What is there twice stays there twice; what is missing may be on its way.
+  for (const endMs = Date.now() + SETTLE_MS; ; ) {
+    try {
+      return await compareFolded(log, events, keys);
+    } catch (error) {
+      if (Date.now() > endMs) throw error;
+    }
+  }
+}
+
+async function compareFolded(log: KafkaLog, events: number, keys: OpenKeys): Promise<void> {
   const ids = await enrichedIds(log);
   assert.equal(new Set(ids).size, ids.length, 'an event is there twice');
   assert.equal(ids.length, events);
-  const once = await foldedOnce(log);
+  const once = await foldedOnce(log, keys);
   const changelog = await changelogState(log);
   assert.deepEqual([...changelog.keys()].sort(), [...once.state.keys()].sort());
   for (const [key, value] of once.state) assert.equal(changelog.get(key), value, key);
@@ -114,4 +133,54 @@ export async function assertFolded(log: KafkaLog, events: number): Promise<void>
     const expected = byLane(once.outputs.get(topic) ?? []);
     assert.deepEqual(found, expected, topic);
   }
+}
+
+/** What Redis says that the state is: values whose MAC is good, and timers. */
+async function viewState(view: RedisView): Promise<Map<string, string>> {
+  const state = new Map<string, string>();
+  for (let lane = 0; lane < LANES; lane++) {
+    const fields = (await view.fields(lane)).filter((field) => !/^[#@]$/.test(field));
+    const { values } = await view.values(lane, fields);
+    for (const [n, field] of fields.entries()) {
+      const [, space = 'trust', key = field] = /^\0([a-z]+)\0(.*)$/s.exec(field) ?? [];
+      state.set(`${space}/${lane}/${key}`, Buffer.from(values[n] ?? []).toString('base64'));
+    }
+    for (const timer of await view.timers(lane, null, 100_000)) {
+      state.set(`due/${lane}/${timer}`, '');
+    }
+  }
+  return state;
+}
+
+/** Redis has what the changelog says, and nothing else, within `timeoutMs`. */
+export async function assertView(log: KafkaLog, view: RedisView): Promise<void> {
+  const isEqual = async () => {
+    const expected = await changelogState(log);
+    const found = await viewState(view).catch(() => null);
+    if (found === null || found.size !== expected.size) return false;
+    return [...expected].every(([key, value]) => found.get(key) === value);
+  };
+  await waitFor('a Redis that has what the changelog says', isEqual, 30_000);
+}
+
+/** How many records of a topic there may be, markers of transactions among them. */
+export async function endOf(log: KafkaLog, topic: FleetTopic): Promise<number> {
+  let sum = 0;
+  const partitions = await log.partitions(topic);
+  for (let partition = 0; partition < partitions; partition++) {
+    sum += await log.end({ topic, partition });
+  }
+  return sum;
+}
+
+/** Waits until so many events are in `bpf.enriched`. */
+export async function enriched(log: KafkaLog, events: number, timeoutMs = 60_000): Promise<void> {
+  let seen = -1;
+  const look = async () => {
+    const end = await endOf(log, 'bpf.enriched');
+    if (end === seen || end < events) return false;
+    seen = end;
+    return (await enrichedIds(log)).length >= events;
+  };
+  await waitFor(`${events} events in bpf.enriched`, look, timeoutMs);
 }

@@ -18,13 +18,20 @@ export interface KafkaSettings {
 /** Long enough for a broker's restart; short at first, for transactions that follow each other. */
 export const PATIENT = { initialRetryTime: 5, multiplier: 1.5, maxRetryTime: 250, retries: 80 };
 
+/** For a person who waits for the answer: some two seconds. */
+export const IMPATIENT = { ...PATIENT, retries: 12 };
+
 /** One service's way to the brokers: makes producers, readers and names from one configuration. */
 export class KafkaClient {
   readonly settings: KafkaSettings;
   readonly config: KafkaConfig;
   readonly kafka: KafkaInstance;
 
-  constructor(settings: KafkaSettings, logger: Logger | null = null) {
+  constructor(
+    settings: KafkaSettings,
+    logger: Logger | null = null,
+    retry: typeof PATIENT = PATIENT,
+  ) {
     const { brokers, clientId, tls, user } = settings;
     this.settings = settings;
     this.config = {
@@ -32,7 +39,7 @@ export class KafkaClient {
       clientId,
       connectionTimeout: 2000,
       requestTimeout: 15_000,
-      retry: PATIENT,
+      retry,
       ...(tls !== null && { ssl: tls }),
       ...(user !== null && {
         sasl: { mechanism: 'scram-sha-512', username: user.name, password: user.password },

@@ -1,4 +1,4 @@
-export { KafkaClient, type KafkaSettings } from './client.ts';
+export { IMPATIENT, KafkaClient, type KafkaSettings } from './client.ts';
 export { type FleetContract, fleetContract, type TopicSpec } from './contract.ts';
 export { toKafkaError } from './errors.ts';
 export type { Place } from './fetcher.ts';

@@ -12,7 +12,10 @@ import { checkTopic, type FleetTopic } from './topics.ts';
 /** A record of Kafka; a null value is a tombstone. */
 export interface KafkaRecord extends Omit<LogRecord, 'value'> {
   readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
 }
+
+type Whole = KafkaRecord & { readonly value: Uint8Array };
 
 /** Records that were fetched and not yet read: from `from` up to `next`. */
 interface Ahead {
@@ -67,10 +70,12 @@ export class KafkaLog implements Log {
   async read(source: TopicPartition, from: number, limit: ReadLimit): Promise<LogRecord[]> {
     for (let at = from; ; ) {
       const { records, next } = await this.readSparse(source, at, limit);
-      const whole = records.filter((record): record is LogRecord => record.value !== null);
+      const whole = records.filter((record): record is Whole => record.value !== null);
       if (whole.length > 0 || next === at) {
         // What was fetched ahead is read again by whoever begins anew: it stays ours.
-        return whole.map((record) => ({ ...record, value: Uint8Array.from(record.value) }));
+        return whole.map(({ offset, lane, key, value, appendedMs }) => {
+          return { offset, lane, key, value: Uint8Array.from(value), appendedMs };
+        });
       }
       at = next;
     }
@@ -176,6 +181,13 @@ function within({ records }: Ahead, from: number, limit: ReadLimit): KafkaRecord
   return found;
 }
 
+/** Without a prototype: their names are whatever somebody sent. */
+function headersOf(found: RawMessage['headers']): Record<string, string> {
+  const headers: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(found)) headers[name] = value?.toString() ?? '';
+  return headers;
+}
+
 function recordOf({ offset, key, value, timestamp, headers }: RawMessage): KafkaRecord {
   const text = keyOfStored(key?.toString() ?? '');
   const said = headers.lane?.toString() ?? '';
@@ -185,6 +197,7 @@ function recordOf({ offset, key, value, timestamp, headers }: RawMessage): Kafka
     lane,
     key: text,
     value,
+    headers: headersOf(headers),
     appendedMs: Number(timestamp),
   };
 }

@@ -3,6 +3,7 @@ import type { KafkaLog } from '#log/kafka';
 import type { After } from '../entries.ts';
 import type { Entry, Space, StateChange } from '../port.ts';
 import { MemoryTable } from '../table.ts';
+import { Cache, idOf } from './cache.ts';
 import { readChangelog, type Take } from './changelog.ts';
 import { entryOf, fieldOf } from './keys.ts';
 import { type LaneWrite, type RedisView, ViewError } from './view.ts';
@@ -18,8 +19,6 @@ export interface PartitionStateOptions {
   readonly onView: (state: 'bypassed' | 'followed', why: string) => void;
 }
 
-/** Values kept of what was read or written; those that Redis has not acknowledged come on top. */
-const CACHE_MAX = 20_000;
 /** Writes that wait for Redis, at most: beyond it Redis counts as away. */
 const WRITES_MAX = 200;
 /** A mark older than this says nothing: tombstones behind it may be compacted away. */
@@ -27,12 +26,9 @@ const MARK_MAX_MS = 3 * 24 * 3_600_000;
 /** Commits after which lanes that nobody touched get their mark moved too. */
 const REFRESH = 256;
 const READY_MS = 500;
+/** How often the marks of all lanes are looked at. */
+const CHECK_MS = 5000;
 const HEAL_MS = 500;
-
-interface Dirty {
-  readonly value: Uint8Array | null;
-  readonly write: number;
-}
 
 /**
  * State of one partition. Its truth is the changelog; Redis is a view of it, read through a cache.
@@ -41,8 +37,7 @@ interface Dirty {
  */
 export class PartitionState {
   private readonly options: PartitionStateOptions;
-  private readonly cache = new Map<string, Uint8Array | null>();
-  private readonly dirty = new Map<string, Dirty>();
+  private readonly cache = new Cache();
   /** By lane: the mark that Redis has once all writes are through. */
   private readonly marks = new Map<number, number>();
   private readonly acked = new Map<number, number>();
@@ -53,6 +48,7 @@ export class PartitionState {
   private written = 0;
   private commits = 0;
   private generation = 0;
+  private checkedMs = 0;
   private healing: Promise<void> | null = null;
   private timer: NodeJS.Timeout | null = null;
   /** Why the view can't be followed any more; left at the next commit. */
@@ -137,7 +133,6 @@ export class PartitionState {
       this.options.onView('bypassed', why);
     }
     this.cache.clear();
-    this.dirty.clear();
     this.marks.clear();
     this.acked.clear();
     this.healLater(0);
@@ -194,7 +189,7 @@ export class PartitionState {
     const found = new Map<string, Uint8Array | null>();
     const missing: string[] = [];
     for (const key of keys) {
-      const known = this.known(idOf(space, lane, key));
+      const known = this.cache.get(idOf(space, lane, key));
       if (known === undefined) missing.push(key);
       else found.set(key, known);
     }
@@ -211,33 +206,24 @@ export class PartitionState {
     return keys.map((key) => copyOf(found.get(key) ?? null));
   }
 
-  private known(id: string): Uint8Array | null | undefined {
-    const dirty = this.dirty.get(id);
-    return dirty === undefined ? this.cache.get(id) : dirty.value;
-  }
-
   private async ask(lane: number, space: Space, keys: readonly string[]) {
     const { generation } = this;
     const fields = keys.map((key) => fieldOf(space, key));
+    const least = this.acked.get(lane) ?? 0;
     const { next, values } = await this.options.view.values(lane, fields);
-    this.checkMark(lane, next);
+    this.checkMark(lane, next, least);
     if (generation !== this.generation) throw new ViewError('behind', 'redis: bypassed meanwhile');
-    for (const [n, key] of keys.entries()) this.remember(idOf(space, lane, key), values[n] ?? null);
+    for (const [n, key] of keys.entries())
+      this.cache.remember(idOf(space, lane, key), values[n] ?? null);
     return values;
   }
 
-  /** A lane's mark lies where our writes have brought it, acknowledged or not. */
-  private checkMark(lane: number, next: number | null): void {
-    const least = this.acked.get(lane) ?? 0;
+  /** A lane's mark lies where our writes had brought it, acknowledged or not. */
+  private checkMark(lane: number, next: number | null, least: number): void {
     const most = this.marks.get(lane) ?? 0;
     if (next !== null && next >= least && next <= most) return;
     const words = `mark ${next ?? 'missing'}, expected ${least} to ${most}`;
     throw new ViewError('behind', `redis: lane ${lane}: ${words}`);
-  }
-
-  private remember(id: string, value: Uint8Array | null): void {
-    if (this.cache.size >= CACHE_MAX) this.cache.clear();
-    this.cache.set(id, value);
   }
 
   /** Entries in order, as the port says. */
@@ -312,7 +298,7 @@ export class PartitionState {
     this.written += 1;
     const { written, generation } = this;
     for (const { space, lane, key, value } of write.changes) {
-      this.dirty.set(idOf(space, lane, key), { value, write: written });
+      this.cache.written(idOf(space, lane, key), value, written);
     }
     const done = this.enqueue(async () => {
       if (generation !== this.generation) return;
@@ -320,9 +306,7 @@ export class PartitionState {
       if (generation !== this.generation) return;
       this.acked.set(write.lane, write.next);
       for (const { space, lane, key, value } of write.changes) {
-        const id = idOf(space, lane, key);
-        this.remember(id, value);
-        if (this.dirty.get(id)?.write === written) this.dirty.delete(id);
+        this.cache.acknowledged(idOf(space, lane, key), value, written);
       }
     });
     done.catch(() => undefined);
@@ -350,12 +334,34 @@ export class PartitionState {
     this.broken ??= why;
   }
 
-  /** Between commits: leaves a view whose writes have failed. */
+  /**
+   * Now and then, and between commits: leaves a view whose writes have failed, or that has lost
+   * lanes to which nothing is written.
+   */
   async tend(): Promise<void> {
+    await this.checkLanes();
     const { broken } = this;
     if (broken === null) return;
     this.broken = null;
     await this.bypass(broken);
+  }
+
+  private async checkLanes(): Promise<void> {
+    const nowMs = this.options.now();
+    const due = nowMs - this.checkedMs >= CHECK_MS || nowMs < this.checkedMs;
+    if (!due || this.memory !== null || this.broken !== null) return;
+    this.checkedMs = nowMs;
+    const { lanes, view } = this.options;
+    try {
+      const least = new Map(this.acked);
+      const marks = await Promise.all(lanes.map((lane) => view.mark(lane)));
+      for (const [n, lane] of lanes.entries()) {
+        this.checkMark(lane, marks[n]?.next ?? null, least.get(lane) ?? 0);
+      }
+    } catch (error) {
+      if (!(error instanceof ViewError)) throw error;
+      this.failWrites(error.message);
+    }
   }
 
   /** Until what was applied is in Redis, or Redis is bypassed. */
@@ -383,10 +389,6 @@ const SPACES: readonly Space[] = [
   'host',
   'position' as Space,
 ];
-
-function idOf(space: Space, lane: number, key: string): string {
-  return `${space}/${lane}/${key}`;
-}
 
 function copyOf(value: Uint8Array | null): Uint8Array | null {
   return value === null ? null : Uint8Array.from(value);

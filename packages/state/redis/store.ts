@@ -193,6 +193,12 @@ export class FleetStore implements FoldStore {
     }
   }
 
+  /** For whoever has nothing to commit: notices what Redis has lost. */
+  async tend(): Promise<void> {
+    this.assertOpen();
+    await this.state.tend();
+  }
+
   /** Until Redis has what was committed, or is known not to follow. */
   async settled(): Promise<void> {
     await this.state.settled();

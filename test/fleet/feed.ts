@@ -1,0 +1,52 @@
+import fc from 'fast-check';
+import { hostName, incarnation } from '#event';
+import type { KafkaClient } from '#log/kafka';
+import { openMemoryStore, type Store } from '#state';
+import { createLogger } from '#telemetry';
+import { seed } from '#testkit';
+import { Forwarder } from '../../services/collector/forwarder.ts';
+import { Lanes } from '../../services/collector/lanes.ts';
+import { eventOf, HOST, HOST_KEY, made } from '../pipeline/live-fold.ts';
+
+const BATCH = 50;
+
+/** A host's log without a kernel, forwarded when it is told to. */
+export class Feed {
+  readonly store: Store;
+  /** Stored so far. */
+  events = 0;
+  private readonly lanes: Lanes;
+  private readonly forwarder: Forwarder;
+
+  private constructor(store: Store, lanes: Lanes, forwarder: Forwarder) {
+    this.store = store;
+    this.lanes = lanes;
+    this.forwarder = forwarder;
+  }
+
+  static async open(client: KafkaClient): Promise<Feed> {
+    const store = openMemoryStore();
+    const life = { host: hostName(HOST), incarnation: incarnation('00000000000000aa') };
+    const lanes = await Lanes.open(store, { ...life, key: HOST_KEY });
+    const logger = createLogger({ level: 'silent', name: 'feed' });
+    return new Feed(store, lanes, await Forwarder.open({ store, client, logger }));
+  }
+
+  /** Stores events, a batch a commit, and sends them. */
+  async send(count: number): Promise<void> {
+    const all = fc.array(made, { minLength: count, maxLength: count });
+    const [items = []] = fc.sample(all, { seed: seed + this.events });
+    for (let from = 0; from < count; from += BATCH) {
+      const events = items.slice(from, from + BATCH).map((item) => eventOf(item, Date.now()));
+      const { outputs, state } = this.lanes.seal(events);
+      await this.store.commit({ outputs, state, position: [] });
+    }
+    this.events += count;
+    while (await this.forwarder.step());
+  }
+
+  async close(): Promise<void> {
+    await this.forwarder.close();
+    await this.store.close();
+  }
+}
