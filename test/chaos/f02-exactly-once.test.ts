@@ -59,6 +59,42 @@ class Feeder {
   }
 }
 
+interface Victims {
+  readonly enrichers: Service[];
+  readonly startEnricher: () => Service;
+  readonly feeder: Feeder;
+  readonly kafka: KafkaServer;
+  readonly redis: RedisServer;
+  readonly random: () => number;
+}
+
+/** Kills one of a kind, and starts it again after a moment. */
+function killers({ enrichers, startEnricher, feeder, kafka, redis, random }: Victims) {
+  return {
+    enricher: async () => {
+      const n = Math.floor(random() * enrichers.length);
+      await enrichers[n]?.kill();
+      await sleep(500 * random());
+      enrichers[n] = startEnricher();
+    },
+    feeder: async () => {
+      if (feeder.isDone) return;
+      await feeder.kill();
+      feeder.start();
+    },
+    broker: async () => {
+      await kafka.kill();
+      await sleep(1000 * random());
+      await kafka.restart();
+    },
+    redis: async () => {
+      await redis.kill();
+      await sleep(1000 * random());
+      await redis.restart();
+    },
+  };
+}
+
 test('F02: everybody killed at random points: each event once, byte for byte', async () => {
   console.log(`seed ${seed}, ${EVENTS} events, ${KILLS} kills`);
   const random = chance(seed);
@@ -87,29 +123,7 @@ test('F02: everybody killed at random points: each event once, byte for byte', a
   const feeder = new Feeder([at.database, broker, prefix, hex, `${EVENTS}`, `${seed}`]);
   feeder.start();
   const log = new KafkaLog(fleet.client);
-  const kill = {
-    enricher: async () => {
-      const n = Math.floor(random() * enrichers.length);
-      await enrichers[n]?.kill();
-      await sleep(500 * random());
-      enrichers[n] = startEnricher();
-    },
-    feeder: async () => {
-      if (feeder.isDone) return;
-      await feeder.kill();
-      feeder.start();
-    },
-    broker: async () => {
-      await kafka.kill();
-      await sleep(1000 * random());
-      await kafka.restart();
-    },
-    redis: async () => {
-      await redis.kill();
-      await sleep(1000 * random());
-      await redis.restart();
-    },
-  };
+  const kill = killers({ enrichers, startEnricher, feeder, kafka, redis, random });
   try {
     for (let n = 0; n < KILLS; n++) {
       await sleep(500 + 2500 * random());

@@ -5,7 +5,8 @@ import { type GuestRun, KERNELS, runGuests } from './index.ts';
 
 /**
  * Runs `inside/guard.ts`, `inside/life.ts` and some of the host's own tests on each kernel, one
- * boot a kernel. Each is a file of tests that runs in the guest, with the only instance of the product there.
+ * boot a kernel. Each is a file of tests that runs in the guest, with the only instance of the
+ * product there.
  */
 const SECONDS = 900;
 /** Tests of the host's kernel that say nothing of the mode: here they run against the guard. */
