@@ -21,7 +21,7 @@ async function collector(options: CollectorOptions): Promise<void> {
   }
   // Asked now, so that a mistake is said before anything is loaded.
   kafkaConfig(options, process.env, 'warden-host');
-  const { kafka, fleet } = options;
+  const { kafka, fleet, health } = options;
   launch(config, {
     keep: options.keep === true,
     verb: 'collector',
@@ -29,6 +29,7 @@ async function collector(options: CollectorOptions): Promise<void> {
     environment: {
       ...(kafka !== undefined && { WARDEN_KAFKA: kafka }),
       ...(fleet !== undefined && { WARDEN_FLEET: fleet }),
+      ...(health !== undefined && { WARDEN_HEALTH: health }),
     },
   });
 }

@@ -10,6 +10,7 @@ import { configOf } from './shared/open.ts';
 interface HostOptions {
   readonly state?: string;
   readonly out?: string;
+  readonly keep?: boolean;
 }
 
 function nameOf(text: string): HostName {
@@ -37,6 +38,7 @@ function enroll(text: string, options: HostOptions): void {
   const { stateDir } = configOf(options.state === undefined ? {} : { state: options.state });
   const out = resolve(options.out ?? '.');
   const file = join(out, 'host.key');
+  if (options.keep === true && existsSync(file)) return;
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const { fleet } = openFleetKeys(stateDir, { create: true });
@@ -63,6 +65,7 @@ export function hostVerb(program: Command): void {
     .description("write a host's key; the fleet's keys are made with the first")
     .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
     .option('--out <dir>', 'where host.key goes, by default here')
+    .option('--keep', 'leave a key that is there already')
     .addHelpText(
       'after',
       '\nWith its own key a host can speak for itself only. Carry it there by a safe way.\n' +

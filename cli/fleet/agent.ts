@@ -4,13 +4,14 @@ import { native, ReflexesMap, SubjectsMap } from '#bpf';
 import { type Config, kafkaConfig } from '#config';
 import { LogError } from '#log';
 import { KafkaClient, KafkaLog } from '#log/kafka';
+import type { Health, Metric } from '#telemetry';
 import { FORWARDER_POSITION, Forwarder } from '../../services/collector/forwarder.ts';
 import { Enforcer, type EnforcerOptions } from '../../services/enforcer/index.ts';
 import { loadPolicy } from '../shared/policy-file.ts';
 import type { Parts } from '../up/loop.ts';
 import { reportPolicy } from '../up/said.ts';
 import { abandon, pause, startParts } from '../up.ts';
-import { untilAsked } from './serve.ts';
+import { sayHealth, untilAsked } from './serve.ts';
 
 const HOUSEKEEPING_MS = 60_000;
 const IDLE_MS = 1000;
@@ -39,6 +40,7 @@ class Follower {
   private readonly log: KafkaLog;
   private readonly signal: AbortSignal;
   private afresh = false;
+  isFollowing = false;
 
   constructor(parts: Parts, client: KafkaClient, signal: AbortSignal) {
     this.parts = parts;
@@ -56,6 +58,7 @@ class Follower {
       } catch (error) {
         if (!(error instanceof LogError)) throw error;
         // The tiers were made anew, or this host was away too long: what they say now counts.
+        this.isFollowing = false;
         this.afresh = error.code === 'BEYOND_END' || error.code === 'TRIMMED';
         logger.error({ reason: error.message }, 'tiers stay as they are in the kernel');
         if (Date.now() - startedMs > 2 * DELAY.maxMs) delayMs = DELAY.firstMs;
@@ -76,6 +79,7 @@ class Follower {
       const options = this.enforcerOptions(subjects, reflexes);
       const enforcer = await Enforcer.open({ ...options, afresh: old || this.afresh });
       this.afresh = false;
+      this.isFollowing = true;
       await noteSeen(parts);
       let notedMs = Date.now();
       while (!this.signal.aborted) {
@@ -138,6 +142,7 @@ async function serveUntilAsked(parts: Parts, client: KafkaClient, ended: AbortCo
   const forwarder = await Forwarder.open({ store, client, logger });
   const { signal } = ended;
   const follower = new Follower(parts, client, signal);
+  const closeHealth = await sayHealth({}, () => healthOf(parts, forwarder, follower));
   const work = [forwarder.run(signal), follower.run(), keepHouse(parts, signal)];
   logger.info({ brokers: client.settings.brokers }, 'forwarding');
   await Promise.race([asked, collector.ended, ...work]);
@@ -147,7 +152,35 @@ async function serveUntilAsked(parts: Parts, client: KafkaClient, ended: AbortCo
   while ((await forwarder.lag()) > 0 && Date.now() < lastMs) await sleep(20);
   ended.abort();
   await Promise.all(work);
-  await forwarder.close();
+  await Promise.all([forwarder.close(), closeHealth()]);
+}
+
+const AWAY_MAX_MS = 60_000;
+
+/** Ready: what is stored goes out, and tiers come in. The kernel decides without either. */
+async function healthOf(
+  { store, mode }: Parts,
+  forwarder: Forwarder,
+  follower: Follower,
+): Promise<Health> {
+  const { sent, awaySinceMs } = forwarder.status;
+  const awayMs = awaySinceMs === null ? 0 : Date.now() - awaySinceMs;
+  const lag = await forwarder.lag();
+  const { bytes } = await store.size();
+  const status = { mode, sent, lag, awayMs, bytes, following: follower.isFollowing };
+  const metric = (name: string, help: string, value: number): Metric => ({ name, help, value });
+  return {
+    live: true,
+    ready: awayMs < AWAY_MAX_MS && follower.isFollowing,
+    status,
+    metrics: [
+      metric('warden_host_records_sent_total', 'records that Kafka has acknowledged', sent),
+      metric('warden_host_lag_records', 'stored here and not yet acknowledged', lag),
+      metric('warden_host_away_seconds', 'since when Kafka takes nothing', awayMs / 1000),
+      metric('warden_host_log_bytes', 'of the local log', bytes),
+      metric('warden_host_following', '1 while tiers are followed', +follower.isFollowing),
+    ],
+  };
 }
 
 /** A host of a fleet: collector, forwarder and enforcer, without privileges. */

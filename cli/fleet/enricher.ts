@@ -3,12 +3,13 @@ import { kafkaConfig, openFleetKeys, redisConfig } from '#config';
 import { type HostName, hostName } from '#event';
 import { KafkaClient } from '#log/kafka';
 import { RedisView, viewKey } from '#state/redis';
-import { createLogger } from '#telemetry';
+import { createLogger, type Health, type Metric } from '#telemetry';
 import { FleetEnricher } from '../../services/enricher/fleet.ts';
+import type { PartitionStatus } from '../../services/enricher/partition.ts';
 import { configOf } from '../shared/open.ts';
 import { loadPolicy } from '../shared/policy-file.ts';
 import type { FleetOptions } from './options.ts';
-import { untilAsked } from './serve.ts';
+import { sayHealth, untilAsked } from './serve.ts';
 
 const STATUS_MS = 30_000;
 
@@ -31,6 +32,29 @@ function hostKeys(fleet: Uint8Array): (host: string) => Uint8Array | null {
   };
 }
 
+/** What of a partition is counted, and what it means. */
+const COUNTED = [
+  ['events', 'warden_enricher_events_total', 'events folded'],
+  ['commits', 'warden_enricher_commits_total', 'transactions committed'],
+  ['faults', 'warden_enricher_faults_total', 'records left out of the fold'],
+  ['restarts', 'warden_enricher_restarts_total', 'times that a partition began anew'],
+] as const;
+
+/** Ready: every partition is folded. Without Redis it is slower at the start, and no less right. */
+function healthOf(status: readonly PartitionStatus[]): Health {
+  const metrics = status.flatMap((one): Metric[] => {
+    const labels = { partition: one.partition };
+    const gauge = (name: string, help: string, is: boolean) => ({ name, help, labels, value: +is });
+    return [
+      ...COUNTED.map(([key, name, help]) => ({ name, help, labels, value: one[key] })),
+      gauge('warden_enricher_live', '1 while the partition is folded', one.phase === 'live'),
+      gauge('warden_enricher_redis_bypassed', '1 while it runs without', one.redis === 'bypassed'),
+    ];
+  });
+  const ready = status.length > 0 && status.every(({ phase }) => phase === 'live');
+  return { live: true, ready, status, metrics };
+}
+
 /** Folds the partitions of this process until it is asked to stop. */
 export async function serveEnricher(options: FleetOptions): Promise<void> {
   const config = configOf(options);
@@ -43,6 +67,7 @@ export async function serveEnricher(options: FleetOptions): Promise<void> {
   const asked = untilAsked();
   const parts = { client, view, keys, policy, logger, now: () => Date.now() };
   const enricher = await FleetEnricher.start(parts);
+  const closeHealth = await sayHealth(options, () => healthOf(enricher.status));
   const timer = setInterval(() => {
     const events = enricher.status.reduce((sum, one) => sum + one.events, 0);
     logger.info({ partitions: enricher.status.length, events }, 'folding');
@@ -52,6 +77,7 @@ export async function serveEnricher(options: FleetOptions): Promise<void> {
     await Promise.race([asked, enricher.lost]);
   } finally {
     clearInterval(timer);
+    await closeHealth();
     await enricher.stop();
     await view.close();
   }

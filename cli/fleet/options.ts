@@ -15,5 +15,6 @@ export function withService(command: Command): Command {
   return command
     .option('--state <dir>', 'directory of its keys (WARDEN_STATE), by default /var/lib/warden')
     .option('--policy <file>', 'policy in YAML (WARDEN_POLICY)')
+    .option('--health <address>', 'say there how it is: HOST:PORT (WARDEN_HEALTH)')
     .option('--log-level <level>', 'trace to silent (WARDEN_LOG_LEVEL)');
 }

@@ -1,4 +1,6 @@
+import { healthAddress, type RawFleetOptions } from '#config';
 import { LogError } from '#log';
+import { type Health, serveHealth } from '#telemetry';
 import { CliError, EXIT } from '../shared/exit.ts';
 
 /** Resolves at SIGINT or SIGTERM; a second one ends the process where it is. */
@@ -23,4 +25,20 @@ export function asCliError(error: unknown): unknown {
     UNREACHABLE: EXIT.unavailable,
   };
   return new CliError(codes[error.code] ?? EXIT.data, error.message, { cause: error });
+}
+
+/** Says how a service is, where it was asked to. Returns how to stop. */
+export async function sayHealth(
+  options: RawFleetOptions,
+  ask: () => Health | Promise<Health>,
+): Promise<() => Promise<void>> {
+  const address = healthAddress(options, process.env);
+  if (address === null) return async () => undefined;
+  try {
+    const server = await serveHealth(address, ask);
+    return () => server.close();
+  } catch (error) {
+    const { message } = error as Error;
+    throw new CliError(EXIT.unavailable, `health: ${message}`, { cause: error });
+  }
 }

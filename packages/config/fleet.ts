@@ -6,6 +6,7 @@ export interface RawFleetOptions {
   readonly kafka?: string;
   readonly redis?: string;
   readonly fleet?: string;
+  readonly health?: string;
 }
 
 interface User {
@@ -113,4 +114,13 @@ export function redisConfig(options: RawFleetOptions, env: Environment): RedisCo
   const tls = tlsOf(env, 'WARDEN_REDIS');
   const user = userOf(env, 'WARDEN_REDIS');
   return { ...address, prefix: prefixOf(options, env), tls, user };
+}
+
+/** Where a service says how it is (WARDEN_HEALTH); null: nowhere. Throws `ConfigError`. */
+export function healthAddress(
+  options: RawFleetOptions,
+  env: Environment,
+): { readonly host: string; readonly port: number } | null {
+  const text = options.health ?? env.WARDEN_HEALTH ?? '';
+  return text === '' ? null : addressOf('health', text);
 }

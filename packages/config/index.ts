@@ -9,6 +9,7 @@ export {
   type Webhook,
 } from './config.ts';
 export {
+  healthAddress,
   type KafkaConfig,
   kafkaConfig,
   type RawFleetOptions,
