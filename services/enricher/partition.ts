@@ -108,7 +108,7 @@ export class Partition {
         const waitMs = Math.min(IDLE_MS, Math.ceil(enricher.idleMs));
         await store.log.awaitMore(enricher.places, waitMs);
       }
-      await store.settled();
+      await store.flushed();
     } finally {
       await store.close();
     }

@@ -74,10 +74,6 @@ export class PartitionState {
     return state;
   }
 
-  get isBypassed(): boolean {
-    return this.memory !== null;
-  }
-
   /** Brings the view from its marks to the end of the changelog. False: it can't be. */
   private async catchUp(): Promise<boolean> {
     const { view, lanes, log, partition, now } = this.options;
@@ -246,7 +242,8 @@ export class PartitionState {
     options: { lane?: number; after?: After; limit: number },
   ): Promise<Entry[]> {
     // What Redis has not acknowledged it cannot list.
-    await this.settled();
+    await this.writes;
+    await this.tend();
     if (this.memory !== null) return this.memory.scan(space, options);
     const { lane, after, limit } = options;
     const found: Entry[] = [];
@@ -267,9 +264,13 @@ export class PartitionState {
 
   private async keysOf(space: Space, lane: number, after: string | null, limit: number) {
     const { view } = this.options;
-    if (space === 'due') return (await view.timers(lane, after, limit)).map(keyOfStored);
-    const fields = await view.fields(lane);
-    const keys = fields.flatMap((field) => {
+    const due = space === 'due';
+    const found = due ? await view.timers(lane, after, limit) : await view.fields(lane);
+    // A list has no mark of its own: what was lost or is being filled would look like an end.
+    const mark = await view.mark(lane);
+    this.checkMark(lane, mark?.next ?? null, this.acked.get(lane) ?? 0);
+    if (due) return found.map(keyOfStored);
+    const keys = found.flatMap((field) => {
       const entry = entryOf(field);
       return entry?.space === space && (after === null || entry.key > after) ? [entry.key] : [];
     });
@@ -364,10 +365,12 @@ export class PartitionState {
     }
   }
 
-  /** Until what was applied is in Redis, or Redis is bypassed. */
-  async settled(): Promise<void> {
+  /**
+   * Until what was applied is in Redis, or it is known that it won't be. For whoever ends here:
+   * another owner may be at work already, and what it wrote is not to be taken for a loss.
+   */
+  async flushed(): Promise<void> {
     await this.writes;
-    await this.tend();
   }
 
   async close(): Promise<void> {

@@ -199,13 +199,9 @@ export class FleetStore implements FoldStore {
     await this.state.tend();
   }
 
-  /** Until Redis has what was committed, or is known not to follow. */
-  async settled(): Promise<void> {
-    await this.state.settled();
-  }
-
-  get isBypassed(): boolean {
-    return this.state.isBypassed;
+  /** Until Redis has what was committed or has refused it, for whoever ends. */
+  async flushed(): Promise<void> {
+    await this.state.flushed();
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { storedKey } from '#log';
 import type { StateChange } from '../port.ts';
@@ -64,11 +65,23 @@ redis.call('HSET', KEYS[1], '${MARK}', ARGV[2], '${MARKED_MS}', ARGV[3])
 return false
 `;
 
+/** Empties a lane and sets its mark. KEYS: hash, timers. ARGV: the mark. */
+const CLEAR = `
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[1], '${MARK}', ARGV[1])
+return false
+`;
+
 type Script = (...args: (string | number | Buffer)[]) => Promise<Buffer | null>;
+
+interface Scripts {
+  readonly wardenWriteBuffer: Script;
+  readonly wardenClear: Script;
+}
 
 /** The fleet's state as Redis has it: fast to ask, never believed without its marks and MACs. */
 export class RedisView {
-  private readonly redis: Redis & { wardenWriteBuffer: Script };
+  private readonly redis: Redis & Scripts;
   private readonly prefix: string;
   private readonly key: Uint8Array;
 
@@ -91,7 +104,8 @@ export class RedisView {
     // Each attempt that fails says so; who asks hears it anyway.
     redis.on('error', () => undefined);
     redis.defineCommand('wardenWrite', { numberOfKeys: 2, lua: WRITE });
-    this.redis = redis as Redis & { wardenWriteBuffer: Script };
+    redis.defineCommand('wardenClear', { numberOfKeys: 2, lua: CLEAR });
+    this.redis = redis as Redis & Scripts;
   }
 
   /** Resolves when Redis answers, or `waitMs` have passed. Throws `ViewError` away. */
@@ -151,17 +165,28 @@ export class RedisView {
 
   /** Throws `ViewError` behind when the lane's mark is another. */
   async write({ lane, expected, next, changes }: LaneWrite, nowMs: number): Promise<void> {
+    await this.move({ lane, changes }, { expected: `${expected}`, next: `${next}` }, nowMs);
+  }
+
+  private async move(
+    { lane, changes }: Pick<LaneWrite, 'lane' | 'changes'>,
+    { expected, next }: { readonly expected: string; readonly next: string },
+    nowMs: number,
+  ): Promise<void> {
     const keys = [hashKey(this.prefix, lane), timersKey(this.prefix, lane)];
     const lists = this.listsOf(lane, changes);
     const found = await this.ask(() =>
-      this.redis.wardenWriteBuffer(...keys, `${expected}`, `${next}`, nowMs, ...lists),
+      this.redis.wardenWriteBuffer(...keys, expected, next, nowMs, ...lists),
     );
     if (found === null) return;
     const stands = found.length === 0 ? 'none' : found.toString();
     throw new ViewError('behind', `redis: ${keys[0]}: mark ${stands}, expected ${expected}`);
   }
 
-  private listsOf(lane: number, changes: readonly StateChange[]): (string | number | Buffer)[] {
+  private listsOf(lane: number, given: readonly StateChange[]): (string | number | Buffer)[] {
+    // Lists are applied one after another: of several changes to an entry only the last one counts.
+    const last = new Map(given.map((change) => [`${change.space}/${change.key}`, change]));
+    const changes = [...last.values()];
     const set: (string | Buffer)[] = [];
     const gone: string[] = [];
     const timers: string[] = [];
@@ -183,18 +208,21 @@ export class RedisView {
     ];
   }
 
-  /** Makes a lane what `changes` say and nothing else. The mark comes last. */
+  /**
+   * Makes a lane what `changes` say and nothing else. The mark comes last. Throws `ViewError`
+   * behind when somebody else writes or fills the lane meanwhile.
+   */
   async fill({ lane, next, changes }: Omit<LaneWrite, 'expected'>, nowMs: number): Promise<void> {
     const keys = [hashKey(this.prefix, lane), timersKey(this.prefix, lane)] as const;
-    await this.ask(() => this.redis.del(...keys));
-    // A mark that no offset can be: the lane counts as broken until it is complete.
-    await this.ask(() => this.redis.hset(keys[0], MARK, 'filling'));
+    // A mark that no offset can be, and no other fill has: the lane counts as broken until it is
+    // complete, and two who fill it at once can't mix what they bring.
+    const filling = `filling ${randomUUID()}`;
+    await this.ask(() => this.redis.wardenClear(...keys, filling));
     for (let from = 0; from < changes.length; from += FILL) {
-      const lists = this.listsOf(lane, changes.slice(from, from + FILL));
-      const part = ['filling', 'filling', nowMs, ...lists];
-      await this.ask(() => this.redis.wardenWriteBuffer(...keys, ...part));
+      const part = { lane, changes: changes.slice(from, from + FILL) };
+      await this.move(part, { expected: filling, next: filling }, nowMs);
     }
-    await this.ask(() => this.redis.hset(keys[0], MARK, `${next}`, MARKED_MS, `${nowMs}`));
+    await this.move({ lane, changes: [] }, { expected: filling, next: `${next}` }, nowMs);
   }
 
   async close(): Promise<void> {
