@@ -1,4 +1,4 @@
-import type { Producer } from 'kafkajs';
+import type { Producer, Transaction } from 'kafkajs';
 import { LogError } from '../errors.ts';
 import { type KafkaClient, PATIENT } from './client.ts';
 import { toKafkaError } from './errors.ts';
@@ -21,11 +21,14 @@ const TRANSACTION_MS = 30_000;
 export class TransactionalWriter {
   private readonly client: KafkaClient;
   private readonly producer: Producer;
+  /** Begun by `open`, of which the brokers know nothing until it is used. */
+  private begun: Transaction | null;
   private dead = false;
 
-  private constructor(client: KafkaClient, producer: Producer) {
+  private constructor(client: KafkaClient, producer: Producer, begun: Transaction) {
     this.client = client;
     this.producer = producer;
+    this.begun = begun;
   }
 
   static async open(client: KafkaClient, id: string): Promise<TransactionalWriter> {
@@ -40,18 +43,20 @@ export class TransactionalWriter {
     });
     try {
       await producer.connect();
+      // kafkajs takes the id, and so fences, with the first transaction only.
+      return new TransactionalWriter(client, producer, await producer.transaction());
     } catch (error) {
       await producer.disconnect().catch(() => undefined);
       throw toKafkaError(error, `transactional id ${client.named(id)}`);
     }
-    return new TransactionalWriter(client, producer);
   }
 
   /** All records and offsets, or nothing of them. */
   async commit(records: readonly Outgoing[], offsets: readonly GroupOffset[]): Promise<Sent> {
     if (this.dead) throw new LogError('FENCED', 'kafka: this writer is dead: open another');
     try {
-      const transaction = await this.producer.transaction();
+      const transaction = this.begun ?? (await this.producer.transaction());
+      this.begun = null;
       const sent = await sendAll(this.client, records, (batch) => transaction.sendBatch(batch));
       for (const { group, topic, partition, next } of offsets) {
         await transaction.sendOffsets({

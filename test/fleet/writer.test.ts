@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { LogError } from '#log';
+import { KafkaLog, type Outgoing, TransactionalWriter } from '#log/kafka';
+import { freshFleet, servers } from './servers.ts';
+
+const real = await servers();
+after(() => real.stop());
+
+const PLACE = { topic: 'bpf.trust', partition: 0 } as const;
+const record = (text: string): Outgoing => ({
+  ...PLACE,
+  lane: 0,
+  key: `trust/0/${text}`,
+  value: Buffer.from(text),
+});
+const isFenced = (error: unknown) => error instanceof LogError && error.code === 'FENCED';
+
+test('to open a transactional id is to fence its owner, before anything is written', async (t) => {
+  const { client } = await freshFleet(real, { partitions: 1 });
+  const log = new KafkaLog(client);
+  const offset = (next: number) => [{ group: 'enricher', ...PLACE, next }];
+  // Asked for once, so that the group has a coordinator.
+  assert.equal(await log.committed('enricher', PLACE), null);
+  const first = await TransactionalWriter.open(client, 'enricher-0');
+  await first.commit([record('a')], offset(1));
+  const end = await log.end(PLACE);
+  const second = await TransactionalWriter.open(client, 'enricher-0');
+  t.after(() => Promise.all([first.close(), second.close(), log.close()]));
+  // The second knows what is there and has sent nothing yet: the first must not add to it.
+  await assert.rejects(first.commit([record('b')], offset(2)), isFenced);
+  assert.equal(await log.end(PLACE), end);
+  assert.equal(await log.committed('enricher', PLACE), 1);
+  await second.commit([record('c')], offset(3));
+  await assert.rejects(first.commit([], offset(4)), isFenced);
+  const { records } = await log.readSparse(PLACE, 0, { records: 10, bytes: 1000 });
+  assert.deepEqual(
+    records.map(({ value }) => `${value}`),
+    ['a', 'c'],
+  );
+});
