@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 
-/** What a service says of itself. `live`: it need not be started again; `ready`: it does its work. */
+/** What a service says of itself. `live`: it need not be started again; `ready`: it works. */
 export interface Health {
   readonly live: boolean;
   readonly ready: boolean;
