@@ -9,7 +9,7 @@ import { placeFor } from './place.ts';
 
 /**
  * Resolves with the ms until the next call; rejects after ten seconds. Each wait begins where the
- * asking begins, so the shortest of several is the interval; the longest is how busy the machine is.
+ * asking begins, so the shortest of several is the interval; the longest tells of the machine.
  */
 function nextCall(store: Store): Promise<number> {
   const started = performance.now();
