@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { SYSTEM_COMMANDS, type SystemCommand } from '#event';
 import { EXIT } from '../cli/shared/exit.ts';
+import { metricsPage } from './metrics-page.ts';
 
 /**
  * Writes the generated pages of docs/reference from what the product itself says: the help texts,
@@ -354,6 +355,7 @@ export async function pages(): Promise<Page[]> {
   return [
     { path: 'docs/reference/cli.md', text: await cliPage() },
     { path: 'docs/reference/events.md', text: eventsPage() },
+    { path: 'docs/reference/metrics.md', text: metricsPage(notice, table) },
   ];
 }
 

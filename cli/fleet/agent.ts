@@ -4,9 +4,9 @@ import { native, ReflexesMap, SubjectsMap } from '#bpf';
 import { type Config, kafkaConfig } from '#config';
 import { LogError } from '#log';
 import { KafkaClient, KafkaLog } from '#log/kafka';
-import type { Health, Metric } from '#telemetry';
+import type { Health } from '#telemetry';
 import { FORWARDER_POSITION, Forwarder } from '../../services/collector/forwarder.ts';
-import { Enforcer, type EnforcerOptions } from '../../services/enforcer/index.ts';
+import { Enforcer, type EnforcerOptions, Measures } from '../../services/enforcer/index.ts';
 import { loadPolicy } from '../shared/policy-file.ts';
 import type { Parts } from '../up/loop.ts';
 import { reportPolicy } from '../up/said.ts';
@@ -41,6 +41,7 @@ class Follower {
   private readonly signal: AbortSignal;
   private afresh = false;
   isFollowing = false;
+  readonly measures = new Measures();
 
   constructor(parts: Parts, client: KafkaClient, signal: AbortSignal) {
     this.parts = parts;
@@ -118,6 +119,7 @@ class Follower {
       bootNow: () => BigInt(now()) * 1_000_000n - native().bootOffset(),
       // A host knows only its own: above the least number, lowerings wait for an operator.
       population: async () => ({ principals: 0, hosts: 0 }),
+      measures: this.measures,
     };
   }
 }
@@ -168,17 +170,21 @@ async function healthOf(
   const lag = await forwarder.lag();
   const { bytes } = await store.size();
   const status = { mode, sent, lag, awayMs, bytes, following: follower.isFollowing };
-  const metric = (name: string, help: string, value: number): Metric => ({ name, help, value });
+  const { changes, older, latency } = follower.measures;
   return {
     live: true,
     ready: awayMs < AWAY_MAX_MS && follower.isFollowing,
     status,
     metrics: [
-      metric('warden_host_records_sent_total', 'records that Kafka has acknowledged', sent),
-      metric('warden_host_lag_records', 'stored here and not yet acknowledged', lag),
-      metric('warden_host_away_seconds', 'since when Kafka takes nothing', awayMs / 1000),
-      metric('warden_host_log_bytes', 'of the local log', bytes),
-      metric('warden_host_following', '1 while tiers are followed', +follower.isFollowing),
+      { name: 'warden_host_records_sent_total', value: sent },
+      { name: 'warden_host_lag_records', value: lag },
+      { name: 'warden_host_away_seconds', value: awayMs / 1000 },
+      { name: 'warden_host_log_bytes', value: bytes },
+      { name: 'warden_host_following', value: +follower.isFollowing },
+      { name: 'warden_host_mode', labels: { mode }, value: 1 },
+      { name: 'warden_host_map_changes_total', value: changes },
+      { name: 'warden_host_older_refused_total', value: older },
+      { name: 'warden_host_act_to_map_seconds', value: latency },
     ],
   };
 }

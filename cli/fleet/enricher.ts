@@ -32,23 +32,28 @@ function hostKeys(fleet: Uint8Array): (host: string) => Uint8Array | null {
   };
 }
 
-/** What of a partition is counted, and what it means. */
+/** What of a partition is counted. */
 const COUNTED = [
-  ['events', 'warden_enricher_events_total', 'events folded'],
-  ['commits', 'warden_enricher_commits_total', 'transactions committed'],
-  ['faults', 'warden_enricher_faults_total', 'records left out of the fold'],
-  ['restarts', 'warden_enricher_restarts_total', 'times that a partition began anew'],
+  ['events', 'warden_enricher_events_total'],
+  ['commits', 'warden_enricher_commits_total'],
+  ['restarts', 'warden_enricher_restarts_total'],
 ] as const;
 
 /** Ready: every partition is folded. Without Redis it is slower at the start, and no less right. */
 function healthOf(status: readonly PartitionStatus[]): Health {
   const metrics = status.flatMap((one): Metric[] => {
     const labels = { partition: one.partition };
-    const gauge = (name: string, help: string, is: boolean) => ({ name, help, labels, value: +is });
+    const faults = Object.entries(one.faultCodes).map(([code, value]): Metric => {
+      return { name: 'warden_enricher_faults_total', labels: { ...labels, code }, value };
+    });
+    const live = +(one.phase === 'live');
+    const bypassed = +(one.redis === 'bypassed');
     return [
-      ...COUNTED.map(([key, name, help]) => ({ name, help, labels, value: one[key] })),
-      gauge('warden_enricher_live', '1 while the partition is folded', one.phase === 'live'),
-      gauge('warden_enricher_redis_bypassed', '1 while it runs without', one.redis === 'bypassed'),
+      { name: 'warden_enricher_lag_records', labels, value: one.lag },
+      ...COUNTED.map(([key, name]) => ({ name, labels, value: one[key] })),
+      ...faults,
+      { name: 'warden_enricher_live', labels, value: live },
+      { name: 'warden_enricher_redis_bypassed', labels, value: bypassed },
     ];
   });
   const ready = status.length > 0 && status.every(({ phase }) => phase === 'live');

@@ -1,6 +1,7 @@
 export { ChainError, type ChainErrorCode, type ChainErrorKind } from './errors.ts';
 export { type Followed, type FollowedEvent, follow } from './follow.ts';
 export { type Chain, chainHash, genesis, HASH_BYTES } from './hash.ts';
+export { hmacSha256 } from './hmac.ts';
 export { deriveHostKey, KEY_BYTES, newHostKey } from './key.ts';
 export { MAX_EVENT_BYTES, MAX_FRAME_BYTES, MAX_FRAME_EVENTS } from './limits.ts';
 export { type ChainedEvent, type KeyOf, type OpenedFrame, openFrame } from './open.ts';

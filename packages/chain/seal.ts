@@ -1,7 +1,7 @@
-import { createHmac } from 'node:crypto';
 import { encode, type Frame } from '#event';
 import { ChainError } from './errors.ts';
 import { type Chain, HASH_BYTES, linksOf } from './hash.ts';
+import { hmacSha256 } from './hmac.ts';
 import { checkKey } from './key.ts';
 import { MAX_EVENT_BYTES, MAX_FRAME_BYTES, MAX_FRAME_EVENTS } from './limits.ts';
 
@@ -20,7 +20,7 @@ export interface Head {
  */
 export function frameMac(encoded: Uint8Array, key: Uint8Array): Buffer {
   const covered = encoded.subarray(0, encoded.length - MAC_BYTES);
-  return createHmac('sha256', key).update(covered).digest();
+  return hmacSha256(key, covered);
 }
 
 /** Bytes of a frame without its events, at most: header, ids, hashes, and the widest varints. */

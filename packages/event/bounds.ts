@@ -42,6 +42,7 @@ export class Walker {
     const named = this.named.get(type);
     if (named !== undefined) this.walk(named, depth + 1);
     else if (type === 'long' || type === 'int') this.long();
+    // Only the length has a bound: what the bytes mean is not looked at here.
     else if (type === 'string' || type === 'bytes') this.skip(this.long());
     else if (type === 'boolean') this.boolean();
     else if (type !== 'null') throw new EventError('BAD_VALUE', `schema type ${type}`);
@@ -57,6 +58,7 @@ export class Walker {
     if (schema.name !== undefined) this.named.set(schema.name, schema);
     if (schema.type === 'record') {
       for (const field of schema.fields ?? []) this.walk(field.type, depth + 1);
+      // Any bytes of that length will do.
     } else if (schema.type === 'fixed') this.skip(schema.size ?? 0);
     else if (schema.type === 'enum') this.enumIndex(schema.symbols ?? []);
     else if (schema.type === 'array') this.array(schema.items as Schema, depth);
@@ -79,6 +81,7 @@ export class Walker {
   }
 
   private boolean(): void {
+    // Over the byte, once it is known to be there; what it may be comes next.
     this.skip(1);
     if ((this.bytes[this.at - 1] as number) > 1) throw new EventError('BAD_VALUE', 'boolean');
   }

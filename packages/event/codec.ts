@@ -67,11 +67,20 @@ function codecOf(name: string): Codec {
   return codec;
 }
 
+/** Where values are encoded before their length is known; as long as the longest so far. */
+let scratch = Buffer.alloc(16 * 1024);
+
 /** Avro single-object bytes. Throws `EventError` BAD_VALUE when `value` does not fit its schema. */
 export function encode<N extends keyof Records>(name: N, value: Records[N]): Buffer {
-  const codec = codecOf(name);
+  const { header, type } = codecOf(name);
   try {
-    return Buffer.concat([codec.header, codec.type.toBuffer(value)]);
+    let end = type.encode(value, scratch, HEADER_BYTES);
+    if (end < 0) {
+      scratch = Buffer.alloc(2 * (scratch.length - end));
+      end = type.encode(value, scratch, HEADER_BYTES);
+    }
+    scratch.set(header);
+    return Buffer.from(scratch.subarray(0, end));
   } catch (error) {
     throw new EventError('BAD_VALUE', `${name}: ${(error as Error).message}`, { cause: error });
   }

@@ -50,6 +50,18 @@ export interface Folded {
   readonly events: number;
 }
 
+/** What of a lane a batch works on. */
+interface Wanted {
+  readonly principals: Set<string>;
+  readonly marks: Set<string>;
+}
+
+interface Loaded {
+  readonly lane: Lane;
+  readonly marks: readonly (readonly [string, Head | null])[];
+  readonly trust: readonly (readonly [string, TrustState | null])[];
+}
+
 type StateReader = Pick<Store, 'get' | 'getMany' | 'scan'>;
 
 /** Where the fold of a partition stands: snapshots are taken at it. */
@@ -131,19 +143,29 @@ export class Fold {
   }
 
   private async load(opened: readonly Opened[], working: Working): Promise<void> {
-    const principals = new Map<Lane, Set<string>>();
+    const wanted = new Map<Lane, Wanted>();
     for (const item of opened) {
       if (item.kind === 'bad') continue;
       const lane = laneNumber(item.kind === 'frame' ? item.frame.lane : item.control.lane);
-      await this.policies.load(lane);
-      if (item.kind === 'frame') await this.loadMark(item.frame, lane, working);
-      const wanted = principals.get(lane) ?? new Set();
-      for (const principal of principalsOf(item)) wanted.add(principal);
+      const here = wanted.get(lane) ?? { principals: new Set(), marks: new Set() };
+      wanted.set(lane, here);
+      if (item.kind === 'frame') here.marks.add(`${item.frame.host}/${item.frame.incarnation}`);
+      for (const principal of principalsOf(item)) here.principals.add(principal);
       // A new policy judges everybody in the lane, whoever acts or not.
-      if (isPolicy(item)) for (const one of await this.everybody(lane)) wanted.add(one);
-      principals.set(lane, wanted);
+      if (isPolicy(item)) for (const one of await this.everybody(lane)) here.principals.add(one);
     }
-    for (const [lane, wanted] of principals) await this.loadTrust(lane, [...wanted], working);
+    // A store that has to ask somebody is asked for all lanes at once; the order stays theirs.
+    const loaded = await Promise.all([...wanted].map(([lane, here]) => this.loadLane(lane, here)));
+    for (const { lane, marks, trust } of loaded) {
+      for (const [key, head] of marks) {
+        working.marks.set(`${lane}/${key}`, { lane, key, head, touched: false });
+      }
+      for (const [principal, state] of trust) {
+        working.lanes.set(principal, lane);
+        working.trust.set(principal, state);
+        working.before.set(principal, state?.dueMs ?? null);
+      }
+    }
   }
 
   private async everybody(lane: Lane): Promise<string[]> {
@@ -152,36 +174,29 @@ export class Fold {
     return keys;
   }
 
-  private async loadMark(
-    frame: { host: string; incarnation: string },
-    lane: Lane,
-    { marks }: Working,
-  ): Promise<void> {
-    const key = `${frame.host}/${frame.incarnation}`;
-    const id = `${lane}/${key}`;
-    if (marks.has(id)) return;
-    const stored = await this.state.get('mark', lane, key);
-    marks.set(id, { lane, key, head: stored === null ? null : parseMark(stored), touched: false });
-  }
-
-  private async loadTrust(lane: Lane, wanted: string[], working: Working): Promise<void> {
-    const missing: string[] = [];
-    for (const principal of wanted) {
-      const cached = this.cache.get(principal);
-      working.lanes.set(principal, lane);
-      if (cached === undefined) missing.push(principal);
-      else this.begin(principal, cached, working);
-    }
-    const stored = await this.state.getMany('trust', lane, missing);
-    for (const [index, principal] of missing.entries()) {
+  private async loadLane(lane: Lane, wanted: Wanted): Promise<Loaded> {
+    const missing = [...wanted.principals].filter((principal) => !this.cache.has(principal));
+    const keys = [...wanted.marks];
+    const [stored, marks] = await Promise.all([
+      this.state.getMany('trust', lane, missing),
+      this.state.getMany('mark', lane, keys),
+      this.policies.load(lane),
+    ]);
+    const states = missing.map((principal, index): [string, TrustState | null] => {
       const bytes = stored[index] ?? null;
-      this.begin(principal, bytes === null ? null : decodeState(bytes), working);
-    }
-  }
-
-  private begin(principal: string, state: TrustState | null, working: Working): void {
-    working.trust.set(principal, state);
-    working.before.set(principal, state?.dueMs ?? null);
+      return [principal, bytes === null ? null : decodeState(bytes)];
+    });
+    const found = new Map(states);
+    return {
+      lane,
+      marks: keys.map((key, index) => {
+        const bytes = marks[index] ?? null;
+        return [key, bytes === null ? null : parseMark(bytes)];
+      }),
+      trust: [...wanted.principals].map((principal) => {
+        return [principal, this.cache.get(principal) ?? found.get(principal) ?? null];
+      }),
+    };
   }
 
   private applyFrame(item: Extract<Opened, { kind: 'frame' }>, working: Working): void {

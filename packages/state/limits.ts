@@ -19,7 +19,8 @@ export const MAX_ENTRIES = 100_000;
 
 const MAX_POSITION = 2n ** 63n - 1n;
 
-const SPACES: ReadonlySet<Space> = new Set([
+/** All that state is kept in. */
+export const SPACES: readonly Space[] = [
   'trust',
   'mark',
   'due',
@@ -28,14 +29,14 @@ const SPACES: ReadonlySet<Space> = new Set([
   'lane',
   'counter',
   'host',
-]);
+];
 
 /** What a snapshot copies: the state of the fold. */
 export const SNAPSHOT_SPACES: readonly Space[] = ['control', 'due', 'mark', 'trust'];
 
 /** Throws `LogError` BAD_REQUEST. */
 export function checkSpace(space: Space): void {
-  if (!SPACES.has(space)) throw new LogError('BAD_REQUEST', `space ${space}`);
+  if (!SPACES.includes(space)) throw new LogError('BAD_REQUEST', `space ${space}`);
 }
 
 /** Throws `LogError` BAD_REQUEST, TOO_LARGE. Nothing of a refused commit is tried. */

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { type Metric, prometheusText } from './metrics.ts';
 
 /** What a service says of itself. `live`: it need not be started again; `ready`: it works. */
 export interface Health {
@@ -10,33 +11,9 @@ export interface Health {
   readonly metrics: readonly Metric[];
 }
 
-export interface Metric {
-  /** Such as `warden_enricher_events_total`: what ends in `_total` only grows. */
-  readonly name: string;
-  readonly help: string;
-  readonly labels?: Readonly<Record<string, string | number>>;
-  readonly value: number;
-}
-
 const PATHS = ['/healthz', '/readyz', '/metrics'];
 const TIMEOUT_MS = 5000;
 const CONNECTIONS_MAX = 64;
-
-/** The text format of Prometheus: each name once with what it means, then its values. */
-export function prometheusText(metrics: readonly Metric[]): string {
-  const lines: string[] = [];
-  for (const [name, list] of Map.groupBy(metrics, (metric) => metric.name)) {
-    lines.push(`# HELP ${name} ${list[0]?.help ?? ''}`);
-    lines.push(`# TYPE ${name} ${name.endsWith('_total') ? 'counter' : 'gauge'}`);
-    for (const { labels = {}, value } of list) {
-      const pairs = Object.entries(labels).map(
-        ([key, one]) => `${key}=${JSON.stringify(`${one}`)}`,
-      );
-      lines.push(`${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}`);
-    }
-  }
-  return `${lines.join('\n')}\n`;
-}
 
 /**
  * Serves `GET /healthz`, `/readyz` and `/metrics`: 200, or 503 with the same text where the answer

@@ -1,2 +1,10 @@
-export { type Health, type Metric, prometheusText, serveHealth } from './health.ts';
+export { type Health, serveHealth } from './health.ts';
 export { createLogger, type Logger } from './logger.ts';
+export {
+  Histogram,
+  METRICS,
+  type Metric,
+  type MetricKind,
+  type MetricName,
+  prometheusText,
+} from './metrics.ts';

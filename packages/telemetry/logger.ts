@@ -3,16 +3,10 @@ import pino from 'pino';
 export type Logger = pino.Logger;
 
 /** What never reaches a log line, at any depth that we use. */
-const SECRETS = [
-  'key',
-  'hostKey',
-  'password',
-  'token',
-  '*.key',
-  '*.hostKey',
-  '*.password',
-  '*.token',
-];
+const SECRET_NAMES = ['key', 'hostKey', 'password', 'token', 'cert'];
+/** pino takes no path of any depth: `kafka.user.password` is the deepest of ours. */
+const DEPTHS = ['', '*.', '*.*.', '*.*.*.'];
+const SECRETS = DEPTHS.flatMap((depth) => SECRET_NAMES.map((name) => `${depth}${name}`));
 
 const CONTROL = /[\x00-\x1f\x7f-\x9f]/g;
 

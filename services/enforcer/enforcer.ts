@@ -16,6 +16,7 @@ import { enforcesAnything, type Policy, principalOf, subjectsOf } from '#policy'
 import { type FoldStore, type StateChange, scanAll } from '#state';
 import type { Logger } from '#telemetry';
 import { Breaker, type BreakerLimits, type Population } from './breaker.ts';
+import { Measures } from './measures.ts';
 
 /** The kernel's subject map, as the enforcer needs it. */
 export interface SubjectMap {
@@ -49,6 +50,7 @@ export interface EnforcerOptions {
   readonly bootNow: () => bigint;
   /** Whom the breaker's limits are a share of. */
   readonly population: () => Promise<Population>;
+  readonly measures?: Measures;
 }
 
 /** A principal's tier as this host last heard it; `revision` is its record's offset. */
@@ -99,12 +101,14 @@ export class Enforcer {
   private readonly held = new Map<PrincipalKey, Held>();
   private readonly acks = new Map<PrincipalKey, Ack>();
   private readonly breaker: Breaker;
+  private readonly measures: Measures;
   private next = 0;
   private reflexesReadMs = 0;
 
   private constructor(options: EnforcerOptions) {
     this.options = options;
     this.breaker = new Breaker(options.breaker);
+    this.measures = options.measures ?? new Measures();
   }
 
   static async open(options: EnforcerOptions): Promise<Enforcer> {
@@ -206,7 +210,10 @@ export class Enforcer {
     const { principal } = tier;
     const before = this.held.get(principal) ?? null;
     const newest = before?.pending?.revision ?? before?.revision ?? -1;
-    if (newest >= record.offset) return [];
+    if (newest >= record.offset) {
+      this.measures.older += 1;
+      return [];
+    }
     const held = await this.heldOf(tier, record.offset, before);
     if (held === null) this.held.delete(principal);
     else this.held.set(principal, held);
@@ -346,7 +353,9 @@ export class Enforcer {
   ): void {
     const { now } = this.options;
     const kind = KIND_NAMES[entry.kind] ?? 'unknown';
-    const nowMs = now();
+    const latencyMs = held === null ? 0 : Math.max(0, now() - Math.floor(held.causeTimeUs / 1000));
+    this.measures.changes += 1;
+    if (held !== null) this.measures.latency.observe(latencyMs / 1000);
     this.say('ENFORCED', {
       subject: `${kind}:${entry.id}`,
       before: before === null ? 'default' : (TIERS[before] ?? before),
@@ -354,10 +363,7 @@ export class Enforcer {
       revision: Number(entry.revision),
       effect: this.effect(),
       ...(principal !== null && { for_principal: principal }),
-      ...(held !== null && {
-        cause: held.cause,
-        latency_ms: Math.max(0, nowMs - Math.floor(held.causeTimeUs / 1000)),
-      }),
+      ...(held !== null && { cause: held.cause, latency_ms: latencyMs }),
     });
   }
 

@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LogError } from '#log';
 import { Membership } from '#log/kafka';
 import { Partition, type PartitionOptions, type PartitionStatus } from './partition.ts';
+
+const DELAY = { firstMs: 500, maxMs: 10_000 } as const;
 
 /**
  * The enricher of a fleet: shares the partitions of `bpf.events` out among its like, and folds
@@ -21,17 +25,44 @@ export class FleetEnricher {
 
   static async start(options: PartitionOptions): Promise<FleetEnricher> {
     const enricher = new FleetEnricher(options);
-    enricher.membership = await Membership.join({
-      client: options.client,
-      group: 'enricher',
-      topic: 'bpf.events',
-      onAssigned: (partitions) => enricher.assign(partitions),
-      onLost: (error) => enricher.failure.reject(error),
-    });
+    await enricher.join();
     return enricher;
   }
 
-  /** Rejects when the group can't be kept any more. */
+  private async join(): Promise<void> {
+    this.membership = await Membership.join({
+      client: this.options.client,
+      group: 'enricher',
+      topic: 'bpf.events',
+      onAssigned: (partitions) => this.assign(partitions),
+      onLost: (error) => {
+        this.joinAgain(error).catch((reason) => this.failure.reject(reason));
+      },
+    });
+  }
+
+  /**
+   * Who was a member once had the right to be: brokers that are away for long are waited for. Its
+   * partitions go on meanwhile; whoever else has got one has fenced it.
+   */
+  private async joinAgain(lost: Error): Promise<void> {
+    let error: unknown = lost;
+    for (let delayMs: number = DELAY.firstMs; !this.stopped; ) {
+      if (!(error instanceof LogError) || !error.retriable) throw error;
+      this.options.logger.warn({ reason: error.message }, 'the group is lost: joins again');
+      await this.membership?.leave();
+      await sleep(Math.random() * delayMs);
+      delayMs = Math.min(2 * delayMs, DELAY.maxMs);
+      if (this.stopped) return;
+      try {
+        return await this.join();
+      } catch (reason) {
+        error = reason;
+      }
+    }
+  }
+
+  /** Rejects when the group can't be kept any more: for want of a right, not of a broker. */
   get lost(): Promise<never> {
     return this.failure.promise;
   }

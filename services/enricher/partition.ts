@@ -27,6 +27,10 @@ export interface PartitionStatus {
   events: number;
   commits: number;
   faults: number;
+  /** The same by code: a closed list. */
+  readonly faultCodes: Record<string, number>;
+  /** Offsets of `bpf.events` that are not folded yet, as far as they were seen. */
+  lag: number;
   /** Times that it had to begin anew. */
   restarts: number;
   redis: 'followed' | 'bypassed';
@@ -55,6 +59,8 @@ export class Partition {
       events: 0,
       commits: 0,
       faults: 0,
+      faultCodes: {},
+      lag: 0,
       restarts: 0,
       redis: 'followed',
     };
@@ -98,11 +104,15 @@ export class Partition {
     const store = await this.openStore();
     try {
       const enricher = await this.openEnricher(store);
+      await store.log.end({ topic: 'bpf.events', partition: status.partition });
+      status.lag = lagOf(store, enricher);
       status.phase = 'live';
       while (!this.stopping.signal.aborted) {
         const { more, events } = await enricher.step();
         status.events += events;
         status.commits = enricher.totals.commits;
+        // Behind the last record there may be markers of transactions, which nobody folds.
+        status.lag = more ? lagOf(store, enricher) : 0;
         if (more) continue;
         await store.tend();
         const waitMs = Math.min(IDLE_MS, Math.ceil(enricher.idleMs));
@@ -140,6 +150,7 @@ export class Partition {
     const lanes = Array.from({ length: LANES }, (_, lane) => lane);
     const onFault = (fault: Fault) => {
       status.faults += 1;
+      status.faultCodes[fault.code] = (status.faultCodes[fault.code] ?? 0) + 1;
       logger.warn({ partition, ...fault }, 'a record was left out of the fold');
     };
     return Enricher.open({
@@ -156,6 +167,11 @@ export class Partition {
       now,
     });
   }
+}
+
+function lagOf({ log }: FleetStore, { places }: Enricher): number {
+  const [events] = places;
+  return events === undefined ? 0 : Math.max(0, log.seenEnd(events) - events.from);
 }
 
 function textOf(error: unknown): string {

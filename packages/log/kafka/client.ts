@@ -1,3 +1,5 @@
+// Before kafkajs itself, part of which it replaces.
+import './encode.ts';
 import type { TLSSocketOptions } from 'node:tls';
 import kafkajs, { type KafkaConfig, type Kafka as KafkaInstance } from 'kafkajs';
 import type { Logger } from '#telemetry';
@@ -37,7 +39,8 @@ export class KafkaClient {
     this.config = {
       brokers: [...brokers],
       clientId,
-      connectionTimeout: 2000,
+      // With the handshake of TLS, on a machine that has much to do.
+      connectionTimeout: 5000,
       requestTimeout: 15_000,
       retry,
       ...(tls !== null && { ssl: tls }),

@@ -25,11 +25,16 @@ const TYPES: Readonly<Record<string, LogErrorCode>> = {
 const WORDS: readonly (readonly [RegExp, LogErrorCode])[] = [
   [/not authorized|authorization failed|invalid credentials|SASL .*failed/i, 'DENIED'],
   [/in state "(COMMITTING|ABORTING)"|transaction once ended/, 'FENCED'],
+  // TLS, by the words of OpenSSL and of Node: no retry makes a certificate another.
+  [/certificate|self-signed|unable to get (local )?issuer|ERR_TLS/i, 'DENIED'],
   [/does not host this topic-partition|Topic metadata not loaded|without metadata/, 'NO_TOPIC'],
 ];
 
 /** kafkajs answers the same to a coordinator that is away and to a client that may not use it. */
 const NO_COORDINATOR = 'KafkaJSGroupCoordinatorNotFound';
+
+/** What kafkajs says, in an error without a name, of a broker whose connection has just ended. */
+const NOT_CONNECTED = 'Broker not connected';
 
 interface Cause {
   readonly name?: string;
@@ -66,6 +71,12 @@ function adviceOf(code: LogErrorCode, causes: readonly Cause[]): string {
   if (causes.some(({ name }) => name === NO_COORDINATOR)) {
     return ': it is away, or this client may not use the group or the transactional id';
   }
+  if (causes.some(({ message }) => /certificate|self-signed|issuer|ERR_TLS/i.test(message ?? ''))) {
+    return ': see WARDEN_KAFKA_CA, _CERT and _KEY: another authority, or its time is over';
+  }
+  if (causes.some(({ message }) => /invalid credentials|SASL/.test(message ?? ''))) {
+    return ': see WARDEN_KAFKA_USER and WARDEN_KAFKA_PASSWORD_FILE';
+  }
   if (causes.some(({ message }) => /Closed connection|ECONNRESET/.test(message ?? ''))) {
     return ': a listener with TLS closes a plain connection without a word';
   }
@@ -77,11 +88,15 @@ function adviceOf(code: LogErrorCode, causes: readonly Cause[]): string {
 export function toKafkaError(error: unknown, what: string): LogError {
   if (error instanceof LogError) return error;
   const causes = causesOf(error);
-  if (causes.length === 0 || !causes.some(({ name }) => name?.startsWith('KafkaJS') ?? false)) {
+  const isTheirs = ({ name, message }: Cause) =>
+    (name?.startsWith('KafkaJS') ?? false) || message === NOT_CONNECTED;
+  if (!causes.some(isTheirs)) {
     return new LogError('INTERNAL', `${what}: ${String(error)}`, { cause: error });
   }
   const code = codeOf(causes);
-  const words = causes.at(-1)?.message ?? causes[0]?.message ?? 'no reason given';
+  const said = causes.at(-1)?.message ?? causes[0]?.message ?? 'no reason given';
+  // OpenSSL says where in its own source it was; only what it means is for a person.
+  const words = said.replace(/[^ ]*:SSL routines:[^:]*:([^:]*):.*$/s, '$1').trim();
   return new LogError(code, `kafka: ${what}: ${words}${adviceOf(code, causes)}`, { cause: error });
 }
 

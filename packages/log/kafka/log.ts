@@ -36,6 +36,7 @@ export class KafkaLog implements Log {
   private readonly isolation: Isolation;
   private readonly ahead = new Map<string, Ahead>();
   private readonly counts = new Map<FleetTopic, number>();
+  private readonly ends = new Map<string, number>();
 
   constructor(client: KafkaClient, isolation: Isolation = 'committed') {
     this.fetcher = new Fetcher(client, isolation);
@@ -58,7 +59,14 @@ export class KafkaLog implements Log {
 
   async end(place: Place): Promise<number> {
     checkTopic(place.topic);
-    return this.fetcher.edge(place, 'end');
+    const end = await this.fetcher.edge(place, 'end');
+    this.ends.set(keyOf(place), end);
+    return end;
+  }
+
+  /** The end of a partition as the last answer had it; 0 before the first. Asks nobody. */
+  seenEnd(place: Place): number {
+    return this.ends.get(keyOf(place)) ?? 0;
   }
 
   /** Offset that a group has committed for a partition; null: none. */
@@ -74,7 +82,7 @@ export class KafkaLog implements Log {
       if (whole.length > 0 || next === at) {
         // What was fetched ahead is read again by whoever begins anew: it stays ours.
         return whole.map(({ offset, lane, key, value, appendedMs }) => {
-          return { offset, lane, key, value: Uint8Array.from(value), appendedMs };
+          return { offset, lane, key, value: new Uint8Array(value), appendedMs };
         });
       }
       at = next;
@@ -136,6 +144,7 @@ export class KafkaLog implements Log {
   private keep(place: Place, asked: readonly Asked[], data: RawPartition): void {
     const from = asked.find((one) => keyOf(one) === keyOf(place))?.from ?? 0;
     this.ahead.set(keyOf(place), this.aheadOf(from, data));
+    this.ends.set(keyOf(place), this.endOf(data));
   }
 
   private async fetchOne(asked: Asked): Promise<Ahead> {
@@ -143,6 +152,7 @@ export class KafkaLog implements Log {
       const [found] = await this.fetcher.fetch([asked], { bytes: FETCH_BYTES, waitMs: 0 });
       const ahead = this.aheadOf(asked.from, found?.data ?? null);
       this.ahead.set(keyOf(asked), ahead);
+      if (found !== undefined) this.ends.set(keyOf(asked), this.endOf(found.data));
       return ahead;
     } catch (error) {
       const failed = toKafkaError(error, `read ${asked.topic}`);
@@ -153,11 +163,15 @@ export class KafkaLog implements Log {
     }
   }
 
+  private endOf({ lastStableOffset, highWatermark }: RawPartition): number {
+    return Number(this.isolation === 'committed' ? lastStableOffset : highWatermark);
+  }
+
   private aheadOf(from: number, data: RawPartition | null): Ahead {
     if (data === null) return { from, records: [], next: from };
     const messages = data.messages.filter(({ offset }) => Number(offset) >= from);
     const last = messages.at(-1);
-    const end = Number(this.isolation === 'committed' ? data.lastStableOffset : data.highWatermark);
+    const end = this.endOf(data);
     // A batch that compaction has emptied has no message that says where it ends.
     const next = last !== undefined ? Number(last.offset) + 1 : from < end ? from + 1 : from;
     return { from, records: visibleOf({ ...data, messages }).map(recordOf), next };

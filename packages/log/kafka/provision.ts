@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type AclEntry, type Admin } from 'kafkajs';
 import { LogError } from '../errors.ts';
 import type { KafkaClient } from './client.ts';
@@ -6,6 +7,9 @@ import { toKafkaError } from './errors.ts';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ConfigResourceTypes } = kafkajs;
 const { ResourcePatternTypes } = kafkajs;
+
+const KNOWN_LOOK_MS = 100;
+const KNOWN_MAX_MS = 20_000;
 
 /** One thing in which the brokers differ from the contract. */
 export interface Drift {
@@ -168,7 +172,8 @@ export class Provisioner {
     await this.alterSettings(
       this.topics.filter(({ topic }) => differ.has(this.client.topic(topic))),
     );
-    if (this.options.rights === true) await this.alterRights(drift);
+    if (drift.some(({ kind }) => kind === 'right')) await this.alterRights(drift);
+    if (drift.some(({ manual }) => !manual)) await this.known();
     return drift.filter(({ manual }) => manual);
   }
 
@@ -213,6 +218,17 @@ export class Provisioner {
       await guarded('delete rights', () => this.admin.deleteAcls({ filters }));
   }
 
+  /** Brokers hear of topics, settings and rights a moment after the controller has them. */
+  private async known(): Promise<void> {
+    const unknown = async () => (await this.drift()).some(({ manual }) => !manual);
+    for (let waited = 0; await unknown(); waited += KNOWN_LOOK_MS) {
+      if (waited > KNOWN_MAX_MS) {
+        throw new LogError('UNREACHABLE', 'kafka: the brokers do not have what they were given');
+      }
+      await sleep(KNOWN_LOOK_MS);
+    }
+  }
+
   async close(): Promise<void> {
     await this.admin.disconnect().catch(() => undefined);
   }
@@ -240,11 +256,18 @@ function adapted(spec: TopicSpec, { brokers, partitions }: ProvisionOptions): To
   return { ...spec, replicas, partitions: count, settings };
 }
 
+/** The word for a number of the protocol; kafkajs has only the numbers of words. */
+function wordOf(words: object, number: number): string {
+  return Object.entries(words).find(([, one]) => one === number)?.[0] ?? `${number}`;
+}
+
 function nameOf(entry: AclEntry): string {
   const { principal, operation, resourceType, resourceName, resourcePatternType } = entry;
-  const what = AclResourceTypes[resourceType]?.toLowerCase();
+  const what = wordOf(AclResourceTypes, resourceType).toLowerCase();
   const more = resourcePatternType === ResourcePatternTypes.PREFIXED ? '*' : '';
-  return `${principal} ${AclOperationTypes[operation]} ${what} ${resourceName}${more}`;
+  const denied = entry.permissionType === AclPermissionTypes.DENY ? ' denied' : '';
+  const done = wordOf(AclOperationTypes, operation);
+  return `${principal} ${done} ${what} ${resourceName}${more}${denied}`;
 }
 
 /** The rights of one user, in the words of the brokers. */

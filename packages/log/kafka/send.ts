@@ -1,4 +1,5 @@
 import type { Message, RecordMetadata, TopicMessages } from 'kafkajs';
+import { LANES } from '#event';
 import { LogError } from '../errors.ts';
 import { storedKey } from '../rows.ts';
 import type { KafkaClient } from './client.ts';
@@ -14,8 +15,8 @@ export interface Outgoing {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Messages and bytes of one send to a partition, at most: kafkajs copies a list per message. */
-const SEND_MESSAGES = 1000;
+/** Messages and bytes of one send to a partition, at most. */
+const SEND_MESSAGES = 4000;
 const SEND_BYTES = 512 * 1024;
 /** What a record takes beside key and value. */
 const OVERHEAD_BYTES = 64;
@@ -39,23 +40,29 @@ interface Part {
 
 /** Cuts records into sends: in order within each partition, each send within its limits. */
 export function cut(records: readonly Outgoing[]): Part[][] {
-  const rounds: Map<string, Part>[] = [];
-  const current = new Map<string, number>();
+  const rounds: Part[][] = [];
+  /** By partition: its part of the last round that it is in. */
+  const open = new Map<string, { readonly part: Part; readonly round: number }>();
   for (const [index, { topic, partition, key, value }] of records.entries()) {
     const id = `${topic}/${partition}`;
     const bytes = OVERHEAD_BYTES + key.length + (value?.length ?? 0);
-    let round = current.get(id) ?? 0;
-    const part = rounds[round]?.get(id);
-    const full = part !== undefined && part.indexes.length >= SEND_MESSAGES;
-    if (full || (part !== undefined && part.bytes + bytes > SEND_BYTES)) round += 1;
-    current.set(id, round);
-    rounds[round] ??= new Map();
-    const here = rounds[round]?.get(id) ?? { topic, partition, indexes: [], bytes: 0 };
-    here.indexes.push(index);
-    here.bytes += bytes;
-    rounds[round]?.set(id, here);
+    const here = open.get(id);
+    if (here !== undefined && fits(here.part, bytes)) {
+      here.part.indexes.push(index);
+      here.part.bytes += bytes;
+      continue;
+    }
+    const round = here === undefined ? 0 : here.round + 1;
+    const part = { topic, partition, indexes: [index], bytes };
+    rounds[round] ??= [];
+    rounds[round].push(part);
+    open.set(id, { part, round });
   }
-  return rounds.map((round) => [...round.values()]);
+  return rounds;
+}
+
+function fits({ indexes, bytes }: Part, more: number): boolean {
+  return indexes.length < SEND_MESSAGES && bytes + more <= SEND_BYTES;
 }
 
 type SendBatch = (batch: {
@@ -88,12 +95,16 @@ export async function sendAll(
   return { offsets, appendedMs };
 }
 
+/** One object a lane: its bytes are made once. */
+const LANE_HEADERS = Array.from({ length: LANES }, (_, lane) => Object.freeze({ lane: `${lane}` }));
+
 function messageOf({ key, value, lane, partition, headers }: Outgoing): Message {
+  const own = LANE_HEADERS[lane] ?? { lane: `${lane}` };
   return {
     key: Buffer.from(storedKey(key)),
     value: value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.length),
     partition,
-    headers: { lane: `${lane}`, ...headers },
+    headers: headers === undefined ? own : { ...own, ...headers },
   };
 }
 

@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer, Transaction } from 'kafkajs';
 import { LogError } from '../errors.ts';
 import { type KafkaClient, PATIENT } from './client.ts';
-import { toKafkaError } from './errors.ts';
+import { toKafkaError, typeOf } from './errors.ts';
 import type { Place } from './fetcher.ts';
 import { chosenPartition, type Outgoing, type Sent, sendAll } from './send.ts';
 
@@ -13,6 +14,26 @@ export interface GroupOffset extends Place {
 
 /** An open transaction holds up every reader of its partitions: it ends by itself after this. */
 const TRANSACTION_MS = 30_000;
+
+/** The transaction before is not quite over, or a group's coordinator has just changed. */
+const NOT_YET: ReadonlySet<string | null> = new Set([
+  'CONCURRENT_TRANSACTIONS',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_LOAD_IN_PROGRESS',
+]);
+const NOT_YET_TIMES = 60;
+
+/** Makes a request that starts a transaction, until the one before is over. */
+async function begun<T>(request: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!NOT_YET.has(typeOf(error)) || attempt === NOT_YET_TIMES) throw error;
+      await sleep(Math.min(250, 4 * attempt));
+    }
+  }
+}
 
 /**
  * Writes transactions under one transactional id. Opening it fences whoever used that id before,
@@ -35,11 +56,11 @@ export class TransactionalWriter {
     const producer = client.kafka.producer({
       transactionalId: client.named(id),
       transactionTimeout: TRANSACTION_MS,
-      idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       createPartitioner: chosenPartition,
-      retry: PATIENT,
+      // What `fill` says; the rest of kafkajs is patient as the client is.
+      retry: { retries: 0 },
     });
     try {
       await producer.connect();
@@ -57,18 +78,7 @@ export class TransactionalWriter {
     try {
       const transaction = this.begun ?? (await this.producer.transaction());
       this.begun = null;
-      const sent = await sendAll(this.client, records, (batch) => transaction.sendBatch(batch));
-      for (const { group, topic, partition, next } of offsets) {
-        await transaction.sendOffsets({
-          consumerGroupId: this.client.named(group),
-          topics: [
-            {
-              topic: this.client.topic(topic),
-              partitions: [{ partition, offset: `${next}` }],
-            },
-          ],
-        });
-      }
+      const sent = await this.fill(transaction, records, offsets);
       await transaction.commit();
       return sent;
     } catch (error) {
@@ -77,6 +87,37 @@ export class TransactionalWriter {
       void this.close();
       throw toKafkaError(error, 'a transaction');
     }
+  }
+
+  /**
+   * Only the first request of a transaction is ever made again: nothing has been written before it.
+   * What several brokers got must not be: kafkajs sends all of it again where one of them was away
+   * and a partition has another leader now, and what had been taken is there twice.
+   */
+  private async fill(
+    transaction: Transaction,
+    records: readonly Outgoing[],
+    offsets: readonly GroupOffset[],
+  ): Promise<Sent> {
+    const send = (list: readonly Outgoing[]) =>
+      sendAll(this.client, list, (batch) => transaction.sendBatch(batch));
+    for (const offset of offsets) await begun(() => this.sendOffset(transaction, offset));
+    if (offsets.length > 0 || records.length < 2) return begun(() => send(records));
+    const first = await begun(() => send(records.slice(0, 1)));
+    const rest = await send(records.slice(1));
+    const appendedMs = rest.appendedMs ?? first.appendedMs;
+    return { offsets: [...first.offsets, ...rest.offsets], appendedMs };
+  }
+
+  private async sendOffset(
+    transaction: Transaction,
+    { group, topic, partition, next }: GroupOffset,
+  ): Promise<void> {
+    const partitions = [{ partition, offset: `${next}` }];
+    await transaction.sendOffsets({
+      consumerGroupId: this.client.named(group),
+      topics: [{ topic: this.client.topic(topic), partitions }],
+    });
   }
 
   async close(): Promise<void> {

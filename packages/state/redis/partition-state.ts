@@ -6,6 +6,7 @@ import { MemoryTable } from '../table.ts';
 import { Cache, idOf } from './cache.ts';
 import { readChangelog, type Take } from './changelog.ts';
 import { entryOf, fieldOf } from './keys.ts';
+import { laneOfTable } from './lane.ts';
 import { type LaneWrite, type RedisView, ViewError } from './view.ts';
 
 export interface PartitionStateOptions {
@@ -19,8 +20,8 @@ export interface PartitionStateOptions {
   readonly onView: (state: 'bypassed' | 'followed', why: string) => void;
 }
 
-/** Writes that wait for Redis, at most: beyond it Redis counts as away. */
-const WRITES_MAX = 200;
+/** Commits whose writes wait for Redis, at most: beyond it Redis counts as away. */
+const WRITES_MAX = 50;
 /** A mark older than this says nothing: tombstones behind it may be compacted away. */
 const MARK_MAX_MS = 3 * 24 * 3_600_000;
 /** Commits after which lanes that nobody touched get their mark moved too. */
@@ -50,6 +51,7 @@ export class PartitionState {
   private generation = 0;
   private checkedMs = 0;
   private healing: Promise<void> | null = null;
+  private bypassing: Promise<void> | null = null;
   private timer: NodeJS.Timeout | null = null;
   /** Why the view can't be followed any more; left at the next commit. */
   private broken: string | null = null;
@@ -115,6 +117,15 @@ export class PartitionState {
     return readChangelog(log, { partition, from, end: this.next }, take);
   }
 
+  /** For those who ask at the same time, and all hear of it. */
+  private async bypassOnce(why: string): Promise<void> {
+    if (this.memory !== null) return;
+    this.bypassing ??= this.bypass(why).finally(() => {
+      this.bypassing = null;
+    });
+    await this.bypassing;
+  }
+
   /** From here on the partition runs from the changelog, in memory; Redis is filled beside it. */
   private async bypass(why: string): Promise<void> {
     this.generation += 1;
@@ -149,9 +160,11 @@ export class PartitionState {
     const { generation } = this;
     await view.ready(READY_MS);
     for (const lane of lanes) {
-      if (this.closed || generation !== this.generation) return;
-      const changes = this.entriesOf(lane);
-      const { next } = this;
+      const { memory, next } = this;
+      // Another one may have filled all lanes meanwhile: there is nothing left to fill them from,
+      // and what they have must stay.
+      if (memory === null || this.closed || generation !== this.generation) return;
+      const changes = laneOfTable(memory, lane);
       this.marks.set(lane, next);
       // In the queue of writes, so that commits made meanwhile come behind it.
       await this.enqueue(async () => {
@@ -163,16 +176,6 @@ export class PartitionState {
     if (this.closed || generation !== this.generation || this.broken !== null) return;
     this.memory = null;
     this.options.onView('followed', 'it is filled again');
-  }
-
-  private entriesOf(lane: number): StateChange[] {
-    const { memory } = this;
-    if (memory === null) return [];
-    return SPACES.flatMap((space) =>
-      memory
-        .scan(space, { lane, limit: Number.POSITIVE_INFINITY })
-        .map(({ key, value }) => ({ space, lane, key, value })),
-    );
   }
 
   async getMany(
@@ -195,7 +198,7 @@ export class PartitionState {
         for (const [n, key] of missing.entries()) found.set(key, values[n] ?? null);
       } catch (error) {
         if (!(error instanceof ViewError)) throw error;
-        await this.bypass(error.message);
+        await this.bypassOnce(error.message);
         return this.getMany(space, lane, keys);
       }
     }
@@ -286,34 +289,42 @@ export class PartitionState {
     if (this.memory !== null) for (const change of changes) this.memory.apply(change);
     const touched = Map.groupBy(changes, ({ lane }) => lane);
     const all = this.commits % REFRESH === 0;
+    const writes: LaneWrite[] = [];
     for (const lane of all ? this.options.lanes : touched.keys()) {
       const expected = this.marks.get(lane);
       // A lane that is not filled yet gets all of it when it is.
       if (expected === undefined || expected >= this.next) continue;
       this.marks.set(lane, this.next);
-      this.writeLane({ lane, expected, next: this.next, changes: touched.get(lane) ?? [] });
+      writes.push({ lane, expected, next: this.next, changes: touched.get(lane) ?? [] });
     }
+    if (writes.length > 0) this.writeLanes(writes);
   }
 
-  private writeLane(write: LaneWrite): void {
+  private writeLanes(writes: readonly LaneWrite[]): void {
     this.written += 1;
     const { written, generation } = this;
-    for (const { space, lane, key, value } of write.changes) {
+    for (const { space, lane, key, value } of writes.flatMap(({ changes }) => changes)) {
       this.cache.written(idOf(space, lane, key), value, written);
     }
-    const done = this.enqueue(async () => {
-      if (generation !== this.generation) return;
+    const one = async (write: LaneWrite) => {
       await this.options.view.write(write, this.options.now());
       if (generation !== this.generation) return;
       this.acked.set(write.lane, write.next);
       for (const { space, lane, key, value } of write.changes) {
         this.cache.acknowledged(idOf(space, lane, key), value, written);
       }
+    };
+    // All lanes of a commit at once: they know nothing of each other.
+    const done = this.enqueue(async () => {
+      if (generation !== this.generation) return;
+      const ended = await Promise.allSettled(writes.map(one));
+      const failed = ended.find((each) => each.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
     });
     done.catch(() => undefined);
   }
 
-  /** Writes go one after another: a lane's mark must not overtake itself. */
+  /** Commits go one after another: a lane's mark must not overtake itself. */
   private enqueue(work: () => Promise<void>): Promise<void> {
     this.waiting += 1;
     if (this.waiting > WRITES_MAX) this.failWrites('too many writes wait');
@@ -381,18 +392,6 @@ export class PartitionState {
   }
 }
 
-const SPACES: readonly Space[] = [
-  'trust',
-  'mark',
-  'due',
-  'control',
-  'object',
-  'lane',
-  'counter',
-  'host',
-  'position' as Space,
-];
-
 function copyOf(value: Uint8Array | null): Uint8Array | null {
-  return value === null ? null : Uint8Array.from(value);
+  return value === null ? null : new Uint8Array(value);
 }

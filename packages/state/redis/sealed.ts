@@ -1,4 +1,5 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { hkdfSync, timingSafeEqual } from 'node:crypto';
+import { hmacSha256 } from '#chain';
 
 const MAC_BYTES = 16;
 
@@ -9,8 +10,8 @@ export function viewKey(control: Uint8Array): Buffer {
 
 /** HMAC-SHA-256, first half, over place and value: nobody but us raises trust in Redis. */
 function macOf(key: Uint8Array, place: string, value: Uint8Array): Buffer {
-  const mac = createHmac('sha256', key).update(`${place.length}/${place}`).update(value).digest();
-  return mac.subarray(0, MAC_BYTES);
+  const named = Buffer.from(`${place.length}/${place}`);
+  return hmacSha256(key, named, value).subarray(0, MAC_BYTES);
 }
 
 export function sealValue(key: Uint8Array, place: string, value: Uint8Array): Buffer {
@@ -22,5 +23,5 @@ export function openValue(key: Uint8Array, place: string, bytes: Uint8Array): Ui
   if (bytes.length < MAC_BYTES) return null;
   const value = bytes.subarray(MAC_BYTES);
   const good = timingSafeEqual(macOf(key, place, value), bytes.subarray(0, MAC_BYTES));
-  return good ? Uint8Array.from(value) : null;
+  return good ? new Uint8Array(value) : null;
 }

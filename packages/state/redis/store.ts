@@ -1,7 +1,6 @@
 import { LANES, safeText } from '#event';
 import { checkSize, LogError, TOPICS, type Topic } from '#log';
 import {
-  type FleetTopic,
   type GroupOffset,
   type KafkaClient,
   KafkaLog,
@@ -96,7 +95,7 @@ export class FleetStore implements FoldStore {
     await this.state.tend();
     const { outputs, position } = commit;
     const changes = [...commit.state, ...this.ownPositions(position)];
-    const sent = await Promise.all(outputs.map((output) => this.outgoing(output.topic, output)));
+    const sent = await this.outgoing(outputs);
     const rejected = (commit.rejected ?? []).map(rejectedOutgoing);
     const records = [...sent, ...rejected, ...changes.map((change) => this.change(change))];
     if (records.length > 0 || position.length > 0) {
@@ -112,9 +111,15 @@ export class FleetStore implements FoldStore {
     return { offsets: [], appendedMs: Math.floor(this.options.now()) };
   }
 
-  private async outgoing(topic: FleetTopic, output: Commit['outputs'][number]): Promise<Outgoing> {
-    const partition = partitionOf(output.lane, await this.log.partitions(topic));
-    return { ...output, topic, partition };
+  private async outgoing(outputs: Commit['outputs']): Promise<Outgoing[]> {
+    const counts = new Map<Topic, number>();
+    for (const { topic } of outputs) {
+      if (!counts.has(topic)) counts.set(topic, await this.log.partitions(topic));
+    }
+    return outputs.map((output) => {
+      const partition = partitionOf(output.lane, counts.get(output.topic) as number);
+      return { ...output, partition };
+    });
   }
 
   private change({ space, lane, key, value }: StateChange): Outgoing {

@@ -84,6 +84,8 @@ export class RedisView {
   private readonly redis: Redis & Scripts;
   private readonly prefix: string;
   private readonly key: Uint8Array;
+  /** Why there is no connection, as far as it is known. */
+  private lastError: string | null = null;
 
   constructor({ host, port, prefix, user, tls }: RedisSettings, key: Uint8Array) {
     this.prefix = prefix;
@@ -96,13 +98,20 @@ export class RedisView {
       // A command fails at once where the answer is not to be had: the changelog has it too.
       maxRetriesPerRequest: 0,
       enableOfflineQueue: false,
+      // What the lanes of a batch ask and write travels together.
+      enableAutoPipelining: true,
       autoResendUnfulfilledCommands: false,
       commandTimeout: COMMAND_MS,
       connectTimeout: COMMAND_MS,
       retryStrategy: (times) => Math.min(50 * times, 500),
     });
-    // Each attempt that fails says so; who asks hears it anyway.
-    redis.on('error', () => undefined);
+    // Each attempt that fails says why; who asks is told only that there is no connection.
+    redis.on('error', ({ message }: Error) => {
+      this.lastError = message;
+    });
+    redis.on('ready', () => {
+      this.lastError = null;
+    });
     redis.defineCommand('wardenWrite', { numberOfKeys: 2, lua: WRITE });
     redis.defineCommand('wardenClear', { numberOfKeys: 2, lua: CLEAR });
     this.redis = redis as Redis & Scripts;
@@ -235,7 +244,17 @@ export class RedisView {
     } catch (error) {
       if (error instanceof ViewError) throw error;
       const { message } = error as Error;
-      throw new ViewError('away', `redis: ${message}`, { cause: error });
+      throw new ViewError('away', `redis: ${adviceOf(this.lastError ?? message)}`, {
+        cause: error,
+      });
     }
   }
+}
+
+/** What Redis or its TLS says, and what to do about it. */
+function adviceOf(message: string): string {
+  if (/^(WRONGPASS|NOAUTH)/.test(message)) return `${message}: see WARDEN_REDIS_USER`;
+  if (/^NOPERM/.test(message)) return `${message}: see deploy/redis/users.acl`;
+  if (/certificate|self-signed/.test(message)) return `${message}: see WARDEN_REDIS_CA`;
+  return message;
 }

@@ -1,0 +1,52 @@
+import { hash } from 'node:crypto';
+
+const BLOCK_BYTES = 64;
+const HASH_BYTES = 32;
+const INNER = 0x36;
+const OUTER = 0x5c;
+
+/** A key laid out for HMAC-SHA-256: a block with each of its two pads. */
+interface Pads {
+  readonly key: Buffer;
+  readonly inner: Buffer;
+  readonly outer: Buffer;
+}
+
+const known = new WeakMap<Uint8Array, Pads>();
+let scratch = Buffer.alloc(16 * 1024);
+
+function padsOf(key: Uint8Array): Pads {
+  const found = known.get(key);
+  if (found !== undefined && Buffer.compare(found.key, key) === 0) return found;
+  const short = key.length > BLOCK_BYTES ? hash('sha256', key, 'buffer') : key;
+  const pads = {
+    key: Buffer.from(key),
+    inner: Buffer.alloc(BLOCK_BYTES, INNER),
+    outer: Buffer.alloc(BLOCK_BYTES + HASH_BYTES, OUTER),
+  };
+  for (const [n, byte] of short.entries()) {
+    pads.inner[n] = byte ^ INNER;
+    pads.outer[n] = byte ^ OUTER;
+  }
+  known.set(key, pads);
+  return pads;
+}
+
+/**
+ * HMAC-SHA-256 (RFC 2104) of `parts`, one behind the other. Node's own takes most of its time to
+ * look at the key, again for each record.
+ */
+export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer {
+  const { inner, outer } = padsOf(key);
+  let length = BLOCK_BYTES;
+  for (const part of parts) length += part.length;
+  if (length > scratch.length) scratch = Buffer.alloc(2 * length);
+  scratch.set(inner);
+  let at = BLOCK_BYTES;
+  for (const part of parts) {
+    scratch.set(part, at);
+    at += part.length;
+  }
+  outer.set(hash('sha256', scratch.subarray(0, at), 'buffer'), BLOCK_BYTES);
+  return hash('sha256', outer, 'buffer');
+}
