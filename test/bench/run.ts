@@ -13,12 +13,13 @@ import { openMemoryStore, openSqliteStore, type Store } from '#state';
 import { createLogger } from '#telemetry';
 import { descendants, type Placed, place, run, Warden } from '#testkit';
 import { Collector } from '../../services/collector/index.ts';
+import { fleet } from './fleet/index.ts';
 import { guests } from './guest.ts';
 
 /**
  * What the product costs, as ratios of one run: absolute times of these machines say little.
- *   npm run bench [-- [guest] [--json]]
- * `guest` measures the guard on each kernel of the matrix instead.
+ *   npm run bench [-- [guest|fleet] [--json]]
+ * `guest` measures the guard on each kernel of the matrix instead, `fleet` the services in between.
  */
 const ROOT = resolve(import.meta.dirname, '../..');
 const LOADER = join(ROOT, 'bpf/build/warden-load');
@@ -195,10 +196,11 @@ const { values, positionals } = parseArgs({
 });
 const machine = `${release()}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'processor'}`;
 native();
-if (positionals.some((one) => one !== 'guest'))
-  throw new Error(`${positionals}: guest, or nothing`);
-if (positionals.includes('guest')) await guests(record);
-else
+const OTHERS = { guest: guests, fleet } as const;
+const unknown = positionals.find((one) => !Object.hasOwn(OTHERS, one));
+if (unknown !== undefined) throw new Error(`${unknown}: guest, fleet, or nothing`);
+for (const name of positionals) await OTHERS[name as keyof typeof OTHERS](record);
+if (positionals.length === 0)
   for (const part of [tax, drain, rest]) {
     const at = place('bench');
     try {

@@ -1,27 +1,32 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deriveHostKey } from '#chain';
 import { hostName } from '#event';
 import { KafkaLog } from '#log/kafka';
 import { RedisView, viewKey } from '#state/redis';
-import { dose, place, seed } from '#testkit';
-import { KafkaServer, RedisServer } from '#testkit/servers';
+import { dose, type Placed, place, seed } from '#testkit';
+import { freePorts, KafkaServer, RedisServer } from '#testkit/servers';
+import { KernelMaps } from '../fleet/kernel-maps.ts';
 import { Service } from '../fleet/process.ts';
-import { freshFleet } from '../fleet/servers.ts';
-import { assertFolded, assertView, enriched } from '../fleet/truth.ts';
+import { type Fleet, freshFleet } from '../fleet/servers.ts';
+import { assertFolded, assertSubjects, assertView, enriched } from '../fleet/truth.ts';
 import { HOST } from '../pipeline/live-fold.ts';
+import { FaultyPath } from './faulty-path.ts';
+import { killers, Script, type Victims } from './victims.ts';
 
 const EVENTS = dose === 'full' ? 1_000_000 : 20_000;
 const KILLS = dose === 'full' ? 200 : 8;
+/** Of what an enricher said, shown when something is wrong. */
+const SAID = 4000;
 const FLEET_KEY = Buffer.alloc(32, 3);
 const CONTROL = Buffer.alloc(32, 9);
 const HOST_KEY = deriveHostKey(FLEET_KEY, hostName(HOST));
 const KEYS = { hostKeyOf: (name: string) => (name === HOST ? HOST_KEY : null), control: CONTROL };
-const TARGETS = ['enricher', 'enricher', 'feeder', 'broker', 'redis'] as const;
+/** Each kind at least once, then as it comes; enrichers more often than others. */
+const TARGETS = ['enricher', 'takeover', 'feeder', 'broker', 'enforcer', 'redis', 'enricher'];
 
 /** Random numbers of this seed: 0 to below 1. */
 function chance(from: number): () => number {
@@ -32,122 +37,102 @@ function chance(from: number): () => number {
   };
 }
 
-class Feeder {
-  private readonly args: readonly string[];
-  private child: ChildProcess | null = null;
-
-  constructor(args: readonly string[]) {
-    this.args = args;
-  }
-
-  start(): void {
-    const file = resolve(import.meta.dirname, 'feeder.ts');
-    const quiet = ['--disable-warning=TimeoutNegativeWarning'];
-    this.child = spawn(process.execPath, [...quiet, file, ...this.args], { stdio: 'inherit' });
-  }
-
-  async kill(): Promise<void> {
-    const { child } = this;
-    if (child === null || child.exitCode !== null) return;
-    const ended = new Promise((done) => child.once('exit', done));
-    child.kill('SIGKILL');
-    await ended;
-  }
-
-  get isDone(): boolean {
-    return this.child?.exitCode === 0;
-  }
+interface Scene extends Victims {
+  readonly at: Placed;
+  readonly fleet: Fleet;
+  readonly maps: KernelMaps;
+  close(): Promise<void>;
 }
 
-interface Victims {
-  readonly enrichers: Service[];
-  readonly startEnricher: () => Service;
-  readonly feeder: Feeder;
-  readonly kafka: KafkaServer;
-  readonly redis: RedisServer;
-  readonly random: () => number;
-}
+/** All enrichers that there were: what they said tells where it went wrong. */
+const started: Service[] = [];
 
-/** Kills one of a kind, and starts it again after a moment. */
-function killers({ enrichers, startEnricher, feeder, kafka, redis, random }: Victims) {
-  return {
-    enricher: async () => {
-      const n = Math.floor(random() * enrichers.length);
-      await enrichers[n]?.kill();
-      await sleep(500 * random());
-      enrichers[n] = startEnricher();
-    },
-    feeder: async () => {
-      if (feeder.isDone) return;
-      await feeder.kill();
-      feeder.start();
-    },
-    broker: async () => {
-      await kafka.kill();
-      await sleep(1000 * random());
-      await kafka.restart();
-    },
-    redis: async () => {
-      await redis.kill();
-      await sleep(1000 * random());
-      await redis.restart();
-    },
-  };
-}
-
-test('F02: everybody killed at random points: each event once, byte for byte', async () => {
-  console.log(`seed ${seed}, ${EVENTS} events, ${KILLS} kills`);
-  const random = chance(seed);
-  const at = place('chaos-f02');
+function enricherOf(at: Placed, fleet: Fleet, front: number) {
   const keys = join(at.root, 'keys');
   mkdirSync(keys);
   mkdirSync(at.state);
   writeFileSync(join(keys, 'fleet.key'), FLEET_KEY, { mode: 0o600 });
   writeFileSync(join(keys, 'control.key'), CONTROL, { mode: 0o600 });
-  const kafka = await KafkaServer.start();
+  const env = {
+    WARDEN_REDIS: `127.0.0.1:${fleet.redis.port}`,
+    WARDEN_FLEET: fleet.prefix.slice(0, -1),
+    WARDEN_ETC: join(at.root, 'etc'),
+    WARDEN_LOG_LEVEL: 'warn',
+  };
+  return (n: number) => {
+    const kafka = n === 0 ? `127.0.0.1:${front}` : fleet.settings.brokers.join(',');
+    const service = new Service(['enricher', '--state', keys], { ...env, WARDEN_KAFKA: kafka });
+    started.push(service);
+    return service;
+  };
+}
+
+/** Servers, two enrichers, a host's user half and its enforcer: all that is going to be killed. */
+async function open(): Promise<Scene> {
+  const at = place('chaos-f02');
+  const [front = 0] = await freePorts(1);
+  const kafka = await KafkaServer.start({ front });
   const redis = await RedisServer.start();
-  const [broker = ''] = kafka.addresses;
+  const proxy = await FaultyPath.start(front, kafka.behind);
   const servers = { kafka: kafka.addresses, redisPort: redis.port, stop: async () => undefined };
   const fleet = await freshFleet(servers, { partitions: 8 });
-  const { prefix } = fleet;
-  const env = {
-    WARDEN_KAFKA: broker,
-    WARDEN_REDIS: `127.0.0.1:${redis.port}`,
-    WARDEN_FLEET: prefix.slice(0, -1),
-    WARDEN_ETC: join(at.root, 'etc'),
-    WARDEN_LOG_LEVEL: 'error',
+  const maps = new KernelMaps(join(at.root, 'maps'));
+  const startEnricher = enricherOf(at, fleet, front);
+  const enrichers = [startEnricher(0), startEnricher(1)];
+  const [broker = ''] = kafka.addresses;
+  const where = [broker, fleet.prefix];
+  const key = HOST_KEY.toString('hex');
+  const feeder = new Script('feeder.ts', [at.database, ...where, key, `${EVENTS}`, `${seed}`]);
+  const held = join(at.state, 'enforcer.db');
+  const enforcer = new Script('enforcer.ts', [held, ...where, maps.subjects, maps.reflexes]);
+  const close = async () => {
+    for (const enricher of enrichers) await enricher.kill();
+    await Promise.all([feeder.kill(), enforcer.kill()]);
+    await proxy.stop();
+    await Promise.all([kafka.stop(), redis.stop()]);
+    maps.remove();
+    at.remove();
   };
-  const startEnricher = () => new Service(['enricher', '--state', keys], env);
-  const enrichers = [startEnricher(), startEnricher()];
-  const hex = HOST_KEY.toString('hex');
-  const feeder = new Feeder([at.database, broker, prefix, hex, `${EVENTS}`, `${seed}`]);
-  feeder.start();
+  const random = chance(seed);
+  const victims = { enrichers, startEnricher, feeder, enforcer, kafka, redis, proxy, random };
+  return { ...victims, at, fleet, maps, close };
+}
+
+async function killAll(scene: Scene): Promise<void> {
+  const kill = killers(scene);
+  const { random } = scene;
+  for (let n = 0; n < KILLS; n++) {
+    await sleep(500 + 2500 * random());
+    const any = Math.floor(random() * TARGETS.length);
+    const target = TARGETS[n < TARGETS.length ? n : any] ?? 'enricher';
+    console.log(`${n + 1}: ${target}`);
+    await kill[target]?.();
+  }
+}
+
+test('F02: everybody killed at random points: each event once, byte for byte', async () => {
+  console.log(`seed ${seed}, ${EVENTS} events, ${KILLS} kills`);
+  const scene = await open();
+  const { fleet, feeder, enforcer, enrichers, maps } = scene;
   const log = new KafkaLog(fleet.client);
-  const kill = killers({ enrichers, startEnricher, feeder, kafka, redis, random });
+  const view = new RedisView(fleet.redis, viewKey(CONTROL));
+  feeder.start();
+  enforcer.start();
   try {
-    for (let n = 0; n < KILLS; n++) {
-      await sleep(500 + 2500 * random());
-      // Each kind at least once, then as it comes.
-      const target = TARGETS[n < TARGETS.length ? n : Math.floor(random() * TARGETS.length)];
-      console.log(`${n + 1}: ${target}`);
-      await kill[target ?? 'enricher']();
-    }
+    await killAll(scene);
     const startedMs = Date.now();
     await enriched(log, EVENTS, dose === 'full' ? 4 * 3_600_000 : 200_000);
     console.log(`all there ${((Date.now() - startedMs) / 1000).toFixed(1)} s after the last kill`);
     await assertFolded(log, EVENTS, KEYS);
-    const view = new RedisView(fleet.redis, viewKey(CONTROL));
     await assertView(log, view);
-    await view.close();
+    await assertSubjects(log, HOST, maps);
     assert.ok(enrichers.every(({ isRunning }) => isRunning));
+    assert.ok(enforcer.isRunning);
   } catch (error) {
-    for (const { said } of enrichers) console.log(said.slice(-3000));
+    for (const { said } of started) console.log(said.slice(-SAID));
     throw error;
   } finally {
-    for (const enricher of enrichers) await enricher.kill();
-    await feeder.kill();
-    await log.close();
-    await Promise.all([kafka.stop(), redis.stop()]);
-    at.remove();
+    await Promise.all([log.close(), view.close()]);
+    await scene.close();
   }
 });

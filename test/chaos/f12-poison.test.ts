@@ -14,25 +14,13 @@ import { FleetEnricher } from '../../services/enricher/fleet.ts';
 import { Feed } from '../fleet/feed.ts';
 import { freshFleet, servers, viewOf } from '../fleet/servers.ts';
 import { assertFolded, enriched, recordsOf } from '../fleet/truth.ts';
-import { eventOf, HOST, KEYS, type Made } from '../pipeline/live-fold.ts';
+import { eventOf, HOST, KEYS, QUIET } from '../pipeline/live-fold.ts';
 
 const real = await servers();
 after(() => real.stop());
 
 const PARTITIONS = 4;
-const ACT: Made = {
-  who: 0,
-  command: 'MAP_CREATE',
-  errno: null,
-  place: '',
-  claimed: false,
-  count: 1,
-  skewMs: 0,
-  waitMs: 0,
-  word: null,
-};
-
-const event = eventOf(ACT, Date.now());
+const event = eventOf(QUIET, Date.now());
 
 /** A frame of the given host, sealed with the given key. */
 async function frameOf(host: string, key: Buffer, life = '00000000000000bb') {

@@ -28,15 +28,13 @@ const lanes = await Lanes.open(store, {
   incarnation: incarnation('00000000000000aa'),
   key: Buffer.from(key, 'hex'),
 });
-const [items = []] = fc.sample(fc.array(made, { minLength: EVENTS, maxLength: EVENTS }), {
-  seed: Number(seedText),
-});
 const forwarder = await Forwarder.open({ store, client, logger });
 const ended = new AbortController();
 const forwarding = forwarder.run(ended.signal);
 const stored = await store.get('host', 0, FED);
 for (let at = Number(Buffer.from(stored ?? []).toString()); at < EVENTS; at += BATCH) {
-  const events = items.slice(at, at + BATCH).map((item) => eventOf(item, Date.now()));
+  const items = fc.sample(made, { seed: Number(seedText) + at, numRuns: BATCH });
+  const events = items.map((item) => eventOf(item, Date.now()));
   const { outputs, state } = lanes.seal(events);
   const fed = Buffer.from(`${at + BATCH}`);
   const change = { space: 'host', lane: 0, key: FED, value: fed } as const;

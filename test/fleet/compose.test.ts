@@ -31,7 +31,13 @@ test('npm run fleet: every service comes up by its health check, and says how it
     const { text } = await ask('127.0.0.1:7080', '/metrics');
     assert.match(text, /^# TYPE warden_enricher_events_total counter$/m);
     assert.equal(text.match(/^warden_enricher_live\{partition="\d+"\} 1$/gm)?.length, 16);
-    assert.match((await ask('127.0.0.1:7081', '/metrics')).text, /^warden_host_following 1$/m);
+    const { text: ofHost } = await ask('127.0.0.1:7081', '/metrics');
+    assert.match(ofHost, /^warden_host_following 1$/m);
+    assert.match(ofHost, /^warden_host_mode\{mode="(lsm|fmod_ret|audit)"\} 1$/m);
+    assert.match(ofHost, /^warden_host_act_to_map_seconds_count \d+$/m);
+    for (const service of ['127.0.0.1:7080', '127.0.0.1:7081']) {
+      assert.equal((await ask(service, '/readyz')).code, 200);
+    }
     assert.ok(said.includes('agent: healthy'));
   } finally {
     await fleet.stop();

@@ -34,15 +34,32 @@ export class Feed {
 
   /** Stores events, a batch a commit, and sends them. */
   async send(count: number): Promise<void> {
+    await this.add(count);
+    while (await this.forwarder.step());
+  }
+
+  /** Sends what is stored, as a host does, until the signal. */
+  forward(signal: AbortSignal): Promise<void> {
+    return this.forwarder.run(signal);
+  }
+
+  /** What is stored and not yet acknowledged. */
+  lag(): Promise<number> {
+    return this.forwarder.lag();
+  }
+
+  /** Stores events, a batch a commit; `skewMs` is how wrong the host's clock is. */
+  async add(count: number, { skewMs = 0 } = {}): Promise<void> {
     const all = fc.array(made, { minLength: count, maxLength: count });
     const [items = []] = fc.sample(all, { seed: seed + this.events });
     for (let from = 0; from < count; from += BATCH) {
-      const events = items.slice(from, from + BATCH).map((item) => eventOf(item, Date.now()));
+      const events = items
+        .slice(from, from + BATCH)
+        .map((item) => eventOf(item, Date.now() + skewMs));
       const { outputs, state } = this.lanes.seal(events);
       await this.store.commit({ outputs, state, position: [] });
     }
     this.events += count;
-    while (await this.forwarder.step());
   }
 
   async close(): Promise<void> {

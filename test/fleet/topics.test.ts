@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import { FLEET_TOPICS, fleetContract, KafkaClient } from '#log/kafka';
-import { run } from '#testkit';
+import { run, waitFor } from '#testkit';
 import { servers } from './servers.ts';
 
 const real = await servers();
@@ -40,6 +40,11 @@ test('plan, apply, check: drift is found, mended, and fails a check', async () =
   await admin.createPartitions({
     topicPartitions: [{ topic: `${fleet}.bpf.signals.v1`, count: 17 }],
   });
+  // The brokers hear of it a moment after the controller.
+  const planHas = async (part: string) =>
+    (await topics('plan')).lines.some((line) => line.includes(part));
+  await waitFor('the partition', () => planHas('bpf.signals.v1: 17'));
+  await waitFor('the setting', () => planHas('retention.ms: 1000'));
   const drifted = await topics('check');
   assert.equal(drifted.code, 1);
   const [partitions, ...others] = drifted.lines;

@@ -1,32 +1,43 @@
 import assert from 'node:assert/strict';
-import { decode, LANES, type Records } from '#event';
+import { hash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { SubjectsMap } from '#bpf';
+import { decode, type HostName, LANES, type PrincipalKey, type Records } from '#event';
 import { FOLD_SPACES, Fold, type OpenKeys } from '#fold';
 import type { LogRecord } from '#log';
 import { type FleetTopic, type KafkaLog, type KafkaRecord, partitionOf } from '#log/kafka';
+import { defaultPolicy, subjectsOf } from '#policy';
 import { openMemoryStore, type Space, scanAll } from '#state';
 import type { RedisView } from '#state/redis';
 import { waitFor } from '#testkit';
+import { TIER_NAMES } from '#trust';
 import { KEYS } from '../pipeline/live-fold.ts';
 
 /** How long the last transactions may take to be readable. */
 const SETTLE_MS = 15_000;
 const PAGE = { records: 10_000, bytes: 8 * 1024 * 1024 };
 
-/** All records of a topic that a read-committed reader sees, by partition. */
-export async function recordsOf(log: KafkaLog, topic: FleetTopic): Promise<KafkaRecord[][]> {
+/** The records of a topic that a read-committed reader sees, page by page. */
+async function* pagesOf(log: KafkaLog, topic: FleetTopic) {
   const partitions = await log.partitions(topic);
-  const all: KafkaRecord[][] = [];
   for (let partition = 0; partition < partitions; partition++) {
     const place = { topic, partition };
-    const records: KafkaRecord[] = [];
     const end = await log.end(place);
     for (let at = await log.start(place); at < end; ) {
-      const page = await log.readSparse(place, at, PAGE);
-      records.push(...page.records);
-      if (page.next === at) break;
-      at = page.next;
+      const { records, next } = await log.readSparse(place, at, PAGE);
+      yield { partition, records };
+      if (next === at) break;
+      at = next;
     }
-    all.push(records);
+  }
+}
+
+/** All of them, by partition. */
+export async function recordsOf(log: KafkaLog, topic: FleetTopic): Promise<KafkaRecord[][]> {
+  const partitions = await log.partitions(topic);
+  const all = Array.from({ length: partitions }, (): KafkaRecord[] => []);
+  for await (const { partition, records } of pagesOf(log, topic)) {
+    for (const record of records) all[partition]?.push(record);
   }
   return all;
 }
@@ -37,16 +48,35 @@ function idOf({ host, incarnation, lane, sequence }: Records['Enriched']): strin
 
 /** Ids of the events in `bpf.enriched`, as often as they are there. */
 export async function enrichedIds(log: KafkaLog): Promise<string[]> {
-  const records = (await recordsOf(log, 'bpf.enriched')).flat();
-  return records.map(({ value }) => idOf(decode('Enriched', value as Uint8Array)));
+  const ids: string[] = [];
+  for await (const { records } of pagesOf(log, 'bpf.enriched')) {
+    for (const { value } of records) ids.push(idOf(decode('Enriched', value as Uint8Array)));
+  }
+  return ids;
+}
+
+/** Events that are there more than once, with where they are. */
+async function twice(log: KafkaLog): Promise<string[]> {
+  const places = new Map<string, string[]>();
+  for await (const { partition, records } of pagesOf(log, 'bpf.enriched')) {
+    for (const { value, offset, appendedMs } of records) {
+      const id = idOf(decode('Enriched', value as Uint8Array));
+      const place = `${partition}/${offset} at ${new Date(appendedMs).toISOString()}`;
+      places.set(id, [...(places.get(id) ?? []), place]);
+    }
+  }
+  const several = [...places].filter(([, list]) => list.length > 1);
+  return several.map(([id, list]) => `${id}: ${list.join(', ')}`).slice(0, 50);
 }
 
 /** What the changelog says that the state is: the last value of each key. */
 async function changelogState(log: KafkaLog): Promise<Map<string, string>> {
   const state = new Map<string, string>();
-  for (const { key, value } of (await recordsOf(log, 'bpf.trust')).flat()) {
-    if (value === null) state.delete(key);
-    else state.set(key, Buffer.from(value).toString('base64'));
+  for await (const { records } of pagesOf(log, 'bpf.trust')) {
+    for (const { key, value } of records) {
+      if (value === null) state.delete(key);
+      else state.set(key, Buffer.from(value).toString('base64'));
+    }
   }
   return state;
 }
@@ -70,7 +100,7 @@ export async function foldedOnce(log: KafkaLog, keys: OpenKeys) {
       for (const { topic, lane, key, value } of folded.outputs) {
         const list = outputs.get(topic) ?? [];
         outputs.set(topic, list);
-        list.push(`${lane} ${key} ${Buffer.from(value).toString('base64')}`);
+        list.push(lineOf({ lane, key, value }));
       }
     }
     for (const space of FOLD_SPACES) await collect(memory, space, state);
@@ -89,12 +119,18 @@ async function collect(
   }
 }
 
+/** A record in a line, its value by its digest: a million of them are to be compared. */
+function lineOf({ lane, key, value }: Pick<KafkaRecord, 'lane' | 'key' | 'value'>): string {
+  return `${lane} ${key} ${hash('sha256', value ?? Buffer.alloc(0), 'base64')}`;
+}
+
 /** The records of a topic as `foldedOnce` gives them: order within each lane counts. */
 async function sentTo(log: KafkaLog, topic: FleetTopic): Promise<string[]> {
-  const records = (await recordsOf(log, topic)).flat();
-  return records.map(
-    ({ lane, key, value }) => `${lane} ${key} ${Buffer.from(value ?? []).toString('base64')}`,
-  );
+  const lines: string[] = [];
+  for await (const { records } of pagesOf(log, topic)) {
+    for (const record of records) lines.push(lineOf(record));
+  }
+  return lines;
 }
 
 function byLane(lines: readonly string[]): Map<string, string[]> {
@@ -122,7 +158,7 @@ export async function assertFolded(
 
 async function compareFolded(log: KafkaLog, events: number, keys: OpenKeys): Promise<void> {
   const ids = await enrichedIds(log);
-  assert.equal(new Set(ids).size, ids.length, 'an event is there twice');
+  if (new Set(ids).size !== ids.length) assert.deepEqual(await twice(log), [], 'events twice');
   assert.equal(ids.length, events);
   const once = await foldedOnce(log, keys);
   const changelog = await changelogState(log);
@@ -161,6 +197,51 @@ export async function assertView(log: KafkaLog, view: RedisView): Promise<void> 
     return [...expected].every(([key, value]) => found.get(key) === value);
   };
   await waitFor('a Redis that has what the changelog says', isEqual, 30_000);
+}
+
+const KINDS = { auid: 1, loader: 2, uid: 3 } as const;
+
+/** What the log says that a host's kernel is to hold: by subject, its tier and its revision. */
+async function heldOf(log: KafkaLog, host: HostName): Promise<Map<string, string>> {
+  const { realms, loaders } = defaultPolicy();
+  const last = new Map<PrincipalKey, string | null>();
+  for (const { key, value, offset } of (await recordsOf(log, 'bpf.tiers')).flat()) {
+    const tier = value === null ? null : decode('Tier', value);
+    const text = tier === null || tier.default ? null : `${tier.tier} ${tier.pinned} ${offset}`;
+    last.set(key as PrincipalKey, text);
+  }
+  const held = new Map<string, string>();
+  for (const [principal, text] of last) {
+    if (text === null) continue;
+    for (const { kind, id } of subjectsOf(principal, { host, realms, loaders })) {
+      held.set(`${KINDS[kind]}/${id}`, text);
+    }
+  }
+  return held;
+}
+
+/** The kernel's map of a host is what the log says, and nothing else, within some seconds. */
+export async function assertSubjects(
+  log: KafkaLog,
+  host: HostName,
+  maps: { readonly subjects: string },
+): Promise<void> {
+  const expected = await heldOf(log, host);
+  assert.ok(expected.size > 0, 'somebody is lowered');
+  const map = new SubjectsMap(maps.subjects);
+  const found = () => {
+    const entries = map.read().map(({ kind, id, tier, pinned, revision }): [string, string] => {
+      return [`${kind}/${id}`, `${TIER_NAMES[tier]} ${pinned} ${revision}`];
+    });
+    return new Map(entries);
+  };
+  try {
+    await waitFor('a kernel that follows', () => isDeepStrictEqual(found(), expected), SETTLE_MS);
+  } catch {
+    assert.deepEqual(found(), expected);
+  } finally {
+    map.close();
+  }
 }
 
 /** How many records of a topic there may be, markers of transactions among them. */

@@ -38,6 +38,19 @@ export interface Made {
   readonly word: string | null;
 }
 
+/** An act that raises nothing. */
+export const QUIET: Made = {
+  who: 0,
+  command: 'MAP_CREATE',
+  errno: null,
+  place: '',
+  claimed: false,
+  count: 1,
+  skewMs: 0,
+  waitMs: 0,
+  word: null,
+};
+
 export const made: fc.Arbitrary<Made> = fc.record({
   who: fc.nat(5),
   command: fc.constantFrom('PROG_LOAD', 'MAP_CREATE', 'MAP_GET_NEXT_ID', 'OBJ_GET_INFO_BY_FD'),

@@ -117,6 +117,8 @@ export async function checkTruth(store: Store): Promise<number> {
   folded = foldInto(folded, records.slice(at - start));
   assert.deepEqual(textsOf(await store.scan('trust', { limit: PAGE })), folded);
   const commit = await store.get('host', 0, 'commit');
-  assert.equal(commit === null ? -1 : Number(Buffer.from(commit).toString()), last);
-  return last;
+  const committed = commit === null ? -1 : Number(Buffer.from(commit).toString());
+  // A trim behind a snapshot of everything leaves no record that says which commit was the last.
+  if (records.length > 0 || start === 0) assert.equal(committed, last);
+  return committed;
 }

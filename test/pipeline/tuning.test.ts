@@ -8,7 +8,7 @@ import type { Event } from '#event';
 import { defaultPolicyText, type Policy, parsePolicy } from '#policy';
 import { openSqliteStore } from '#state';
 import { type Placed, place } from '#testkit';
-import { Bench, eventOf, type Made } from './live-fold.ts';
+import { Bench, eventOf, type Made, QUIET } from './live-fold.ts';
 
 /** Runs every command of docs/operating/tuning.md, in order, beside a log in which bob fell. */
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -27,17 +27,7 @@ const policy: Policy = parsed.policy;
 let at: Placed;
 let bench: Bench;
 
-const quiet: Made = {
-  who: BOB,
-  command: 'PROG_LOAD',
-  errno: null,
-  place: '',
-  claimed: false,
-  count: 1,
-  skewMs: 0,
-  waitMs: 0,
-  word: null,
-};
+const quiet: Made = { ...QUIET, who: BOB, command: 'PROG_LOAD' };
 
 function demo(nowMs: number): Event {
   const event = eventOf(quiet, nowMs);

@@ -34,7 +34,9 @@ test('no file is dead', () => {
   const entries = typescript
     .map(({ path }) => path)
     .filter((path) =>
-      /\.test\.ts$|\/(run|feeder)\.ts$|\/guest\/(main|inside\/(guard|blind|life))\.ts$/.test(path),
+      /\.test\.ts$|\/(run|feeder|enforcer)\.ts$|\/guest\/(main|inside\/(guard|blind|life|fleet))\.ts$/.test(
+        path,
+      ),
     );
   const dead = deadFiles(typescript, ['cli/main.ts', ...entries]);
   assert.deepEqual(dead.map(show), []);

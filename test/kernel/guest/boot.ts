@@ -26,6 +26,8 @@ export interface GuestJob {
   readonly memoryMiB?: number;
   /** Lets the guest reach servers of this machine at 10.0.2.2. */
   readonly network?: boolean;
+  /** Ends the guest as if its power were cut. */
+  readonly signal?: AbortSignal;
   /** More files, by absolute path. */
   readonly files?: Readonly<Record<string, Uint8Array | string>>;
   readonly say?: (text: string) => void;
@@ -168,10 +170,13 @@ async function runQemu(args: readonly string[], job: GuestJob): Promise<Ended> {
     timedOut = true;
     child.kill('SIGKILL');
   }, limit);
+  const cut = () => child.kill('SIGKILL');
+  job.signal?.addEventListener('abort', cut);
   await new Promise<void>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', () => resolve());
   });
+  job.signal?.removeEventListener('abort', cut);
   clearTimeout(timer);
   clearTimeout(boot);
   return { console: plain(text), timedOut, stuck };

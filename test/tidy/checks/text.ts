@@ -18,6 +18,7 @@ export function links({ text }: SourceFile): string[] {
   return [...text.matchAll(LINK)].map((match) => match[1] as string);
 }
 
+/** The marks themselves: this list is no unfinished work. */
 const MARK =
   /\b(TODO|FIXME|XXX|HACK)\b|\b(test|it|describe)\.only\(|\bas any\b|@ts-(ignore|nocheck)/;
 

@@ -1,0 +1,166 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { hash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { deriveHostKey } from '#chain';
+import { type Event, hostName, incarnation, type PrincipalKey, principalKey } from '#event';
+import { defaultPolicy } from '#policy';
+import { openMemoryStore, openSqliteStore, type Store } from '#state';
+import { createLogger } from '#telemetry';
+import { waitFor } from '#testkit';
+import { Forwarder } from '../../../services/collector/forwarder.ts';
+import { Lanes } from '../../../services/collector/lanes.ts';
+import { Follower } from '../../fleet/follower.ts';
+import { KernelMaps } from '../../fleet/kernel-maps.ts';
+import type { BenchCentre } from './centre.ts';
+import { FLEET_KEY } from './keys.ts';
+import { actOf, FIRST_UID } from './load.ts';
+
+const HOST = hostName('probe');
+const PEOPLE = 50;
+/** Events of a commit of the collector that drains a full ring. */
+const BATCH = 256;
+
+/** A host's user half behind the rings: lanes, the log in a file, the forwarder. */
+class Sender {
+  readonly store: Store;
+  private readonly lanes: Lanes;
+  private readonly forwarder: Forwarder;
+  private readonly ended = new AbortController();
+  private readonly work: Promise<void>;
+
+  private constructor(store: Store, lanes: Lanes, forwarder: Forwarder) {
+    this.store = store;
+    this.lanes = lanes;
+    this.forwarder = forwarder;
+    this.work = forwarder.run(this.ended.signal);
+  }
+
+  static async open({ at, fleet: { client } }: BenchCentre, name: string): Promise<Sender> {
+    mkdirSync(at.state, { recursive: true });
+    const store = openSqliteStore(join(at.state, `${name}.db`));
+    // Each log file is another life of the host.
+    const life = { host: HOST, incarnation: incarnation(hash('sha256', name).slice(0, 16)) };
+    const lanes = await Lanes.open(store, { ...life, key: deriveHostKey(FLEET_KEY, HOST) });
+    const logger = createLogger({ level: 'error', name: 'bench' });
+    return new Sender(store, lanes, await Forwarder.open({ store, client, logger }));
+  }
+
+  async add(events: readonly Event[]): Promise<void> {
+    const { outputs, state } = this.lanes.seal(events);
+    await this.store.commit({ outputs, state, position: [] });
+  }
+
+  lag(): Promise<number> {
+    return this.forwarder.lag();
+  }
+
+  async close(): Promise<void> {
+    this.ended.abort();
+    await this.work;
+    await this.forwarder.close();
+    await this.store.close();
+  }
+}
+
+/** Events a second from the sealing of a batch until Kafka has acknowledged all of it. */
+export async function measureForwarding(
+  centre: BenchCentre,
+  events: readonly Event[],
+  name: string,
+): Promise<number> {
+  const sender = await Sender.open(centre, name);
+  const run = async (from: number, to: number) => {
+    for (let at = from; at < to; at += BATCH) await sender.add(events.slice(at, at + BATCH));
+    await waitFor('all acknowledged', async () => (await sender.lag()) === 0, 600_000);
+  };
+  try {
+    const warm = Math.floor(events.length / 5);
+    await run(0, warm);
+    const startMs = performance.now();
+    await run(warm, events.length);
+    return (events.length - warm) / ((performance.now() - startMs) / 1000);
+  } finally {
+    await sender.close();
+  }
+}
+
+export interface LatencyOptions {
+  readonly centre: BenchCentre;
+  /** Of the probing host: events a second. */
+  readonly perSecond: number;
+  /** Of other hosts, straight into Kafka: events a second. */
+  readonly beside: number;
+  readonly seconds: number;
+}
+
+/** Lowerings a second, each of somebody new: their acts are among the host's events. */
+const PROBES = 10;
+
+/** From an act until its principal's tier is in the kernel's map, ms, as enforcers report it. */
+export async function measureLatency(options: LatencyOptions): Promise<number[]> {
+  const { centre, perSecond, beside, seconds } = options;
+  const latencies: number[] = [];
+  const sender = await Sender.open(centre, `latency-${beside}`);
+  const maps = new KernelMaps(join(centre.at.root, `maps-${beside}`));
+  const { breaker, ...rest } = defaultPolicy();
+  const follower = new Follower({
+    store: openMemoryStore(),
+    client: centre.fleet.client,
+    host: HOST,
+    // All of them are lowered on purpose.
+    policy: { ...rest, breaker: { ...breaker, principals: 1_000_000 } },
+    maps,
+    append: ({ act, details }) => {
+      const said = details.find(({ key }) => key === 'latency_ms')?.value;
+      if (act.command === 'ENFORCED' && said !== undefined) latencies.push(Number(said));
+    },
+  });
+  const ended = new AbortController();
+  const following = follower.run(ended.signal);
+  await waitFor('an enforcer that follows', () => follower.isOpen, 30_000);
+  const feeder = beside > 0 ? feed(centre, beside) : null;
+  try {
+    await probe(sender, { perSecond, seconds, first: FIRST_UID + 100_000 + beside });
+    // A tier stands under two subjects: as the login's and as the process's.
+    const wanted = 2 * PROBES * seconds;
+    await waitFor('all tiers', () => latencies.length >= wanted, 120_000);
+    return latencies;
+  } finally {
+    ended.abort();
+    feeder?.kill('SIGKILL');
+    await Promise.all([following, sender.close()]);
+    await follower.close();
+    maps.remove();
+  }
+}
+
+const STEPS = 20;
+
+async function probe(
+  sender: Sender,
+  { perSecond, seconds, first }: { perSecond: number; seconds: number; first: number },
+): Promise<void> {
+  const startMs = performance.now();
+  for (let step = 0; step < seconds * STEPS; step++) {
+    const events = Array.from({ length: Math.round(perSecond / STEPS) }, (_, n) =>
+      actOf(principalOf(n % PEOPLE), 'plain'),
+    );
+    if (step % (STEPS / PROBES) === 0) events.push(actOf(principalOf(first + step), 'hostile'));
+    await sender.add(events);
+    await sleep(Math.max(0, startMs + ((step + 1) * 1000) / STEPS - performance.now()));
+  }
+}
+
+/** Other hosts beside the one that is measured. */
+function feed({ fleet }: BenchCentre, perSecond: number): ChildProcess {
+  const { prefix, settings } = fleet;
+  const args = [settings.brokers.join(','), prefix, `${perSecond}`, '100000', '4'];
+  const file = join(import.meta.dirname, 'feeder.ts');
+  return spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+function principalOf(uid: number): PrincipalKey {
+  return principalKey(`uid:${uid}@${HOST}`);
+}

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import test from 'node:test';
+import { deriveHostKey } from '#chain';
+import { decode, type Event, hostName } from '#event';
+import { KafkaLog } from '#log/kafka';
+import { RedisView, viewKey } from '#state/redis';
+import { place } from '#testkit';
+import { GATEWAY, KafkaServer, RedisServer } from '#testkit/servers';
+import { guestHost } from '../../fleet/guest-host.ts';
+import { Service } from '../../fleet/process.ts';
+import { freshFleet } from '../../fleet/servers.ts';
+import { assertView, recordsOf } from '../../fleet/truth.ts';
+import { runGuest } from './index.ts';
+
+/** One run end to end: the centre on this machine, the host in a guest, real everything. */
+const KERNEL = '6.12';
+const HOST = 'guest';
+const ALICE = 'uid:10001@corp';
+const WORKLOADS = '/opt/bpf-warden/bpf/build/workloads';
+const POLICY = `version: 1
+mode: enforce
+realms: [{ name: corp, uids: 10000-59999 }]
+loaders:
+  - { name: play-login, kind: login, match: { path: ${WORKLOADS}/login } }
+  - { name: node, kind: tool, match: { path: /usr/bin/node } }
+grants:
+  unknown: { commands: ["*"], program_types: ["*"], map_types: ["*"], objects: own }
+`;
+const FLEET_KEY = Buffer.alloc(32, 3);
+const CONTROL = Buffer.alloc(32, 9);
+
+interface Seen {
+  readonly event: Event;
+  readonly signals: readonly string[];
+  readonly lane: number;
+  readonly sequence: number;
+  readonly appendedMs: number;
+}
+
+async function seen(log: KafkaLog): Promise<Seen[]> {
+  const records = (await recordsOf(log, 'bpf.enriched')).flat();
+  return records.map(({ value, appendedMs }) => {
+    const { event, signals, lane, sequence } = decode('Enriched', value as Uint8Array);
+    return { event: decode('Event', event), signals, lane, sequence, appendedMs };
+  });
+}
+
+/** When the broker took in the frame that an event came in. */
+async function arrivalOf(log: KafkaLog, { lane, sequence }: Seen): Promise<number> {
+  for (const record of (await recordsOf(log, 'bpf.events')).flat()) {
+    if (record.lane !== lane || record.value === null) continue;
+    try {
+      const { first, events } = decode('Frame', record.value);
+      if (first <= sequence && sequence < first + events.length) return record.appendedMs;
+    } catch {
+      // A control record of the lane.
+    }
+  }
+  throw new Error(`no frame has ${lane}/${sequence}`);
+}
+
+const detail = ({ event }: Seen, key: string) =>
+  event.details.find((one) => one.key === key)?.value;
+
+/** Each hop in ms of this machine's clock; the guest's is put right by what it saw of ours. */
+async function hopsOf(log: KafkaLog, said: { refusedMs: number; skewMs: number }) {
+  const all = await seen(log);
+  const act = all.find(({ signals }) => signals.includes('S03'));
+  const told = all.find((one) => detail(one, 'for_principal') === ALICE);
+  assert.ok(act !== undefined && told !== undefined, 'the act, and what was done about it');
+  assert.equal(act.event.principal, ALICE);
+  assert.equal(act.event.verdict.decision, 'deny');
+  assert.equal(detail(told, 'after'), 'restricted');
+  assert.equal(detail(told, 'effect'), 'enforced');
+  const rule = 'tiers.restricted.program_types';
+  const refusal = all.find(({ event }) => event.verdict.rule === rule);
+  assert.equal(refusal?.event.principal, ALICE, 'the refused call has come here too');
+  const tier = (await recordsOf(log, 'bpf.tiers')).flat().find(({ key }) => key === ALICE);
+  assert.ok(tier !== undefined);
+  const inGuest = (ms: number) => ms + said.skewMs;
+  const moments = {
+    act: inGuest(act.event.timeUs / 1000),
+    'bpf.events': await arrivalOf(log, act),
+    'bpf.enriched': act.appendedMs,
+    'bpf.tiers': tier.appendedMs,
+    'the map': inGuest(told.event.timeUs / 1000),
+    'a refused call': inGuest(said.refusedMs),
+  };
+  return { moments, latencyMs: Number(detail(told, 'latency_ms')) };
+}
+
+test('an act in a guest, Kafka, an enricher, Redis, an enforcer, a refused call', async (t) => {
+  const at = place('guest-fleet');
+  const keys = join(at.root, 'keys');
+  mkdirSync(keys);
+  writeFileSync(join(keys, 'fleet.key'), FLEET_KEY, { mode: 0o600 });
+  writeFileSync(join(keys, 'control.key'), CONTROL, { mode: 0o600 });
+  const policy = join(at.root, 'policy.yaml');
+  writeFileSync(policy, POLICY);
+  const kafka = await KafkaServer.start({ guests: true });
+  const redis = await RedisServer.start();
+  const servers = { kafka: kafka.addresses, redisPort: redis.port, stop: async () => undefined };
+  const fleet = await freshFleet(servers, { partitions: 4 });
+  const name = fleet.prefix.slice(0, -1);
+  const enricher = new Service(['enricher', '--state', keys, '--policy', policy], {
+    WARDEN_KAFKA: kafka.addresses.join(','),
+    WARDEN_REDIS: `127.0.0.1:${redis.port}`,
+    WARDEN_FLEET: name,
+    WARDEN_ETC: join(at.root, 'etc'),
+  });
+  const clock = createServer((_, response) => response.end(`${Date.now()}`));
+  await new Promise<void>((done) => clock.listen(0, '127.0.0.1', done));
+  const log = new KafkaLog(fleet.client);
+  const view = new RedisView(fleet.redis, viewKey(CONTROL));
+  t.after(async () => {
+    clock.close();
+    await enricher.stop();
+    await Promise.all([log.close(), view.close()]);
+    await Promise.all([kafka.stop(), redis.stop()]);
+    at.remove();
+  });
+  const { port } = clock.address() as { port: number };
+  const key = deriveHostKey(FLEET_KEY, hostName(HOST));
+  const host = { kernel: KERNEL, name: HOST, key, kafkaPort: kafka.behind, fleet: name } as const;
+  const clockAt = `export FLEET_CLOCK=http://${GATEWAY}:${port}`;
+  const command = `${clockAt}\nsetup/node test/kernel/guest/inside/fleet.ts`;
+  const job = guestHost({ ...host, policy: POLICY }, command);
+  const ran = await runGuest({ ...job, timeoutSeconds: 400 });
+  assert.equal(ran.status, 0, `${ran.stdout}${ran.stderr}${enricher.said}`);
+  const [, text = ''] = /^fleet (\{.*\})$/m.exec(ran.stdout) ?? [];
+  const { moments, latencyMs } = await hopsOf(log, JSON.parse(text));
+  const list = Object.entries(moments);
+  for (const [n, [where, ms]] of list.entries()) {
+    const before = list[n - 1]?.[1] ?? ms;
+    console.log(`# ${where}: +${(ms - before).toFixed(0)} ms`);
+  }
+  console.log(`# from the act to the kernel's map: ${latencyMs} ms`);
+  await assertView(log, view);
+});
