@@ -4,7 +4,7 @@ import test from 'node:test';
 import { type GuestRun, KERNELS, runGuests } from './index.ts';
 
 /**
- * Runs `inside/guard.ts`, `inside/life.ts` and some of the host's own tests on each kernel, one
+ * Runs `inside/guard.ts` and some of the host's own tests on each kernel, one
  * boot a kernel. Each is a file of tests that runs in the guest, with the only instance of the
  * product there.
  */
@@ -14,7 +14,6 @@ const SHARED = ['acts', 'forged', 'decide', 'tier'];
 
 const scenarios = [
   'test/kernel/guest/inside/guard.ts',
-  'test/kernel/guest/inside/life.ts',
   ...SHARED.map((name) => `test/kernel/${name}.test.ts`),
 ].filter((path) => path.includes(process.env.WARDEN_SCENARIO ?? ''));
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import test from 'node:test';
 import { run, type SeenEvent, waitFor } from '#testkit';
-import { find, type Scene } from './support.ts';
+import { find, open, type Scene } from './support.ts';
 
 const FTRACE = '/proc/sys/kernel/ftrace_enabled';
 const ROOT = resolve(import.meta.dirname, '../../../..');
@@ -29,7 +30,7 @@ async function noticed({ at }: Scene, runs: boolean): Promise<number> {
 }
 
 /** The one write that stops every trampoline is told by all ways that need none. */
-export async function watched(scene: Scene): Promise<void> {
+async function watched(scene: Scene): Promise<void> {
   await noticed(scene, true);
   writeFileSync(FTRACE, '0');
   const stoppedMs = await noticed(scene, false);
@@ -53,3 +54,8 @@ export async function watched(scene: Scene): Promise<void> {
   assert.ok(stoppedMs <= WITHIN_MS, `${stoppedMs} ms`);
   assert.ok(againMs <= WITHIN_MS, `${againMs} ms`);
 }
+
+const scene = await open('watchdog', 'version: 1\nmode: observe\n');
+
+test('a guard that does not run is noticed within two seconds', () => watched(scene));
+test('the end', () => scene.end());
