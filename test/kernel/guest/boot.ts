@@ -24,7 +24,7 @@ export interface GuestJob {
   readonly append?: string;
   readonly timeoutSeconds?: number;
   readonly memoryMiB?: number;
-  /** Both processors on one thread of the emulator: slower, and safe where code is patched often. */
+  /** Both processors on one thread of the emulator: slower, and safe where code is patched. */
   readonly oneThread?: boolean;
   /** Lets the guest reach servers of this machine at 10.0.2.2. */
   readonly network?: boolean;
