@@ -1,8 +1,8 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { deriveHostKey } from '#chain';
-import { openFleetKeys } from '#config';
+import { ConfigError, HostRegister, openFleetKeys } from '#config';
 import { EventError, type HostName, hostName } from '#event';
 import { CliError, EXIT } from './shared/exit.ts';
 import { configOf } from './shared/open.ts';
@@ -32,30 +32,76 @@ function serviceUser(): { uid: number; gid: number } | null {
   return uid === undefined ? null : { uid: Number(uid), gid: Number(gid) };
 }
 
-/** Makes the fleet's keys where there are none, and writes one host's own. */
-function enroll(text: string, options: HostOptions): void {
-  const host = nameOf(text);
-  const { stateDir } = configOf(options.state === undefined ? {} : { state: options.state });
-  const out = resolve(options.out ?? '.');
-  const file = join(out, 'host.key');
-  if (options.keep === true && existsSync(file)) return;
+/** What the register and the files of keys refuse, as one line. */
+function told<T>(file: string, work: () => T): T {
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    const { fleet } = openFleetKeys(stateDir, { create: true });
-    const fresh = !existsSync(out);
-    mkdirSync(out, { recursive: true, mode: 0o700 });
-    writeFileSync(file, deriveHostKey(fleet, host), { mode: 0o600, flag: 'wx' });
-    const user = serviceUser();
-    // A state directory belongs to the services, and so does what lies in it.
-    if (user !== null)
-      for (const one of fresh ? [out, file] : [file]) chownSync(one, user.uid, user.gid);
+    return work();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof ConfigError) throw new CliError(EXIT.config, message, { cause: error });
     if (code === undefined) throw error;
     const next = code === 'EEXIST' ? 'there is one already: name another --out' : message;
     throw new CliError(EXIT.cannotCreate, `${file}: ${next}`, { cause: error });
   }
+}
+
+function writeKey(file: string, key: Uint8Array): void {
+  const out = dirname(file);
+  const fresh = !existsSync(out);
+  mkdirSync(out, { recursive: true, mode: 0o700 });
+  writeFileSync(file, key, { mode: 0o600, flag: 'wx' });
+  const user = serviceUser();
+  // A state directory belongs to the services, and so does what lies in it.
+  if (user !== null)
+    for (const one of fresh ? [out, file] : [file]) chownSync(one, user.uid, user.gid);
+}
+
+const stateOf = ({ state }: HostOptions) => configOf(state === undefined ? {} : { state }).stateDir;
+
+/** Makes the fleet's keys where there are none, and writes one host's own. */
+function enroll(text: string, options: HostOptions): void {
+  const host = nameOf(text);
+  const stateDir = stateOf(options);
+  const file = join(resolve(options.out ?? '.'), 'host.key');
+  if (options.keep === true && existsSync(file)) return;
+  told(file, () => {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const { fleet } = openFleetKeys(stateDir, { create: true });
+    const register = new HostRegister(stateDir);
+    writeKey(file, deriveHostKey(fleet, host, register.enroll(host)));
+  });
   process.stdout.write(`${file}: put it into the state directory of ${host}\n`);
+}
+
+/** A host's next key; the one before opens what it has sealed, for 30 days. */
+function rotate(text: string, options: HostOptions): void {
+  const host = nameOf(text);
+  const stateDir = stateOf(options);
+  const file = join(resolve(options.out ?? '.'), 'host.key');
+  told(file, () => {
+    if (existsSync(file)) throw Object.assign(new Error(), { code: 'EEXIST' });
+    const { fleet } = openFleetKeys(stateDir, { create: false });
+    const generation = new HostRegister(stateDir).rotate(host, Date.now());
+    writeKey(file, deriveHostKey(fleet, host, generation));
+  });
+  process.stdout.write(
+    `${join(stateDir, 'hosts.json')}: give it to every enricher\n` +
+      `${file}: then put it into the state directory of ${host}, and start its collector again\n`,
+  );
+}
+
+/** From now on nothing of a host is believed. */
+function revoke(text: string, options: HostOptions): void {
+  const host = nameOf(text);
+  const stateDir = stateOf(options);
+  const file = join(stateDir, 'hosts.json');
+  told(file, () => {
+    openFleetKeys(stateDir, { create: false });
+    new HostRegister(stateDir).revoke(host, Date.now());
+  });
+  process.stdout.write(
+    `${file}: give it to every enricher; what ${host} sends from now on goes to bpf.dlq\n`,
+  );
 }
 
 export function hostVerb(program: Command): void {
@@ -72,4 +118,20 @@ export function hostVerb(program: Command): void {
         '\nExample:\n  $ ./warden host enroll web-1 --state /etc/warden/fleet --out /tmp/web-1\n',
     )
     .action(enroll);
+  host
+    .command('rotate <name>')
+    .description("write a host's next key; the one before opens its records for 30 days more")
+    .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
+    .option('--out <dir>', 'where host.key goes, by default here')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ ./warden host rotate web-1 --state /etc/warden/fleet --out /tmp/web-1\n',
+    )
+    .action(rotate);
+  host
+    .command('revoke <name>')
+    .description('believe nothing that a host sends from now on; enroll gives it a new key')
+    .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
+    .addHelpText('after', '\nExample:\n  $ ./warden host revoke web-1 --state /etc/warden/fleet\n')
+    .action(revoke);
 }

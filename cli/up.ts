@@ -84,6 +84,7 @@ export async function startParts(
     logLevel: config.logLevel,
     inventoryMs: INVENTORY_MS,
     countersMs: COUNTERS_MS,
+    logBytes: config.logBytes,
   });
   const hostKeyOf = (name: string) => (name === host ? hostKey : null);
   const keys = { hostKeyOf, control };

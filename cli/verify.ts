@@ -63,7 +63,7 @@ async function snapshotHeads(store: Store): Promise<Map<string, Head>> {
 async function verifyChains(store: Store, keys: OpenKeys) {
   const start = await store.log.start(PARTITION);
   const heads = await snapshotHeads(store);
-  const verifier = new Verifier({ keyOf: keys.hostKeyOf, heads });
+  const verifier = new Verifier({ keyOf: (name) => keys.hostKeyOf(name, 0), heads });
   const findings: Finding[] = [];
   const end = await store.log.end(PARTITION);
   const tell = progress('records verified');

@@ -2,13 +2,15 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { SYSTEM_COMMANDS, type SystemCommand } from '#event';
+import { ownSchemas, SYSTEM_COMMANDS, type SystemCommand } from '#event';
 import { EXIT } from '../cli/shared/exit.ts';
 import { metricsPage } from './metrics-page.ts';
+import { topicsPage } from './topics-page.ts';
 
 /**
  * Writes the generated pages of docs/reference from what the product itself says: the help texts,
- * the JSON Schema of an event, the Avro schemas. `--check` compares instead, and exits 1 with the
+ * the JSON Schema of an event, the Avro schemas; and puts each schema that is written into
+ * schemas/history, where it stays. `--check` compares instead, and exits 1 with the
  * name of each page that is not as it would be written.
  */
 const ROOT = resolve(import.meta.dirname, '..');
@@ -356,6 +358,10 @@ export async function pages(): Promise<Page[]> {
     { path: 'docs/reference/cli.md', text: await cliPage() },
     { path: 'docs/reference/events.md', text: eventsPage() },
     { path: 'docs/reference/metrics.md', text: metricsPage(notice, table) },
+    { path: 'docs/reference/topics.md', text: topicsPage(notice, table) },
+    ...ownSchemas().map(({ name, fingerprint, text }) => {
+      return { path: `schemas/history/${name}-${fingerprint}.avsc`, text: `${text}\n` };
+    }),
   ];
 }
 

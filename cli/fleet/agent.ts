@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { native, ReflexesMap, SubjectsMap } from '#bpf';
+import { native, ReflexesMap, StatsMap, SubjectsMap } from '#bpf';
 import { type Config, kafkaConfig } from '#config';
+import { type Event, hostPrincipal } from '#event';
 import { LogError } from '#log';
 import { KafkaClient, KafkaLog } from '#log/kafka';
-import type { Health } from '#telemetry';
+import { type Health, type Metric, openTracer, type Tracer } from '#telemetry';
 import { FORWARDER_POSITION, Forwarder } from '../../services/collector/forwarder.ts';
+import { systemEvent } from '../../services/collector/index.ts';
 import { Enforcer, type EnforcerOptions, Measures } from '../../services/enforcer/index.ts';
 import { loadPolicy } from '../shared/policy-file.ts';
 import type { Parts } from '../up/loop.ts';
@@ -39,12 +41,18 @@ class Follower {
   private readonly parts: Parts;
   private readonly log: KafkaLog;
   private readonly signal: AbortSignal;
+  private readonly tracer: Tracer | null;
   private afresh = false;
   isFollowing = false;
   readonly measures = new Measures();
 
-  constructor(parts: Parts, client: KafkaClient, signal: AbortSignal) {
+  constructor(
+    parts: Parts,
+    client: KafkaClient,
+    { signal, tracer }: { readonly signal: AbortSignal; readonly tracer: Tracer | null },
+  ) {
     this.parts = parts;
+    this.tracer = tracer;
     // The fold is deterministic: an early tier is never a wrong one.
     this.log = new KafkaLog(client, 'uncommitted');
     this.signal = signal;
@@ -120,31 +128,60 @@ class Follower {
       // A host knows only its own: above the least number, lowerings wait for an operator.
       population: async () => ({ principals: 0, hosts: 0 }),
       measures: this.measures,
+      tracer: this.tracer,
     };
   }
 }
 
 /** Gives back what the fleet has: the local log goes back to what was sent, and no further. */
-async function keepHouse({ store, logger }: Parts, signal: AbortSignal): Promise<void> {
+async function keepHouse({ store, logger, config }: Parts, signal: AbortSignal): Promise<void> {
+  let trimmed: bigint | null = null;
   while (!signal.aborted) {
+    const { bytes, freeBytes } = await store.size();
+    const isLarge = bytes - freeBytes > config.logBytes / 2;
+    const sent = await store.position(FORWARDER_POSITION);
     try {
-      await store.snapshot(FORWARDER_POSITION);
-      await store.trim({ keepSnapshots: 1, maxBytes: TOPIC_BYTES });
+      if (!isLarge || sent !== trimmed) {
+        await store.snapshot(FORWARDER_POSITION);
+        await store.trim({ keepSnapshots: 1, maxBytes: TOPIC_BYTES });
+        trimmed = sent;
+      }
     } catch (error) {
       if (!(error instanceof LogError) || !error.retriable) throw error;
       logger.error({ reason: error.message }, 'the local log cannot be trimmed');
     }
-    await pause(HOUSEKEEPING_MS, signal);
+    // A log that fills up is looked at often: what was sent makes room at once.
+    for (let waitedMs = 0; waitedMs < HOUSEKEEPING_MS && !signal.aborted; waitedMs += IDLE_MS) {
+      await pause(IDLE_MS, signal);
+      const size = await store.size();
+      if (size.bytes - size.freeBytes > config.logBytes / 2) break;
+    }
   }
+}
+
+/** What was given up unsent is declared, like any loss. */
+function agedEvent({ host, mode }: Parts, count: number): Event {
+  const at = { principal: hostPrincipal(host), timeUs: Date.now() * 1000, mode };
+  const details = { ring: 'log', why: 'kafka did not take it for 30 days', count };
+  return systemEvent({ command: 'LOSS', ...at, count, details });
 }
 
 async function serveUntilAsked(parts: Parts, client: KafkaClient, ended: AbortController) {
   const { collector, store, logger } = parts;
   const asked = untilAsked();
-  const forwarder = await Forwarder.open({ store, client, logger });
+  const tracer = await openTracer('bpf-warden-collector', parts.host, process.env);
+  const forwarder = await Forwarder.open({
+    store,
+    client,
+    logger,
+    tracer,
+    onAged: (events) => collector.append(agedEvent(parts, events)),
+    now: () => Date.now(),
+  });
   const { signal } = ended;
-  const follower = new Follower(parts, client, signal);
-  const closeHealth = await sayHealth({}, () => healthOf(parts, forwarder, follower));
+  const follower = new Follower(parts, client, { signal, tracer });
+  const stats = new StatsMap(join(parts.config.runDir, 'bpf/stats'));
+  const closeHealth = await sayHealth({}, () => healthOf(parts, forwarder, follower, stats));
   const work = [forwarder.run(signal), follower.run(), keepHouse(parts, signal)];
   logger.info({ brokers: client.settings.brokers }, 'forwarding');
   await Promise.race([asked, collector.ended, ...work]);
@@ -154,28 +191,46 @@ async function serveUntilAsked(parts: Parts, client: KafkaClient, ended: AbortCo
   while ((await forwarder.lag()) > 0 && Date.now() < lastMs) await sleep(20);
   ended.abort();
   await Promise.all(work);
-  await Promise.all([forwarder.close(), closeHealth()]);
+  await Promise.all([forwarder.close(), closeHealth(), tracer?.close()]);
+  stats.close();
 }
 
 const AWAY_MAX_MS = 60_000;
+
+const RINGS = ['deny', 'object', 'bulk'] as const;
+
+/** What the programs in the kernel have seen and had no room for. */
+function kernelMetrics(stats: StatsMap): Metric[] {
+  const { acts, rings } = stats.read();
+  const lost = RINGS.map((ring, n): Metric => {
+    return { name: 'warden_host_lost_total', labels: { ring }, value: rings[n]?.lost ?? 0 };
+  });
+  return [{ name: 'warden_host_acts_total', value: acts }, ...lost];
+}
 
 /** Ready: what is stored goes out, and tiers come in. The kernel decides without either. */
 async function healthOf(
   { store, mode }: Parts,
   forwarder: Forwarder,
   follower: Follower,
+  stats: StatsMap,
 ): Promise<Health> {
   const { sent, awaySinceMs } = forwarder.status;
   const awayMs = awaySinceMs === null ? 0 : Date.now() - awaySinceMs;
   const lag = await forwarder.lag();
   const { bytes } = await store.size();
   const status = { mode, sent, lag, awayMs, bytes, following: follower.isFollowing };
-  const { changes, older, latency } = follower.measures;
+  const { changes, older, latency, following, tiers } = follower.measures;
+  const held = [...tiers].map(([tier, value]): Metric => {
+    return { name: 'warden_host_tier_principals', labels: { tier }, value };
+  });
   return {
     live: true,
     ready: awayMs < AWAY_MAX_MS && follower.isFollowing,
     status,
     metrics: [
+      ...kernelMetrics(stats),
+      ...held,
       { name: 'warden_host_records_sent_total', value: sent },
       { name: 'warden_host_lag_records', value: lag },
       { name: 'warden_host_away_seconds', value: awayMs / 1000 },
@@ -185,6 +240,7 @@ async function healthOf(
       { name: 'warden_host_map_changes_total', value: changes },
       { name: 'warden_host_older_refused_total', value: older },
       { name: 'warden_host_act_to_map_seconds', value: latency },
+      { name: 'warden_host_tier_to_map_seconds', value: following },
     ],
   };
 }

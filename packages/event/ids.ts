@@ -90,6 +90,11 @@ export function formatEventId(id: EventId): string {
   return `${id.host}/${id.incarnation}/${id.lane}/${id.sequence}`;
 }
 
+/** Whether a text has the form of an event's id. */
+export function isEventId(text: string): boolean {
+  return /^[a-z0-9._-]+\/[0-9a-f]{16}\/\d{1,2}\/\d{1,16}$/.test(text);
+}
+
 /** Inverse of `formatEventId`. Throws `EventError` `BAD_ID`. */
 export function parseEventId(text: string): EventId {
   const parts = text.split('/');

@@ -1,4 +1,15 @@
-export { decode, decodeTrusted, encode, HEADER_BYTES, type Records, schemaOf } from './codec.ts';
+export {
+  decode,
+  decodeTrusted,
+  encode,
+  HEADER_BYTES,
+  learnSchema,
+  ownSchemas,
+  type Records,
+  type SchemaVersion,
+  schemaHistory,
+  schemaOf,
+} from './codec.ts';
 export { crc64Avro } from './crc64.ts';
 export { EventError, type EventErrorCode } from './errors.ts';
 export * from './event.ts';
@@ -19,3 +30,4 @@ export type { KnownObject, ObjectKind } from './object.ts';
 export * from './operator.ts';
 export { riskOf } from './risk.ts';
 export { safeText } from './text.ts';
+export { HOPS, type Hop, isTraced, type TraceIds, traceIds, traceparent } from './trace.ts';

@@ -2,16 +2,14 @@ import { type FollowedEvent, follow, type Head } from '#chain';
 import {
   type Event,
   EventError,
-  encode,
   type HostName,
+  isTraced,
   type Lane,
   lane as laneNumber,
-  laneOf,
-  type Override,
   type PrincipalKey,
 } from '#event';
-import type { LogRecord, Output } from '#log';
-import { type StateChange, type Store, scanAll } from '#state';
+import type { LogRecord } from '#log';
+import { type Store, scanAll } from '#state';
 import {
   decodeState,
   encodeState,
@@ -19,36 +17,20 @@ import {
   factsText,
   fold,
   initialState,
-  type Model,
-  type TierChange,
   type TrustState,
-  tierRecord,
 } from '#trust';
 import { dueKey } from './control.ts';
+import type { Folded } from './folded.ts';
 import { LanePolicies } from './lane-policy.ts';
-import { controlSignal, enrichedOutput, eventIdOf, reflexOf, signalOutput } from './outputs.ts';
+import {
+  controlSignal,
+  enrichedOutput,
+  eventIdOf,
+  reflexOf,
+  signalOutput,
+  tierOutput,
+} from './outputs.ts';
 import { controlRecord, inLanes, type Opened, type OpenKeys, openRecord } from './records.ts';
-
-/** A record, or part of one, that was left out of the fold. */
-export interface Fault {
-  readonly offset: number;
-  readonly lane: number;
-  readonly code: string;
-  readonly why: string;
-}
-
-/** What one batch of records comes to: to be committed as one. */
-export interface Folded {
-  readonly outputs: Output[];
-  readonly state: StateChange[];
-  readonly faults: Fault[];
-  readonly dues: { readonly lane: Lane; readonly dueMs: number }[];
-  /** Ids of the control records that were read back. */
-  readonly controls: string[];
-  /** What operators said, and why it was not applied where it was not. */
-  readonly overrides: { readonly override: Override; readonly refused: string | null }[];
-  readonly events: number;
-}
 
 /** What of a lane a batch works on. */
 interface Wanted {
@@ -240,24 +222,30 @@ export class Fold {
     );
     working.trust.set(principal, state);
     result.events += 1;
-    result.outputs.push(enrichedOutput(frame, entry, event, outcome));
     const id = eventIdOf(frame, entry.sequence);
+    const outputs = [enrichedOutput(frame, entry, event, outcome)];
     // The first act of a day is all that clean days leave to judge by, later.
     if (outcome.signals.length > 0 || outcome.firstOfDay) {
-      result.outputs.push(signalOutput(lane, event, id, outcome, factsText(facts)));
+      outputs.push(signalOutput(lane, event, id, outcome, factsText(facts)));
     }
     const reflex = reflexOf(event, frame.host);
     const change = { principal, before, after: state, cause: id, causeTimeUs: timeUs, reflex };
-    this.writeTier(change, model, result);
-  }
-
-  private writeTier(change: TierChange, model: Model, result: Folded): void {
-    const tier = tierRecord(change, model);
-    if (tier === null) return;
-    const { principal } = change;
-    const lane = laneOf(principal);
-    const value = encode('Tier', tier);
-    result.outputs.push({ topic: 'bpf.tiers', lane, key: principal, value });
+    const tier = tierOutput(change, model);
+    if (tier !== null) outputs.push(tier);
+    // What moved a tier is traced whether it was refused or not.
+    if (tier === null && !isTraced(event, entry.sequence)) {
+      result.outputs.push(...outputs);
+      return;
+    }
+    result.outputs.push(...outputs.map((output) => ({ ...output, traced: id })));
+    const { command } = event.act;
+    result.traced.push({
+      id,
+      arrivedMs: record.appendedMs,
+      principal,
+      command,
+      tier: outcome.tier,
+    });
   }
 
   private applyControl(item: Extract<Opened, { kind: 'control' }>, working: Working): void {
@@ -319,7 +307,8 @@ export class Fold {
       reflex: null,
       approved,
     };
-    this.writeTier(change, model, working.result);
+    const tier = tierOutput(change, model);
+    if (tier !== null) working.result.outputs.push(tier);
   }
 
   private writeState(working: Working): void {
@@ -361,7 +350,8 @@ export class Fold {
 }
 
 function emptyResult(): Working['result'] {
-  return { outputs: [], state: [], faults: [], dues: [], controls: [], overrides: [], events: 0 };
+  const lists = { outputs: [], state: [], faults: [], dues: [], controls: [], overrides: [] };
+  return { ...lists, traced: [], events: 0 };
 }
 
 /** When a control record acts: as its writer says, but not after the log took it in. */

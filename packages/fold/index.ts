@@ -9,13 +9,8 @@ export {
   parseDueKey,
   seal,
 } from './control.ts';
-export {
-  type Fault,
-  FOLD_POSITION,
-  Fold,
-  type Folded,
-  parseMark,
-} from './fold.ts';
+export { FOLD_POSITION, Fold, parseMark } from './fold.ts';
+export type { Fault, Folded, Traced } from './folded.ts';
 export { History, historyOf } from './history.ts';
 export { parseLanePolicy } from './lane-policy.ts';
 export { controlRecord, type OpenKeys, type Said, saidOf } from './records.ts';

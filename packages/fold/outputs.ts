@@ -8,10 +8,11 @@ import {
   type Incarnation,
   type Lane,
   lane as laneNumber,
+  laneOf,
   type Reflex,
 } from '#event';
 import type { Output } from '#log';
-import type { FoldOutcome } from '#trust';
+import { type FoldOutcome, type Model, type TierChange, tierRecord } from '#trust';
 
 /** Id of a frame's event. */
 export function eventIdOf(
@@ -80,4 +81,17 @@ export function controlSignal(control: Control, timeMs: number): Output {
   const { principal, lane } = control;
   const value = encode('Control', { ...control, timeMs, mac: Buffer.alloc(0) });
   return { topic: 'bpf.signals', lane, key: principal ?? String(lane), value };
+}
+
+/** What hosts are to follow; null where a tier stays as it is. */
+export function tierOutput(change: TierChange, model: Model): Output | null {
+  const tier = tierRecord(change, model);
+  if (tier === null) return null;
+  const { principal } = change;
+  return {
+    topic: 'bpf.tiers',
+    lane: laneOf(principal),
+    key: principal,
+    value: encode('Tier', tier),
+  };
 }

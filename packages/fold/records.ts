@@ -42,7 +42,10 @@ export type Opened =
     };
 
 export interface OpenKeys {
-  readonly hostKeyOf: (host: string) => Uint8Array | null;
+  /** The key that opens a host's frame which the log took in then; null: none. */
+  readonly hostKeyOf: (host: string, appendedMs: number) => Uint8Array | null;
+  /** The one before it, as long as that opens frames too. */
+  readonly olderKeyOf?: (host: string, appendedMs: number) => Uint8Array | null;
   readonly control: Uint8Array;
 }
 
@@ -50,12 +53,34 @@ export interface OpenKeys {
 export function openRecord(record: LogRecord, keys: OpenKeys): Opened {
   try {
     if (schemaOf(record.value) === 'Control') return openControl(record, keys);
-    const frame = openFrame(record.value, keys.hostKeyOf);
+    const frame = openByAny(record, keys);
     const events = frame.events.map(({ bytes }) => readEvent(bytes, frame.lane));
     return { kind: 'frame', record, frame, events };
   } catch (error) {
     if (!(error instanceof ChainError) && !(error instanceof EventError)) throw error;
     return { kind: 'bad', record, code: error.code, why: error.message };
+  }
+}
+
+/** A host may still send what it sealed before it got its new key. */
+function openByAny({ value, appendedMs }: LogRecord, keys: OpenKeys): OpenedFrame {
+  const { hostKeyOf, olderKeyOf } = keys;
+  try {
+    return openFrame(value, (host) => hostKeyOf(host, appendedMs));
+  } catch (error) {
+    if (!(error instanceof ChainError) || olderKeyOf === undefined) throw error;
+    if (error.code !== 'BAD_MAC' && error.code !== 'UNKNOWN_HOST_KEY') throw error;
+    let hasOlder = false;
+    const older = (host: string) => {
+      const key = olderKeyOf(host, appendedMs);
+      hasOlder = key !== null;
+      return key;
+    };
+    try {
+      return openFrame(value, older);
+    } catch (second) {
+      throw hasOlder ? second : error;
+    }
   }
 }
 

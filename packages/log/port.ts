@@ -25,6 +25,8 @@ export interface Output {
   readonly lane: number;
   readonly key: string;
   readonly value: Uint8Array;
+  /** Id of the event that it came of, where that is traced. A log of one's own forgets it. */
+  readonly traced?: string;
 }
 
 /** A record as read. `appendedMs`: the log's own clock at the commit, ms since 1970. */

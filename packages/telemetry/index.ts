@@ -8,3 +8,4 @@ export {
   type MetricName,
   prometheusText,
 } from './metrics.ts';
+export { openTracer, type SpanOf, type Tracer } from './tracer.ts';

@@ -20,12 +20,19 @@ const BY_PARTITION = ['partition'] as const;
  * from it, and the dashboard in `deploy/grafana` is checked against it.
  */
 export const METRICS = {
+  warden_host_acts_total: counter('acts', 'uses of BPF that the programs in the kernel have seen'),
+  warden_host_lost_total: counter('records', 'that a ring had no room for: declared as LOSS', [
+    'ring',
+  ]),
   warden_host_records_sent_total: counter('records', 'records that Kafka has acknowledged'),
   warden_host_lag_records: gauge('records', 'stored here and not yet acknowledged'),
   warden_host_away_seconds: gauge('seconds', 'since when Kafka takes nothing'),
   warden_host_log_bytes: gauge('bytes', 'of the local log'),
   warden_host_following: gauge('0 or 1', '1 while tiers are followed'),
   warden_host_mode: gauge('1', 'always 1; the label is what this kernel lets us do', ['mode']),
+  warden_host_tier_principals: gauge('principals', 'that deviate from their default, by tier', [
+    'tier',
+  ]),
   warden_host_map_changes_total: counter('changes', 'of a subject in the map of the kernel'),
   warden_host_older_refused_total: counter('records', 'tiers refused: as new or newer is known'),
   warden_host_act_to_map_seconds: {
@@ -34,6 +41,12 @@ export const METRICS = {
     labels: [],
     help: 'from the act that moved a tier to the change in the map of the kernel',
   },
+  warden_host_tier_to_map_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: [],
+    help: 'from the record of a tier in Kafka to the change in the map of the kernel',
+  },
   warden_enricher_lag_records: gauge('records', 'seen and not folded', BY_PARTITION),
   warden_enricher_events_total: counter('events', 'events folded', BY_PARTITION),
   warden_enricher_commits_total: counter('commits', 'transactions committed', BY_PARTITION),
@@ -41,7 +54,22 @@ export const METRICS = {
     'partition',
     'code',
   ]),
-  warden_enricher_restarts_total: counter('times', 'that a partition began anew', BY_PARTITION),
+  warden_enricher_restarts_total: counter('times', 'that a partition began anew, by the reason', [
+    'partition',
+    'code',
+  ]),
+  warden_enricher_aborted_total: counter('transactions', 'that were given up', BY_PARTITION),
+  warden_enricher_restores_total: counter(
+    'times',
+    'that Redis was filled again from the changelog',
+    BY_PARTITION,
+  ),
+  warden_enricher_log_to_fold_seconds: {
+    type: 'histogram',
+    unit: 'seconds',
+    labels: BY_PARTITION,
+    help: 'from a record in Kafka to the commit of what it comes to: the first of each batch',
+  },
   warden_enricher_live: gauge('0 or 1', '1 while the partition is folded', BY_PARTITION),
   warden_enricher_redis_bypassed: gauge('0 or 1', '1 while it runs without Redis', BY_PARTITION),
 } as const satisfies Readonly<Record<string, MetricKind>>;

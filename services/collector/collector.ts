@@ -23,6 +23,7 @@ import { Objects } from './objects.ts';
 import { raisedEvent } from './raised.ts';
 import { reflexEvent } from './reflex.ts';
 import { type RingItem, Rings } from './rings.ts';
+import { type Shed, Shedding } from './shedding.ts';
 import { type Context, translate } from './translate.ts';
 
 export interface CollectorOptions {
@@ -39,6 +40,8 @@ export interface CollectorOptions {
   /** ms between inventory passes and between readings of the counters. */
   readonly inventoryMs: number;
   readonly countersMs: number;
+  /** Bytes of the local log from which bulk records are shed. */
+  readonly logBytes: number;
   /** Called while the store refuses: the place to hear of a stop. */
   readonly whileWaiting: () => void;
 }
@@ -73,6 +76,7 @@ export class Collector {
   private losses!: Losses;
   private counters!: Counters;
   private objects!: Objects;
+  private shedding!: Shedding;
   private life!: Life;
   private queue: Event[] = [];
   private nextCountersMs = 0;
@@ -112,6 +116,7 @@ export class Collector {
     this.losses = await Losses.open(store, this.rings.life);
     this.counters = await Counters.open(store, this.rings.life);
     this.objects = await Objects.open(store);
+    this.shedding = await Shedding.open(store, this.options.logBytes);
     if (resumed.fresh) this.objects.forgetAll();
     this.firstPass = resumed.fresh;
     for (const { ring, found } of await this.rings.resume(store)) this.tamper(ring, found);
@@ -164,13 +169,17 @@ export class Collector {
    * Throws what can't be retried.
    */
   async step(): Promise<{ more: boolean; stored: boolean }> {
+    await this.shedding.look(Date.now());
+    if (this.shedding.holds) return this.hold();
     this.pass ??= this.beginPass(Date.now());
     const { pass } = this;
     for (const { ring, found } of this.rings.tampered()) this.tamper(ring, found);
     const context = this.context();
     const items = this.rings.read();
     this.readCode();
-    const events = items.flatMap((item) => this.eventsOf(item, context));
+    const events = this.shedding.admit(items).flatMap((item) => this.eventsOf(item, context));
+    const shed = this.shedding.ended();
+    if (shed !== null) events.push(this.shedEvent(shed));
     if (this.rings.reached(pass.targets)) {
       events.push(...this.endPass(pass, context));
       this.pass = null;
@@ -178,6 +187,22 @@ export class Collector {
     events.push(...this.queue.splice(0));
     if (items.length > 0 || events.length > 0) await this.store(events, items.length);
     return { more: !this.rings.drained(), stored: events.length > 0 };
+  }
+
+  /** The log is full to the brim: what is ours to say is stored, and everything else waits. */
+  private async hold(): Promise<{ more: boolean; stored: boolean }> {
+    this.pass = null;
+    const events = this.queue.splice(0);
+    if (events.length > 0) await this.store(events, 0);
+    return { more: false, stored: events.length > 0 };
+  }
+
+  private shedEvent({ count, first, last }: Shed): Event {
+    const at = { principal: this.principal, timeUs: Date.now() * 1000, mode: this.options.mode };
+    this.options.logger.error({ count }, 'the local log was full: records were not stored');
+    const details = { ring: 'bulk', why: 'the local log was full', count };
+    const positions = { first_position: first, last_position: last };
+    return systemEvent({ command: 'LOSS', ...at, count, details: { ...details, ...positions } });
   }
 
   private readCode(): void {
@@ -282,6 +307,7 @@ export class Collector {
       ...this.losses.changes(),
       ...this.counters.changes(),
       ...this.objects.changes(),
+      ...this.shedding.changes(),
       lifeChange(this.life),
     ];
     const commit = {

@@ -1,4 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  decode,
+  EventError,
+  formatEventId,
+  isTraced,
+  schemaOf,
+  traceIds,
+  traceparent,
+} from '#event';
 import { LogError, type LogRecord, readPast } from '#log';
 import {
   IdempotentWriter,
@@ -8,12 +17,16 @@ import {
   partitionOf,
 } from '#log/kafka';
 import type { Store } from '#state';
-import type { Logger } from '#telemetry';
+import type { Logger, Tracer } from '#telemetry';
 
 export interface ForwarderOptions {
   readonly store: Store;
   readonly client: KafkaClient;
   readonly logger: Logger;
+  /** Told of events that go unsent, because nobody took them for `AGE_MAX_MS`. */
+  readonly onAged: (events: number) => void;
+  readonly now: () => number;
+  readonly tracer?: Tracer | null;
 }
 
 /** How far the fleet has what this host has stored. */
@@ -28,6 +41,8 @@ export interface ForwarderStatus {
 const SOURCE = { topic: 'bpf.events', partition: 0 } as const;
 /** Its position in the local log: behind everything that the brokers have acknowledged. */
 export const FORWARDER_POSITION = 'forwarder/bpf.events/0';
+/** What nobody took for so long is given up: 30 days. */
+export const AGE_MAX_MS = 30 * 24 * 3_600_000;
 const DELAY = { firstMs: 100, maxMs: 15_000 } as const;
 const IDLE_MS = 1000;
 
@@ -93,22 +108,57 @@ export class Forwarder {
   async step(): Promise<boolean> {
     const { store, logger } = this.options;
     const { records, damaged, next } = await readPast(store.log, SOURCE, this.next);
+    if (await this.giveUpAged(records)) return true;
     if (damaged !== null) {
       logger.error({ reason: damaged.message }, 'a record cannot be read: the fleet sees a gap');
     } else if (records.length === 0) return false;
     if (records.length > 0) {
       const partitions = await this.log.partitions('bpf.events');
-      await this.writer.send(records.map((record) => outgoing(record, partitions)));
+      const ways = this.options.tracer == null ? [] : records.map(waysOf);
+      await this.writer.send(
+        records.map((record, n) => outgoing(record, partitions, ways[n]?.[0]?.id)),
+      );
+      this.trace(ways.flat());
     }
-    const position = [{ source: FORWARDER_POSITION, next: BigInt(next) }];
-    await store.commit({ outputs: [], state: [], position });
-    this.next = next;
+    await this.goOn(next);
     this.sent += records.length;
     if (this.awaySinceMs !== null) {
       logger.warn({ seconds: (Date.now() - this.awaySinceMs) / 1000 }, 'kafka is there again');
       this.awaySinceMs = null;
     }
     return true;
+  }
+
+  /** The log is bounded by age, too: goes on behind what is too old, whether kafka is there or not. */
+  private async giveUpAged(records: readonly LogRecord[]): Promise<boolean> {
+    const { logger, now, onAged } = this.options;
+    const oldestMs = now() - AGE_MAX_MS;
+    const aged = records.filter(({ appendedMs }) => appendedMs < oldestMs);
+    const last = aged.at(-1);
+    if (last === undefined) return false;
+    const events = aged.reduce((sum, record) => sum + eventsIn(record), 0);
+    logger.error({ events }, 'events that kafka did not take for 30 days are given up');
+    onAged(events);
+    await this.goOn(last.offset + 1);
+    return true;
+  }
+
+  private async goOn(next: number): Promise<void> {
+    const position = [{ source: FORWARDER_POSITION, next: BigInt(next) }];
+    await this.options.store.commit({ outputs: [], state: [], position });
+    this.next = next;
+  }
+
+  private trace(ways: readonly Way[]): void {
+    const sentMs = Date.now();
+    for (const { id, principal, command, decision, actMs, storedMs } of ways) {
+      const attributes = { event: id, principal, command, decision };
+      const { tracer } = this.options;
+      const store = { name: 'store', ids: traceIds(id, 'store'), startMs: actMs, endMs: storedMs };
+      tracer?.span({ ...store, attributes });
+      const send = { name: 'send', ids: traceIds(id, 'send'), startMs: storedMs, endMs: sentMs };
+      tracer?.span({ ...send, attributes });
+    }
   }
 
   private sayAway(error: unknown): void {
@@ -129,6 +179,55 @@ export class Forwarder {
   }
 }
 
-function outgoing({ lane, key, value }: LogRecord, partitions: number): Outgoing {
-  return { topic: 'bpf.events', partition: partitionOf(lane, partitions), lane, key, value };
+/** An event that is traced, from the act to the local log. */
+interface Way {
+  readonly id: string;
+  readonly principal: string;
+  readonly command: string;
+  readonly decision: string;
+  readonly actMs: number;
+  readonly storedMs: number;
+}
+
+/** Events of a frame; a record that is none, or can't be read, counts as one. */
+function eventsIn({ value }: LogRecord): number {
+  try {
+    return schemaOf(value) === 'Frame' ? decode('Frame', value).events.length : 1;
+  } catch (error) {
+    if (error instanceof EventError) return 1;
+    throw error;
+  }
+}
+
+/** What of a record is traced. What can't be read is for the enricher to say. */
+function waysOf({ value, appendedMs: storedMs }: LogRecord): Way[] {
+  try {
+    if (schemaOf(value) !== 'Frame') return [];
+    const { host, incarnation, lane, first, events } = decode('Frame', value);
+    return events.flatMap((bytes, n) => {
+      const event = decode('Event', bytes);
+      const sequence = first + n;
+      if (!isTraced(event, sequence)) return [];
+      const id = formatEventId({ host, incarnation, lane, sequence } as never);
+      const { principal, timeUs } = event;
+      const { command } = event.act;
+      const { decision } = event.verdict;
+      return [{ id, principal, command, decision, actMs: timeUs / 1000, storedMs }];
+    });
+  } catch (error) {
+    if (error instanceof EventError) return [];
+    throw error;
+  }
+}
+
+/** The header is that of the first event that is traced: a frame has many, a header one. */
+function outgoing(
+  { lane, key, value }: LogRecord,
+  partitions: number,
+  traced: string | undefined,
+): Outgoing {
+  const record = { partition: partitionOf(lane, partitions), lane, key, value };
+  if (traced === undefined) return { topic: 'bpf.events', ...record };
+  const headers = { traceparent: traceparent(traced, 'send') };
+  return { topic: 'bpf.events', ...record, headers };
 }

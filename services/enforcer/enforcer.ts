@@ -6,16 +6,19 @@ import {
   EventError,
   type HostName,
   hostPrincipal,
+  isEventId,
   type Mode,
   type PrincipalKey,
   type SystemCommand,
   type TierRecord,
+  traceIds,
 } from '#event';
 import { type LogRecord, readPast } from '#log';
 import { enforcesAnything, type Policy, principalOf, subjectsOf } from '#policy';
 import { type FoldStore, type StateChange, scanAll } from '#state';
-import type { Logger } from '#telemetry';
+import type { Logger, Tracer } from '#telemetry';
 import { Breaker, type BreakerLimits, type Population } from './breaker.ts';
+import { type Held, storedHeld, type Told } from './held.ts';
 import { Measures } from './measures.ts';
 
 /** The kernel's subject map, as the enforcer needs it. */
@@ -51,20 +54,7 @@ export interface EnforcerOptions {
   /** Whom the breaker's limits are a share of. */
   readonly population: () => Promise<Population>;
   readonly measures?: Measures;
-}
-
-/** A principal's tier as this host last heard it; `revision` is its record's offset. */
-interface Told {
-  readonly tier: string;
-  readonly pinned: boolean;
-  readonly revision: number;
-  readonly cause: string;
-  readonly causeTimeUs: number;
-}
-
-/** `pending`: a lowering that the breaker holds back until an operator approves it. */
-interface Held extends Told {
-  readonly pending: Told | null;
+  readonly tracer?: Tracer | null;
 }
 
 /** A reflex of this boot that a tier has taken into account, and when we said so. */
@@ -133,7 +123,7 @@ export class Enforcer {
       const text = Buffer.from(value).toString();
       if (key.startsWith(PREFIX) && afresh) forgotten.push(stateOf(key, null));
       else if (key.startsWith(PREFIX)) {
-        this.held.set(key.slice(PREFIX.length) as PrincipalKey, JSON.parse(text) as Held);
+        this.held.set(key.slice(PREFIX.length) as PrincipalKey, storedHeld(text));
       } else if (key.startsWith(ACK_PREFIX)) {
         this.restoreAck(key.slice(ACK_PREFIX.length) as PrincipalKey, text);
       }
@@ -214,7 +204,7 @@ export class Enforcer {
       this.measures.older += 1;
       return [];
     }
-    const held = await this.heldOf(tier, record.offset, before);
+    const held = await this.heldOf(tier, record, before);
     if (held === null) this.held.delete(principal);
     else this.held.set(principal, held);
     const text = held === null ? null : JSON.stringify(held);
@@ -224,11 +214,11 @@ export class Enforcer {
   /** What is to be held of a principal from a record on; null at its default. */
   private async heldOf(
     tier: TierRecord,
-    revision: number,
+    { offset: revision, appendedMs: arrivedMs }: LogRecord,
     before: Held | null,
   ): Promise<Held | null> {
     const { principal, pinned, cause, causeTimeUs } = tier;
-    const told: Told = { tier: tier.tier, pinned, revision, cause, causeTimeUs };
+    const told: Told = { tier: tier.tier, pinned, revision, cause, causeTimeUs, arrivedMs };
     const from = before?.tier ?? this.defaultOf(principal);
     if (TIERS.indexOf(tier.tier) < TIERS.indexOf(from) && !(await this.mayLower(tier))) {
       this.sayHeldBack(principal, from, told);
@@ -307,6 +297,7 @@ export class Enforcer {
   /** Sets and removes until the map is as it should be, and says each change of a tier. */
   reconcile(): void {
     const { subjects, logger } = this.options;
+    this.measures.countTiers(this.held.values());
     const desired = this.desired();
     if (desired.size > MAX_SUBJECTS) {
       logger.error(
@@ -355,7 +346,7 @@ export class Enforcer {
     const kind = KIND_NAMES[entry.kind] ?? 'unknown';
     const latencyMs = held === null ? 0 : Math.max(0, now() - Math.floor(held.causeTimeUs / 1000));
     this.measures.changes += 1;
-    if (held !== null) this.measures.latency.observe(latencyMs / 1000);
+    if (held !== null) this.measure(held, latencyMs);
     this.say('ENFORCED', {
       subject: `${kind}:${entry.id}`,
       before: before === null ? 'default' : (TIERS[before] ?? before),
@@ -365,6 +356,18 @@ export class Enforcer {
       ...(principal !== null && { for_principal: principal }),
       ...(held !== null && { cause: held.cause, latency_ms: latencyMs }),
     });
+  }
+
+  /** A change that follows a tier: how long it took, and the last span of an act's trace. */
+  private measure({ cause, arrivedMs, tier }: Held, latencyMs: number): void {
+    const { now, tracer, host } = this.options;
+    const endMs = now();
+    this.measures.latency.observe(latencyMs / 1000);
+    this.measures.following.observe(Math.max(0, endMs - arrivedMs) / 1000);
+    if (tracer == null || !isEventId(cause)) return;
+    const attributes = { event: cause, tier, host };
+    const ids = traceIds(cause, 'enforce');
+    tracer.span({ name: 'enforce', ids, startMs: Math.min(arrivedMs, endMs), endMs, attributes });
   }
 
   /** Stores an event of the system's own under this host's principal. */

@@ -5,9 +5,11 @@ import {
   dueControlId,
   type Fault,
   Fold,
+  type Folded,
   type OpenKeys,
   parseDueKey,
   seal,
+  type Traced,
 } from '#fold';
 import { LogError, type LogRecord, type ReadPast, readPast } from '#log';
 import { canonical, hashPolicy, type Policy } from '#policy';
@@ -25,7 +27,18 @@ export interface EnricherOptions {
   readonly onFault: (fault: Fault) => void;
   /** Told of what operators said, once it is folded; `refused`: why it was not applied. */
   readonly onOverride: (override: Override, refused: string | null) => void;
+  /** Asked where a record has a schema that nobody here knows; how many were learned so far. */
+  readonly learn?: () => Promise<number>;
+  /** Told of traced events once they are folded. */
+  readonly onTraced?: (traced: readonly Traced[]) => void;
   readonly now: () => number;
+}
+
+/** What a step came to. `firstMs`: when the log took in the first record of its batch. */
+export interface Step {
+  readonly more: boolean;
+  readonly events: number;
+  readonly firstMs: number | null;
 }
 
 const ALL_LANES = Array.from({ length: LANES }, (_, lane) => lane);
@@ -48,6 +61,7 @@ export class Enricher {
   private readonly nextDueMs = new Map<number, number>();
   private readonly inFlight = new Set<string>();
   private next = 0;
+  private learned = 0;
   readonly totals = { records: 0, events: 0, commits: 0 };
 
   private constructor(options: EnricherOptions) {
@@ -110,15 +124,15 @@ export class Enricher {
   }
 
   /** Folds one batch. `more`: something was there. An error of the store leaves nothing changed. */
-  async step(): Promise<{ more: boolean; events: number }> {
-    const { store, onFault, onOverride } = this.options;
+  async step(): Promise<Step> {
+    const { store, onFault, onOverride, onTraced } = this.options;
     await this.writeDue();
     await this.intake.step();
     const { records, damaged, next } = await this.readOn();
     if (damaged !== null) {
       onFault({ offset: next - 1, lane: 0, code: damaged.code, why: damaged.message });
-    } else if (records.length === 0) return { more: false, events: 0 };
-    const folded = await this.fold.apply(records);
+    } else if (records.length === 0) return { more: false, events: 0, firstMs: null };
+    const folded = await this.apply(records);
     await store.commit({
       outputs: folded.outputs,
       state: folded.state,
@@ -130,11 +144,24 @@ export class Enricher {
     for (const { lane, dueMs } of folded.dues) this.noteDue(lane, dueMs);
     for (const id of folded.controls) this.inFlight.delete(id);
     for (const fault of folded.faults) onFault(fault);
+    if (folded.traced.length > 0) onTraced?.(folded.traced);
     for (const { override, refused } of folded.overrides) onOverride(override, refused);
     this.totals.records += records.length;
     this.totals.events += folded.events;
     this.totals.commits += 1;
-    return { more: true, events: folded.events };
+    return { more: true, events: folded.events, firstMs: records[0]?.appendedMs ?? null };
+  }
+
+  /** Once more where a schema was learned on the way: nothing has been committed. */
+  private async apply(records: readonly LogRecord[]): Promise<Folded> {
+    const folded = await this.fold.apply(records);
+    const { learn } = this.options;
+    const isUnknown = folded.faults.some(({ code }) => code === 'UNKNOWN_SCHEMA');
+    if (!isUnknown || learn === undefined) return folded;
+    const learned = await learn();
+    if (learned === this.learned) return folded;
+    this.learned = learned;
+    return this.fold.apply(records);
   }
 
   /** What the log has deleted before it was folded is gone: said, and gone on behind it. */

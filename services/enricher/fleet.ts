@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LogError } from '#log';
-import { Membership } from '#log/kafka';
+import { FleetSchemas, Membership } from '#log/kafka';
 import { Partition, type PartitionOptions, type PartitionStatus } from './partition.ts';
 
 const DELAY = { firstMs: 500, maxMs: 10_000 } as const;
@@ -10,7 +10,7 @@ const DELAY = { firstMs: 500, maxMs: 10_000 } as const;
  * those that are its own, each by itself.
  */
 export class FleetEnricher {
-  private readonly options: PartitionOptions;
+  private readonly options: PartitionOptions & { readonly schemas: FleetSchemas };
   private readonly partitions = new Map<number, Partition>();
   private readonly ending = new Set<Promise<void>>();
   private membership: Membership | null = null;
@@ -18,13 +18,17 @@ export class FleetEnricher {
   private readonly failure = Promise.withResolvers<never>();
 
   private constructor(options: PartitionOptions) {
-    this.options = options;
+    const { client, logger } = options;
+    const onFault = (why: string) => logger.error({ why }, 'a schema cannot be used');
+    this.options = { ...options, schemas: new FleetSchemas(client, onFault) };
     // Whoever waits for the end hears of it; until then it must not end the process.
     this.failure.promise.catch(() => undefined);
   }
 
   static async start(options: PartitionOptions): Promise<FleetEnricher> {
     const enricher = new FleetEnricher(options);
+    // A newer product may have been here, and left state of its own kind.
+    await enricher.options.schemas.learn();
     await enricher.join();
     return enricher;
   }
@@ -93,5 +97,6 @@ export class FleetEnricher {
     await Promise.all([...this.partitions.values()].map((partition) => partition.stop()));
     await Promise.all(this.ending);
     await this.membership?.leave();
+    await this.options.schemas.close();
   }
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LANES } from '#event';
-import type { Fault, OpenKeys } from '#fold';
+import { LANES, traceIds } from '#event';
+import type { Fault, OpenKeys, Traced } from '#fold';
 import { LogError } from '#log';
-import { type KafkaClient, partitionOf } from '#log/kafka';
+import { type FleetSchemas, type KafkaClient, partitionOf } from '#log/kafka';
 import type { Policy } from '#policy';
 import { FleetStore, type RedisView } from '#state/redis';
-import type { Logger } from '#telemetry';
+import { Histogram, type Logger, type Tracer } from '#telemetry';
 import { Enricher } from './enricher.ts';
 
 export interface PartitionOptions {
@@ -14,6 +14,9 @@ export interface PartitionOptions {
   readonly keys: OpenKeys;
   readonly policy: Policy;
   readonly logger: Logger;
+  readonly tracer?: Tracer | null;
+  /** Versions of schemas that others have written with. */
+  readonly schemas?: FleetSchemas;
   readonly now: () => number;
 }
 
@@ -31,8 +34,14 @@ export interface PartitionStatus {
   readonly faultCodes: Record<string, number>;
   /** Offsets of `bpf.events` that are not folded yet, as far as they were seen. */
   lag: number;
-  /** Times that it had to begin anew. */
-  restarts: number;
+  /** Times that it had to begin anew, by the reason: a closed list. */
+  readonly restarts: Record<string, number>;
+  /** Transactions that were given up. */
+  aborted: number;
+  /** Times that Redis was filled again. */
+  restores: number;
+  /** From a record in the log to the commit of what it comes to, seconds. */
+  readonly latency: Histogram;
   redis: 'followed' | 'bypassed';
 }
 
@@ -61,7 +70,10 @@ export class Partition {
       faults: 0,
       faultCodes: {},
       lag: 0,
-      restarts: 0,
+      restarts: {},
+      aborted: 0,
+      restores: 0,
+      latency: new Histogram(),
       redis: 'followed',
     };
     this.done = this.run();
@@ -82,9 +94,9 @@ export class Partition {
       try {
         await this.live();
       } catch (error) {
-        status.restarts += 1;
-        status.phase = 'waiting';
         const known = error instanceof LogError ? error.code : 'UNKNOWN';
+        status.restarts[known] = (status.restarts[known] ?? 0) + 1;
+        status.phase = 'waiting';
         const said = { partition: status.partition, code: known, reason: textOf(error) };
         // Another owner, or a broker that went away, is the ordinary course of things.
         if (error instanceof LogError && error.retriable) logger.warn(said, 'begins anew');
@@ -100,6 +112,7 @@ export class Partition {
   /** One life of the partition. */
   private async live(): Promise<void> {
     const { status } = this;
+    const { now } = this.options;
     status.phase = 'fencing';
     const store = await this.openStore();
     try {
@@ -108,8 +121,9 @@ export class Partition {
       status.lag = lagOf(store, enricher);
       status.phase = 'live';
       while (!this.stopping.signal.aborted) {
-        const { more, events } = await enricher.step();
+        const { more, events, firstMs } = await enricher.step();
         status.events += events;
+        if (firstMs !== null) status.latency.observe(Math.max(0, now() - firstMs) / 1000);
         status.commits = enricher.totals.commits;
         // Behind the last record there may be markers of transactions, which nobody folds.
         status.lag = more ? lagOf(store, enricher) : 0;
@@ -120,6 +134,7 @@ export class Partition {
       }
       await store.flushed();
     } finally {
+      if (store.isDead) status.aborted += 1;
       await store.close();
     }
   }
@@ -135,6 +150,7 @@ export class Partition {
       owner: 'enricher',
       now,
       onView: (state, why) => {
+        if (state === 'followed') status.restores += 1;
         status.redis = state;
         if (state === 'bypassed') logger.error({ partition, why }, 'redis is bypassed');
         else logger.info({ partition, why }, 'redis is followed again');
@@ -143,7 +159,7 @@ export class Partition {
   }
 
   private async openEnricher(store: FleetStore): Promise<Enricher> {
-    const { keys, policy, now, logger } = this.options;
+    const { keys, policy, now, logger, schemas } = this.options;
     const { status } = this;
     const { partition } = status;
     const partitions = await store.log.partitions('bpf.events');
@@ -164,8 +180,21 @@ export class Partition {
         const { id, verb, principal, author } = override;
         logger.info({ id, verb, principal, author, refused }, 'an override is folded');
       },
+      ...(schemas !== undefined && { learn: () => schemas.learn() }),
+      onTraced: (traced) => this.trace(traced),
       now,
     });
+  }
+
+  private trace(traced: readonly Traced[]): void {
+    const { tracer, now } = this.options;
+    if (tracer == null) return;
+    const endMs = now();
+    for (const { id, arrivedMs, principal, command, tier } of traced) {
+      const attributes = { event: id, principal, command, tier };
+      const ids = traceIds(id, 'fold');
+      tracer.span({ name: 'fold', ids, startMs: arrivedMs, endMs, attributes });
+    }
   }
 }
 

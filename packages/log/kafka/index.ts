@@ -6,6 +6,7 @@ export { KafkaLog, type KafkaRecord } from './log.ts';
 export { Membership, type MembershipOptions } from './membership.ts';
 export { type Drift, Provisioner, type ProvisionOptions } from './provision.ts';
 export { kafkaReady } from './ready.ts';
+export { FleetSchemas, publishSchemas } from './schemas.ts';
 export type { Outgoing } from './send.ts';
 export { type Member, share } from './sticky.ts';
 export { brokerName, FLEET_TOPICS, type FleetTopic, partitionOf } from './topics.ts';

@@ -4,6 +4,7 @@ import { LogError } from '../errors.ts';
 import type { KafkaClient } from './client.ts';
 import type { FleetContract, RoleSpec, TopicSpec } from './contract.ts';
 import { toKafkaError } from './errors.ts';
+import { missingSchemas, publishSchemas } from './schemas.ts';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ConfigResourceTypes } = kafkajs;
 const { ResourcePatternTypes } = kafkajs;
@@ -13,7 +14,7 @@ const KNOWN_MAX_MS = 20_000;
 
 /** One thing in which the brokers differ from the contract. */
 export interface Drift {
-  readonly kind: 'topic' | 'partitions' | 'setting' | 'right';
+  readonly kind: 'topic' | 'partitions' | 'setting' | 'right' | 'schema';
   readonly name: string;
   readonly found: string | null;
   readonly wanted: string | null;
@@ -72,8 +73,17 @@ export class Provisioner {
     if (there.length > 0) {
       drift.push(...(await this.partitionDrift(there)), ...(await this.settingDrift(there)));
     }
+    if (there.some(({ topic }) => topic === 'bpf.schemas')) drift.push(...(await this.unknown()));
     if (this.options.rights === true) drift.push(...(await this.rightDrift()));
     return drift;
+  }
+
+  private async unknown(): Promise<Drift[]> {
+    const missing = await missingSchemas(this.client);
+    return missing.map(({ name, fingerprint }) => {
+      const wanted = 'in bpf.schemas';
+      return { kind: 'schema', name: `${name} ${fingerprint}`, found: null, wanted, manual: false };
+    });
   }
 
   private async partitionDrift(topics: readonly TopicSpec[]): Promise<Drift[]> {
@@ -173,7 +183,11 @@ export class Provisioner {
       this.topics.filter(({ topic }) => differ.has(this.client.topic(topic))),
     );
     if (drift.some(({ kind }) => kind === 'right')) await this.alterRights(drift);
-    if (drift.some(({ manual }) => !manual)) await this.known();
+    if (drift.some(({ manual }) => !manual)) {
+      await this.known(['schema']);
+      await publishSchemas(this.client, await missingSchemas(this.client));
+      await this.known();
+    }
     return drift.filter(({ manual }) => manual);
   }
 
@@ -219,8 +233,9 @@ export class Provisioner {
   }
 
   /** Brokers hear of topics, settings and rights a moment after the controller has them. */
-  private async known(): Promise<void> {
-    const unknown = async () => (await this.drift()).some(({ manual }) => !manual);
+  private async known(besides: readonly Drift['kind'][] = []): Promise<void> {
+    const counts = ({ kind, manual }: Drift) => !manual && !besides.includes(kind);
+    const unknown = async () => (await this.drift()).some(counts);
     for (let waited = 0; await unknown(); waited += KNOWN_LOOK_MS) {
       if (waited > KNOWN_MAX_MS) {
         throw new LogError('UNREACHABLE', 'kafka: the brokers do not have what they were given');

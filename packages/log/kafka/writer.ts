@@ -72,6 +72,11 @@ export class TransactionalWriter {
     }
   }
 
+  /** A transaction was given up. */
+  get isDead(): boolean {
+    return this.dead;
+  }
+
   /** All records and offsets, or nothing of them. */
   async commit(records: readonly Outgoing[], offsets: readonly GroupOffset[]): Promise<Sent> {
     if (this.dead) throw new LogError('FENCED', 'kafka: this writer is dead: open another');

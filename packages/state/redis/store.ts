@@ -1,4 +1,4 @@
-import { LANES, safeText } from '#event';
+import { LANES, safeText, traceparent } from '#event';
 import { checkSize, LogError, TOPICS, type Topic } from '#log';
 import {
   type GroupOffset,
@@ -89,6 +89,11 @@ export class FleetStore implements FoldStore {
     }
   }
 
+  /** A transaction was given up: open another store. */
+  get isDead(): boolean {
+    return this.writer.isDead;
+  }
+
   async commit(commit: Commit): Promise<Committed> {
     this.assertOpen();
     checkCommit(commit);
@@ -116,9 +121,10 @@ export class FleetStore implements FoldStore {
     for (const { topic } of outputs) {
       if (!counts.has(topic)) counts.set(topic, await this.log.partitions(topic));
     }
-    return outputs.map((output) => {
+    return outputs.map(({ traced, ...output }) => {
       const partition = partitionOf(output.lane, counts.get(output.topic) as number);
-      return { ...output, partition };
+      if (traced === undefined) return { ...output, partition };
+      return { ...output, partition, headers: { traceparent: traceparent(traced, 'fold') } };
     });
   }
 

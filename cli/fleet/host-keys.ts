@@ -1,0 +1,45 @@
+import { deriveHostKey } from '#chain';
+import { ConfigError, HostRegister } from '#config';
+import { type HostName, hostName } from '#event';
+import type { OpenKeys } from '#fold';
+import type { Logger } from '#telemetry';
+
+/** Keys that are remembered: they cost a microsecond each. */
+const KEYS_MAX = 100_000;
+
+/** The keys of all hosts of a fleet, from its own and the register beside it. */
+export function hostKeys(
+  { stateDir, fleet, logger }: { stateDir: string; fleet: Uint8Array; logger: Logger },
+  now: () => number,
+): Pick<OpenKeys, 'hostKeyOf' | 'olderKeyOf'> {
+  const register = new HostRegister(stateDir);
+  const known = new Map<string, Buffer>();
+  const keyOf = (host: string, generation: number | null): Uint8Array | null => {
+    if (generation === null) return null;
+    const found = known.get(`${host}/${generation}`);
+    if (found !== undefined) return found;
+    let name: HostName;
+    try {
+      name = hostName(host);
+    } catch {
+      return null;
+    }
+    if (known.size >= KEYS_MAX) known.clear();
+    const key = deriveHostKey(fleet, name, generation);
+    known.set(`${host}/${generation}`, key);
+    return key;
+  };
+  const validAt = (host: string, appendedMs: number) => {
+    try {
+      register.refresh(now());
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      logger.error({ reason: error.message }, 'the register of hosts stays as it was');
+    }
+    return register.validAt(host, appendedMs);
+  };
+  return {
+    hostKeyOf: (host, appendedMs) => keyOf(host, validAt(host, appendedMs).newest),
+    olderKeyOf: (host, appendedMs) => keyOf(host, validAt(host, appendedMs).older),
+  };
+}
