@@ -11,11 +11,13 @@ export function newHostKey(): Buffer {
 
 /**
  * The key of one host of a fleet: HKDF-SHA-256 of the fleet key, no salt, info
- * `bpf-warden/host-key/1/` + host name. A host gets only its own, so it cannot seal for another.
+ * `bpf-warden/host-key/1/` + host name, and `/` + generation behind the first. A host gets only its
+ * own, so it cannot seal for another.
  */
-export function deriveHostKey(fleetKey: Uint8Array, host: HostName): Buffer {
+export function deriveHostKey(fleetKey: Uint8Array, host: HostName, generation = 0): Buffer {
   checkKey(fleetKey);
-  return Buffer.from(hkdfSync('sha256', fleetKey, '', `bpf-warden/host-key/1/${host}`, KEY_BYTES));
+  const name = generation === 0 ? host : `${host}/${generation}`;
+  return Buffer.from(hkdfSync('sha256', fleetKey, '', `bpf-warden/host-key/1/${name}`, KEY_BYTES));
 }
 
 /** HMAC takes any key, also an empty one: a mistake here would authenticate everybody. */

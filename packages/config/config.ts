@@ -43,6 +43,8 @@ export interface Config {
   readonly webhook: Webhook | null;
   /** A snapshot is due after this many records of `bpf.events`; the log goes back to the oldest. */
   readonly snapshotRecords: number;
+  /** Bytes of the local log from which on records of the bulk ring are shed. */
+  readonly logBytes: number;
 }
 
 /** A loopback address, and the token that callers must show. */
@@ -81,6 +83,18 @@ function snapshotRecords(env: Environment): number {
   throw new ConfigError(
     `WARDEN_SNAPSHOT_RECORDS ${JSON.stringify(text)}: expected a number from 1`,
   );
+}
+
+const LOG_BYTES = { least: 4 * 1024 * 1024, most: 2 ** 40, usual: 1024 ** 3 } as const;
+
+/** WARDEN_LOG_BYTES, by default 1 GiB. */
+function logBytes(env: Environment): number {
+  const { least, most, usual } = LOG_BYTES;
+  const text = env.WARDEN_LOG_BYTES ?? `${usual}`;
+  const bytes = /^\d{1,13}$/.test(text) ? Number(text) : 0;
+  if (bytes >= least && bytes <= most) return bytes;
+  const wanted = `expected a number of bytes from ${least} to ${most}`;
+  throw new ConfigError(`WARDEN_LOG_BYTES ${JSON.stringify(text)}: ${wanted}`);
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -143,6 +157,7 @@ export function readConfig(options: RawOptions, env: Environment): Config {
     json: options.json ?? env.WARDEN_JSON === '1',
     ringBytes: ringBytes(env),
     snapshotRecords: snapshotRecords(env),
+    logBytes: logBytes(env),
     webhook: webhookOf(options, env),
     logLevel: logLevel(options.logLevel ?? env.WARDEN_LOG_LEVEL ?? 'info'),
   };

@@ -16,4 +16,5 @@ export {
   type RedisConfig,
   redisConfig,
 } from './fleet.ts';
+export { HostRegister, type Valid } from './host-register.ts';
 export { type FleetKeys, type Keys, openFleetKeys, openKeys } from './keys.ts';

@@ -102,6 +102,7 @@ async function openCollector(at: Placed, store: Store): Promise<Collector> {
     logger: createLogger({ level: 'error', name: 'bench' }),
     inventoryMs: 3_600_000,
     countersMs: 1000,
+    logBytes: 1024 ** 3,
     whileWaiting: () => undefined,
   });
 }

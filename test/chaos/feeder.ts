@@ -28,7 +28,13 @@ const lanes = await Lanes.open(store, {
   incarnation: incarnation('00000000000000aa'),
   key: Buffer.from(key, 'hex'),
 });
-const forwarder = await Forwarder.open({ store, client, logger });
+const forwarder = await Forwarder.open({
+  store,
+  client,
+  logger,
+  onAged: () => undefined,
+  now: Date.now,
+});
 const ended = new AbortController();
 const forwarding = forwarder.run(ended.signal);
 const stored = await store.get('host', 0, FED);

@@ -29,7 +29,11 @@ export class Feed {
     const life = { host: hostName(HOST), incarnation: incarnation('00000000000000aa') };
     const lanes = await Lanes.open(store, { ...life, key: HOST_KEY });
     const logger = createLogger({ level: 'silent', name: 'feed' });
-    return new Feed(store, lanes, await Forwarder.open({ store, client, logger }));
+    return new Feed(
+      store,
+      lanes,
+      await Forwarder.open({ store, client, logger, onAged: () => undefined, now: Date.now }),
+    );
   }
 
   /** Stores events, a batch a commit, and sends them. */

@@ -44,7 +44,11 @@ class Sender {
     const life = { host: HOST, incarnation: incarnation(hash('sha256', name).slice(0, 16)) };
     const lanes = await Lanes.open(store, { ...life, key: deriveHostKey(FLEET_KEY, HOST) });
     const logger = createLogger({ level: 'error', name: 'bench' });
-    return new Sender(store, lanes, await Forwarder.open({ store, client, logger }));
+    return new Sender(
+      store,
+      lanes,
+      await Forwarder.open({ store, client, logger, onAged: () => undefined, now: Date.now }),
+    );
   }
 
   async add(events: readonly Event[]): Promise<void> {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import test from 'node:test';
 import { deriveHostKey } from '#chain';
-import { decode, type Event, hostName } from '#event';
+import { decode, type Event, HOPS, hostName, traceIds, traceparent } from '#event';
 import { KafkaLog } from '#log/kafka';
 import { RedisView, viewKey } from '#state/redis';
 import { place } from '#testkit';
@@ -14,6 +14,56 @@ import { Service } from '../../fleet/process.ts';
 import { freshFleet } from '../../fleet/servers.ts';
 import { assertView, recordsOf } from '../../fleet/truth.ts';
 import { runGuest } from './index.ts';
+
+/** A span as OTLP says it in JSON, with whose it is. */
+interface Span {
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly service: string;
+}
+
+type Attributes = readonly { key: string; value: { stringValue?: string } }[];
+
+async function spansOf(request: IncomingMessage): Promise<Span[]> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const { resourceSpans } = JSON.parse(Buffer.concat(chunks).toString()) as {
+    resourceSpans: {
+      resource: { attributes: Attributes };
+      scopeSpans: { spans: Omit<Span, 'service'>[] }[];
+    }[];
+  };
+  return resourceSpans.flatMap(({ resource, scopeSpans }) => {
+    const name = resource.attributes.find(({ key }) => key === 'service.name');
+    const service = name?.value.stringValue ?? '';
+    return scopeSpans.flatMap(({ spans }) => spans.map((span) => ({ ...span, service })));
+  });
+}
+
+/** The trace of the act that moved a tier: a span a hop, each the parent of the next. */
+function assertTraced(spans: readonly Span[], event: string): void {
+  const { trace } = traceIds(event, 'store');
+  const found = HOPS.map((hop) => {
+    const ids = traceIds(event, hop);
+    const span = spans.find(({ traceId, spanId }) => traceId === trace && spanId === ids.span);
+    assert.ok(span !== undefined, `${hop} of ${event}: ${JSON.stringify(spans)}`);
+    assert.equal(span.parentSpanId ?? '', ids.parent ?? '');
+    const ms = (Number(span.endTimeUnixNano) - Number(span.startTimeUnixNano)) / 1e6;
+    assert.ok(ms >= 0, `${hop}: ${ms} ms`);
+    console.log(`# span ${span.name} of ${span.service}: ${ms.toFixed(0)} ms`);
+    return [span.name, span.service];
+  });
+  assert.deepEqual(found, [
+    ['store', 'bpf-warden-collector'],
+    ['send', 'bpf-warden-collector'],
+    ['fold', 'bpf-warden-enricher'],
+    ['enforce', 'bpf-warden-collector'],
+  ]);
+}
 
 /** One run end to end: the centre on this machine, the host in a guest, real everything. */
 const KERNEL = '6.12';
@@ -79,7 +129,9 @@ async function hopsOf(log: KafkaLog, said: { refusedMs: number; skewMs: number }
   const refusal = all.find(({ event }) => event.verdict.rule === rule);
   assert.equal(refusal?.event.principal, ALICE, 'the refused call has come here too');
   const tier = (await recordsOf(log, 'bpf.tiers')).flat().find(({ key }) => key === ALICE);
-  assert.ok(tier !== undefined);
+  assert.ok(tier?.value != null);
+  const { cause } = decode('Tier', tier.value);
+  assert.equal(tier.headers.traceparent, traceparent(cause, 'fold'), 'in the header of the tier');
   const inGuest = (ms: number) => ms + said.skewMs;
   const moments = {
     act: inGuest(act.event.timeUs / 1000),
@@ -89,7 +141,7 @@ async function hopsOf(log: KafkaLog, said: { refusedMs: number; skewMs: number }
     'the map': inGuest(told.event.timeUs / 1000),
     'a refused call': inGuest(said.refusedMs),
   };
-  return { moments, latencyMs: Number(detail(told, 'latency_ms')) };
+  return { moments, cause, latencyMs: Number(detail(told, 'latency_ms')) };
 }
 
 test('an act in a guest, Kafka, an enricher, Redis, an enforcer, a refused call', async (t) => {
@@ -105,33 +157,40 @@ test('an act in a guest, Kafka, an enricher, Redis, an enforcer, a refused call'
   const servers = { kafka: kafka.addresses, redisPort: redis.port, stop: async () => undefined };
   const fleet = await freshFleet(servers, { partitions: 4 });
   const name = fleet.prefix.slice(0, -1);
+  const spans: Span[] = [];
+  const watcher = createServer(async (request, response) => {
+    if (request.method === 'POST') spans.push(...(await spansOf(request)));
+    const isClock = request.method === 'GET';
+    response.setHeader('content-type', 'application/json').end(isClock ? `${Date.now()}` : '{}');
+  });
+  await new Promise<void>((done) => watcher.listen(0, '127.0.0.1', done));
+  const { port } = watcher.address() as { port: number };
   const enricher = new Service(['enricher', '--state', keys, '--policy', policy], {
     WARDEN_KAFKA: kafka.addresses.join(','),
     WARDEN_REDIS: `127.0.0.1:${redis.port}`,
     WARDEN_FLEET: name,
     WARDEN_ETC: join(at.root, 'etc'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
   });
-  const clock = createServer((_, response) => response.end(`${Date.now()}`));
-  await new Promise<void>((done) => clock.listen(0, '127.0.0.1', done));
   const log = new KafkaLog(fleet.client);
   const view = new RedisView(fleet.redis, viewKey(CONTROL));
   t.after(async () => {
-    clock.close();
     await enricher.stop();
+    watcher.close();
     await Promise.all([log.close(), view.close()]);
     await Promise.all([kafka.stop(), redis.stop()]);
     at.remove();
   });
-  const { port } = clock.address() as { port: number };
   const key = deriveHostKey(FLEET_KEY, hostName(HOST));
   const host = { kernel: KERNEL, name: HOST, key, kafkaPort: kafka.behind, fleet: name } as const;
-  const clockAt = `export FLEET_CLOCK=http://${GATEWAY}:${port}`;
-  const command = `${clockAt}\nsetup/node test/kernel/guest/inside/fleet.ts`;
+  const outside = `http://${GATEWAY}:${port}`;
+  const exports = `export FLEET_CLOCK=${outside} OTEL_EXPORTER_OTLP_ENDPOINT=${outside}`;
+  const command = `${exports}\nsetup/node test/kernel/guest/inside/fleet.ts`;
   const job = guestHost({ ...host, policy: POLICY }, command);
   const ran = await runGuest({ ...job, timeoutSeconds: 400 });
   assert.equal(ran.status, 0, `${ran.stdout}${ran.stderr}${enricher.said}`);
   const [, text = ''] = /^fleet (\{.*\})$/m.exec(ran.stdout) ?? [];
-  const { moments, latencyMs } = await hopsOf(log, JSON.parse(text));
+  const { moments, cause, latencyMs } = await hopsOf(log, JSON.parse(text));
   const list = Object.entries(moments);
   for (const [n, [where, ms]] of list.entries()) {
     const before = list[n - 1]?.[1] ?? ms;
@@ -139,4 +198,6 @@ test('an act in a guest, Kafka, an enricher, Redis, an enforcer, a refused call'
   }
   console.log(`# from the act to the kernel's map: ${latencyMs} ms`);
   await assertView(log, view);
+  assert.equal(await enricher.stop(), 0, enricher.said);
+  assertTraced(spans, cause);
 });

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { ConfigError, HostRegister } from '#config';
+
+const root = mkdtempSync(join(tmpdir(), 'warden-register-'));
+after(() => rmSync(root, { recursive: true }));
+const fresh = () => mkdtempSync(join(root, 'one-'));
+const DAYS_30 = 30 * 24 * 3_600_000;
+
+test('a host that nobody wrote down has its first key', () => {
+  const register = new HostRegister(fresh());
+  assert.deepEqual(register.validAt('web-1', 5), { newest: 0, older: null });
+  assert.equal(register.enroll('web-1'), 0);
+});
+
+test('after a rotation the key before opens what comes within 30 days', () => {
+  const at = fresh();
+  assert.equal(new HostRegister(at).rotate('web-1', 1000), 1);
+  const register = new HostRegister(at);
+  assert.deepEqual(register.validAt('web-1', 999), { newest: 1, older: 0 });
+  assert.deepEqual(register.validAt('web-1', 1000 + DAYS_30 - 1), { newest: 1, older: 0 });
+  assert.deepEqual(register.validAt('web-1', 1000 + DAYS_30), { newest: 1, older: null });
+  assert.deepEqual(register.validAt('web-2', 1000), { newest: 0, older: null });
+  assert.equal(register.enroll('web-1'), 1, 'the same key, for a host that lost its own');
+});
+
+test('after a revocation nothing opens, until the host is enrolled again', () => {
+  const at = fresh();
+  new HostRegister(at).rotate('web-1', 1000);
+  new HostRegister(at).revoke('web-1', 2000);
+  const register = new HostRegister(at);
+  assert.deepEqual(register.validAt('web-1', 1999), { newest: 1, older: 0 });
+  assert.deepEqual(register.validAt('web-1', 2000), { newest: null, older: null });
+  assert.throws(() => register.rotate('web-1', 3000), /web-1 is revoked: enroll it again/);
+  assert.equal(register.enroll('web-1'), 2);
+  assert.deepEqual(register.validAt('web-1', 4000), { newest: 2, older: null });
+});
+
+test('a change of the file is seen; a file that is none is refused by name', () => {
+  const at = fresh();
+  const register = new HostRegister(at);
+  new HostRegister(at).revoke('web-1', 0);
+  register.refresh(10_000);
+  assert.equal(register.validAt('web-1', 1).newest, null);
+  for (const text of ['{', '{"schema":"other"}', '{"schema":"warden.hosts/1","hosts":{"a":[]}}']) {
+    const bad = fresh();
+    writeFileSync(join(bad, 'hosts.json'), text);
+    assert.throws(
+      () => new HostRegister(bad),
+      (error) => error instanceof ConfigError && error.message.includes('hosts.json: '),
+    );
+  }
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test from 'node:test';
+import { openTracer } from '#telemetry';
+
+const IDS = { trace: 'ab'.repeat(16), span: 'cd'.repeat(8), parent: 'ef'.repeat(8) };
+const SPAN = { name: 'fold', ids: IDS, startMs: 1000, endMs: 1250, attributes: { event: 'e' } };
+
+test('without an address nothing is traced', async () => {
+  assert.equal(await openTracer('service', 'host', { OTEL_EXPORTER_OTLP_ENDPOINT: '' }), null);
+});
+
+test('a span arrives with the ids it was given', async () => {
+  const bodies: string[] = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    bodies.push(body);
+    response.setHeader('content-type', 'application/json').end('{}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = address;
+  try {
+    const tracer = await openTracer('service', 'host', process.env);
+    tracer?.span(SPAN);
+    await tracer?.close();
+  } finally {
+    delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
+    server.close();
+  }
+  const [resource] = JSON.parse(bodies.join('')).resourceSpans;
+  const [span] = resource.scopeSpans[0].spans;
+  const { traceId, spanId, parentSpanId, startTimeUnixNano, endTimeUnixNano } = span;
+  assert.deepEqual([traceId, spanId, parentSpanId], [IDS.trace, IDS.span, IDS.parent]);
+  assert.deepEqual([Number(startTimeUnixNano), Number(endTimeUnixNano)], [1e9, 1.25e9]);
+});
+
+test('where nobody listens nothing waits and nothing fails', async () => {
+  process.env.OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:9';
+  process.env.OTEL_EXPORTER_OTLP_TIMEOUT = '200';
+  try {
+    const tracer = await openTracer('service', 'host', process.env);
+    for (let n = 0; n < 5000; n++) tracer?.span(SPAN);
+    const startMs = Date.now();
+    await tracer?.close();
+    assert.ok(Date.now() - startMs < 10_000, `${Date.now() - startMs} ms`);
+  } finally {
+    delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
+    delete process.env.OTEL_EXPORTER_OTLP_TIMEOUT;
+  }
+});
