@@ -1,9 +1,11 @@
 import { fleetContract } from '#log/kafka';
 
-const INTRO = `\`./warden topics plan|apply|check\` compares the brokers with \`schemas/asyncapi.yaml\`, which says
-of each topic what is in it. Behind the prefix of a fleet (\`WARDEN_FLEET\`) the names are as here, with \`.v1\`.`;
+const INTRO = `\`./warden topics plan|apply|check\` compares the brokers with
+\`schemas/asyncapi.yaml\`, which says of each topic what is in it. Behind the prefix of a fleet
+(\`WARDEN_FLEET\`) the names are as here, with \`.v1\`.`;
 
-const RIGHTS = `\`host-*\` stands for the user of each host. Everybody may also describe what they read or write.`;
+const RIGHTS = `\`host-*\` stands for the user of each host. Everybody may also describe what they
+read or write.`;
 
 type Table = (head: readonly string[], rows: readonly (readonly string[])[]) => string;
 

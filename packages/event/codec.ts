@@ -46,7 +46,7 @@ interface Codec {
   readonly resolver: unknown;
 }
 
-/** A version of a record's schema: its canonical form, and the fingerprint of that, 16 hex digits. */
+/** A version of a record's schema: its canonical form, and that one's fingerprint in hex. */
 export interface SchemaVersion {
   readonly name: keyof Records;
   readonly fingerprint: string;
@@ -90,9 +90,9 @@ for (const file of Object.values(FILES)) {
 }
 
 /**
- * From here on records of this version can be read: what it has more is left out, what it lacks has
- * its default. Returns whether that is new. Throws `EventError` BAD_VALUE: no schema, another record,
- * not the fingerprint it claims to have, or one that ours cannot be read from.
+ * From here on records of this version can be read: what it has more is left out, what it lacks
+ * has its default. Returns whether that is new. Throws `EventError` BAD_VALUE: no schema, another
+ * record, not the fingerprint it claims to have, or one that ours cannot be read from.
  */
 export function learnSchema(text: string, fingerprint: string): boolean {
   const bad = (why: string, cause?: unknown) =>

@@ -16,8 +16,8 @@ export interface TraceIds {
 const EVERY = 1024;
 
 /**
- * Whether an event is traced: every denial, and a sample of the rest. Whoever has the event comes to
- * the same answer, so nobody has to be told.
+ * Whether an event is traced: every denial, and a sample of the rest. Whoever has the event comes
+ * to the same answer, so nobody has to be told.
  */
 export function isTraced(event: Pick<Event, 'verdict'>, sequence: number): boolean {
   return event.verdict.decision !== 'allow' || sequence % EVERY === 0;

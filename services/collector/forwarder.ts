@@ -129,7 +129,7 @@ export class Forwarder {
     return true;
   }
 
-  /** The log is bounded by age, too: goes on behind what is too old, whether kafka is there or not. */
+  /** The log is bounded by age, too: goes on behind what is too old, kafka or not. */
   private async giveUpAged(records: readonly LogRecord[]): Promise<boolean> {
     const { logger, now, onAged } = this.options;
     const oldestMs = now() - AGE_MAX_MS;

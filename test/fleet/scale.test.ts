@@ -10,7 +10,7 @@ import { costOf, measureConnections, measureStages, type Stage } from '../bench/
 const full = dose === 'full';
 const STAGES = full ? [1000, 10_000, 100_000, 1_000_000] : [300, 3000];
 const HOSTS = full ? 10_000 : 30;
-const EVENTS = full ? 200_000 : 8000;
+const EVENTS = full ? 200_000 : 60_000;
 const CONNECTIONS = full ? 500 : 20;
 const REST_MS = full ? 20_000 : 1000;
 const PARTITIONS = 4;

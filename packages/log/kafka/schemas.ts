@@ -23,8 +23,8 @@ export class FleetSchemas {
   }
 
   /**
-   * Learns what is new in the topic; returns how many versions that has been since the start. Several
-   * may ask at once: what one of them learns all of them know.
+   * Learns what is new in the topic; returns how many versions that has been since the start.
+   * Several may ask at once: what one of them learns all of them know.
    */
   async learn(): Promise<number> {
     const reading = this.learning.then(() => this.readOn());
