@@ -11,6 +11,7 @@ interface HostOptions {
   readonly state?: string;
   readonly out?: string;
   readonly keep?: boolean;
+  readonly json?: boolean;
 }
 
 function nameOf(text: string): HostName {
@@ -56,6 +57,22 @@ function writeKey(file: string, key: Uint8Array): void {
     for (const one of fresh ? [out, file] : [file]) chownSync(one, user.uid, user.gid);
 }
 
+interface Done {
+  readonly verb: 'enroll' | 'rotate' | 'revoke';
+  readonly host: HostName;
+  /** Of the key that opens what comes from now on; null: none does. */
+  readonly generation: number | null;
+  /** Where the key went. */
+  readonly key: string | null;
+  /** What is left to do, a line each. */
+  readonly next: readonly string[];
+}
+
+function say(done: Done, { json }: HostOptions): void {
+  const lines = json === true ? [JSON.stringify({ schema: 'warden.host/1', ...done })] : done.next;
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
 const stateOf = ({ state }: HostOptions) => configOf(state === undefined ? {} : { state }).stateDir;
 
 /** Makes the fleet's keys where there are none, and writes one host's own. */
@@ -64,13 +81,15 @@ function enroll(text: string, options: HostOptions): void {
   const stateDir = stateOf(options);
   const file = join(resolve(options.out ?? '.'), 'host.key');
   if (options.keep === true && existsSync(file)) return;
-  told(file, () => {
+  const generation = told(file, () => {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const { fleet } = openFleetKeys(stateDir, { create: true });
-    const register = new HostRegister(stateDir);
-    writeKey(file, deriveHostKey(fleet, host, register.enroll(host)));
+    const number = new HostRegister(stateDir).enroll(host);
+    writeKey(file, deriveHostKey(fleet, host, number));
+    return number;
   });
-  process.stdout.write(`${file}: put it into the state directory of ${host}\n`);
+  const next = [`${file}: put it into the state directory of ${host}`];
+  say({ verb: 'enroll', host, generation, key: file, next }, options);
 }
 
 /** A host's next key; the one before opens what it has sealed, for 30 days. */
@@ -78,16 +97,18 @@ function rotate(text: string, options: HostOptions): void {
   const host = nameOf(text);
   const stateDir = stateOf(options);
   const file = join(resolve(options.out ?? '.'), 'host.key');
-  told(file, () => {
+  const generation = told(file, () => {
     if (existsSync(file)) throw Object.assign(new Error(), { code: 'EEXIST' });
     const { fleet } = openFleetKeys(stateDir, { create: false });
-    const generation = new HostRegister(stateDir).rotate(host, Date.now());
-    writeKey(file, deriveHostKey(fleet, host, generation));
+    const number = new HostRegister(stateDir).rotate(host, Date.now());
+    writeKey(file, deriveHostKey(fleet, host, number));
+    return number;
   });
-  process.stdout.write(
-    `${join(stateDir, 'hosts.json')}: give it to every enricher\n` +
-      `${file}: then put it into the state directory of ${host}, and start its collector again\n`,
-  );
+  const next = [
+    `${join(stateDir, 'hosts.json')}: give it to every enricher`,
+    `${file}: then put it into the state directory of ${host}, and start its collector again`,
+  ];
+  say({ verb: 'rotate', host, generation, key: file, next }, options);
 }
 
 /** From now on nothing of a host is believed. */
@@ -99,9 +120,8 @@ function revoke(text: string, options: HostOptions): void {
     openFleetKeys(stateDir, { create: false });
     new HostRegister(stateDir).revoke(host, Date.now());
   });
-  process.stdout.write(
-    `${file}: give it to every enricher; what ${host} sends from now on goes to bpf.dlq\n`,
-  );
+  const next = [`${file}: give it to every enricher; what ${host} sends then goes to bpf.dlq`];
+  say({ verb: 'revoke', host, generation: null, key: null, next }, options);
 }
 
 export function hostVerb(program: Command): void {
@@ -110,6 +130,7 @@ export function hostVerb(program: Command): void {
     .command('enroll <name>')
     .description("write a host's key; the fleet's keys are made with the first")
     .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
+    .option('--json', 'what was done, as one object (schema warden.host/1)')
     .option('--out <dir>', 'where host.key goes, by default here')
     .option('--keep', 'leave a key that is there already')
     .addHelpText(
@@ -122,6 +143,7 @@ export function hostVerb(program: Command): void {
     .command('rotate <name>')
     .description("write a host's next key; the one before opens its records for 30 days more")
     .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
+    .option('--json', 'what was done, as one object (schema warden.host/1)')
     .option('--out <dir>', 'where host.key goes, by default here')
     .addHelpText(
       'after',
@@ -132,6 +154,7 @@ export function hostVerb(program: Command): void {
     .command('revoke <name>')
     .description('believe nothing that a host sends from now on; enroll gives it a new key')
     .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
+    .option('--json', 'what was done, as one object (schema warden.host/1)')
     .addHelpText('after', '\nExample:\n  $ ./warden host revoke web-1 --state /etc/warden/fleet\n')
     .action(revoke);
 }

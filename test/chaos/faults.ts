@@ -33,4 +33,5 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   F21: { what: 'hosts that come back at once', file: NETWORK, named: true },
   F28: { what: 'brokers that lost records', file: ORDER, named: true },
   F29: { what: 'forgeries', file: 'chaos/f12-poison.test.ts', named: true },
+  F33: { what: 'this version and the one before', file: 'chaos/f33-versions.test.ts' },
 };

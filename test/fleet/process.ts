@@ -11,8 +11,9 @@ export class Service {
   private readonly ended: Promise<number | null>;
   isRunning = true;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
-    this.child = spawn(resolve(ROOT, 'warden'), args, {
+  /** `tree`: of another version of the product. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>>, tree = ROOT) {
+    this.child = spawn(resolve(tree, 'warden'), args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     });

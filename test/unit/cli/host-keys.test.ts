@@ -55,9 +55,11 @@ test('enroll, rotate, revoke, enroll: which frames are believed, and what is sai
   assert.equal(opened(first, Date.now() + 31 * DAY_MS), 'BAD_MAC');
   assert.equal(opened(second, Date.now() + 31 * DAY_MS), 'frame');
   const beforeMs = Date.now() - 1;
-  const revoked = await host('revoke', 'web-1');
+  const revoked = await host('revoke', 'web-1', '--json');
   assert.equal(revoked.code, 0);
-  assert.match(revoked.said, /hosts\.json: give it to every enricher/);
+  const { schema, verb, generation, next } = JSON.parse(revoked.said);
+  assert.deepEqual([schema, verb, generation], ['warden.host/1', 'revoke', null]);
+  assert.match(next[0], /hosts\.json: give it to every enricher/);
   for (const old of [first, second]) {
     assert.equal(opened(old, Date.now() + 1), 'UNKNOWN_HOST_KEY');
     assert.equal(opened(old, beforeMs), 'frame', 'what it said before stands');
