@@ -124,8 +124,11 @@ static __noinline struct wd_open *place_for(struct wd_config *cfg, struct wd_sta
 }
 
 /*
- * Without memory for a record the command is judged all the same; the call's end makes a record, or
- * counts one as lost.
+ * Without a record the hooks that follow have nowhere to judge in, or find the one of the call
+ * before: what they would judge is refused here where the policy enforces any of it. On 6.1 that is
+ * not only want of memory: there the storage of a task is out of reach while another task that was
+ * preempted in the middle of it waits on the same CPU. The call's end makes a record, or counts one
+ * as lost.
  */
 static __noinline int refused_bare(struct wd_config *cfg, __u32 command)
 {
@@ -137,6 +140,9 @@ static __noinline int refused_bare(struct wd_config *cfg, __u32 command)
 
 	wd_identify(task, bpf_task_storage_get(&tasks, task, 0, 0), wd_policy(cfg), half, command,
 		    &who);
+	if (!wd_is_data_plane(command) &&
+	    enforced(cfg, half, who.tier.tier, who.grant) & ~WD_JUDGE(WD_DIM_COMMAND))
+		return 1;
 	verdict = wd_verdict(cfg, half, who.tier.tier, who.grant, &m);
 	return verdict.decision == WD_DENY && !who.tier.observed;
 }

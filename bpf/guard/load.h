@@ -172,7 +172,10 @@ static __noinline int judge_maps(struct wd_config *cfg, struct wd_open *open,
 	return 0;
 }
 
-/* lsm/bpf_prog in a load: the verifier took the program, its fd is about to be made. */
+/*
+ * lsm/bpf_prog in a load: the verifier took the program, its fd is about to be made. The facts must
+ * be of this very program: the open record can be an earlier load's, whose end was skipped.
+ */
 static __noinline int judge_loaded(struct wd_config *cfg, struct wd_open *open,
 				   struct bpf_prog_aux *aux, __u32 id)
 {
@@ -182,6 +185,8 @@ static __noinline int judge_loaded(struct wd_config *cfg, struct wd_open *open,
 
 	if (open->scanned)
 		scan = bpf_task_storage_get(&scans, task, 0, 0);
+	if (scan && (scan->aux != (__u64)aux || scan->load_time != BPF_CORE_READ(aux, load_time)))
+		scan = NULL;
 	if (scan) {
 		scan->facts.flags |= WD_FACT_RESOLVED;
 		resolve_modules(scan, aux);

@@ -240,6 +240,8 @@ static __noinline int scan_program(struct wd_scratch *scan, struct bpf_prog *pro
 	struct scan_walk walk = { .scan = scan };
 
 	clear_scratch(scan);
+	scan->aux = (__u64)BPF_CORE_READ(prog, aux);
+	scan->load_time = BPF_CORE_READ(prog, aux, load_time);
 	read_program(prog, &scan->facts);
 	walk.program = (void *)prog + bpf_core_field_offset(struct bpf_prog, insnsi);
 	scan->code.head.kind = WD_RECORD_CODE;

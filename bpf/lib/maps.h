@@ -57,6 +57,8 @@ struct wd_kfunc_call {
 
 /* What a load is scanned in. `code` and `insns` are one record of the code ring. */
 struct wd_scratch {
+	__u64 aux;	       /* struct bpf_prog_aux of the program that the rest is about */
+	__u64 load_time;       /* of the same: its address is another's when it is freed */
 	struct wd_facts facts;
 	__u64 kfuncs[WD_KFUNC_WORDS]; /* classes of those that have a name by now */
 	__u32 calls_count;
