@@ -43,7 +43,7 @@ export class Walker {
     if (named !== undefined) this.walk(named, depth + 1);
     else if (type === 'long' || type === 'int') this.long();
     // Only the length has a bound: what the bytes mean is not looked at here.
-    else if (type === 'string' || type === 'bytes') this.skip(this.long());
+    else if (type === 'string' || type === 'bytes') this.advance(this.long());
     else if (type === 'boolean') this.boolean();
     else if (type !== 'null') throw new EventError('BAD_VALUE', `schema type ${type}`);
   }
@@ -59,7 +59,7 @@ export class Walker {
     if (schema.type === 'record') {
       for (const field of schema.fields ?? []) this.walk(field.type, depth + 1);
       // Any bytes of that length will do.
-    } else if (schema.type === 'fixed') this.skip(schema.size ?? 0);
+    } else if (schema.type === 'fixed') this.advance(schema.size ?? 0);
     else if (schema.type === 'enum') this.enumIndex(schema.symbols ?? []);
     else if (schema.type === 'array') this.array(schema.items as Schema, depth);
     else this.primitive(schema.type, depth);
@@ -82,11 +82,11 @@ export class Walker {
 
   private boolean(): void {
     // Over the byte, once it is known to be there; what it may be comes next.
-    this.skip(1);
+    this.advance(1);
     if ((this.bytes[this.at - 1] as number) > 1) throw new EventError('BAD_VALUE', 'boolean');
   }
 
-  private skip(length: number): void {
+  private advance(length: number): void {
     if (length < 0) throw new EventError('BAD_VALUE', 'negative length');
     if (length > this.bytes.length - this.at) throw new EventError('TRUNCATED', `at ${this.at}`);
     this.at += length;
