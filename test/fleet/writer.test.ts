@@ -34,6 +34,9 @@ test('to open a transactional id is to fence its owner, before anything is writt
   assert.equal(await log.committed('enricher', PLACE), 1);
   await second.commit([record('c')], offset(3));
   await assert.rejects(first.commit([], offset(4)), isFenced);
+  // A commit is answered before its marker is written; whoever opens the id waits for that.
+  const third = await TransactionalWriter.open(client, 'enricher-0');
+  t.after(() => third.close());
   const { records } = await log.readSparse(PLACE, 0, { records: 10, bytes: 1000 });
   assert.deepEqual(
     records.map(({ value }) => `${value}`),
