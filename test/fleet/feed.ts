@@ -9,6 +9,8 @@ import { Lanes } from '../../services/collector/lanes.ts';
 import { eventOf, HOST, HOST_KEY, made } from '../pipeline/live-fold.ts';
 
 const BATCH = 50;
+/** Made up at once: what a generator keeps of each takes 20 kB. */
+const PIECE = 5000;
 
 /** A host's log without a kernel, forwarded when it is told to. */
 export class Feed {
@@ -54,6 +56,12 @@ export class Feed {
 
   /** Stores events, a batch a commit; `skewMs` is how wrong the host's clock is. */
   async add(count: number, { skewMs = 0 } = {}): Promise<void> {
+    for (let from = 0; from < count; from += PIECE) {
+      await this.addPiece(Math.min(PIECE, count - from), skewMs);
+    }
+  }
+
+  private async addPiece(count: number, skewMs: number): Promise<void> {
     const all = fc.array(made, { minLength: count, maxLength: count });
     const [items = []] = fc.sample(all, { seed: seed + this.events });
     for (let from = 0; from < count; from += BATCH) {
