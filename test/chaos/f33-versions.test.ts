@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +19,7 @@ import { Script } from './victims.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const PREVIOUS = process.env.WARDEN_PREVIOUS ?? '';
 const skip = dose === 'full' ? false : 'full dose only: WARDEN_PREVIOUS names the commit before';
+const FEEDER = 'test/chaos/feeder.ts';
 const ROUNDS = 12;
 const ROUND_MS = 10_000;
 const EVENTS = 200_000;
@@ -27,7 +28,7 @@ const CONTROL = Buffer.alloc(32, 9);
 const HOST_KEY = deriveHostKey(FLEET_KEY, hostName(HOST));
 const KEYS = { hostKeyOf: (name: string) => (name === HOST ? HOST_KEY : null), control: CONTROL };
 
-/** The product as it was: its own files with the packages of today. */
+/** The product as it was: its own files, with the packages and the feeder of today. */
 function previousTree(at: Placed): string {
   assert.match(
     PREVIOUS,
@@ -39,6 +40,8 @@ function previousTree(at: Placed): string {
   const archive = execFileSync('git', ['-C', ROOT, 'archive', PREVIOUS], { maxBuffer: 2 ** 30 });
   execFileSync('tar', ['-x', '-C', tree], { input: archive });
   symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'));
+  // A feeder before 53262f1 makes up all events at once, and ends without memory for them.
+  copyFileSync(join(ROOT, FEEDER), join(tree, FEEDER));
   writeFileSync(join(tree, '.prepared'), '');
   return tree;
 }
@@ -69,7 +72,7 @@ test('F33: this version and the one before side by side, and in turn', { skip },
   const start = enrichersOf(at, fleet);
   const [broker = ''] = kafka.addresses;
   const fed = [at.database, broker, fleet.prefix, HOST_KEY.toString('hex'), `${EVENTS}`, `${seed}`];
-  const feeders = trees.map((tree) => new Script(join(tree, 'test/chaos/feeder.ts'), fed));
+  const feeders = trees.map((tree) => new Script(join(tree, FEEDER), fed));
   const enrichers = [start(trees[0]), start(trees[1])];
   const log = new KafkaLog(fleet.client);
   const view = new RedisView(fleet.redis, viewKey(CONTROL));
