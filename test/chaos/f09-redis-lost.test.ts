@@ -5,7 +5,7 @@ import { KafkaLog } from '#log/kafka';
 import { defaultPolicy } from '#policy';
 import type { RedisView } from '#state/redis';
 import { createLogger } from '#telemetry';
-import { waitFor } from '#testkit';
+import { dose, waitFor } from '#testkit';
 import { KafkaServer, RedisServer } from '#testkit/servers';
 import { FleetEnricher } from '../../services/enricher/fleet.ts';
 import { Feed } from '../fleet/feed.ts';
@@ -21,6 +21,9 @@ after(async () => {
   admin.disconnect();
   await Promise.all([kafka.stop(), redis.stop()]);
 });
+
+/** Before the fault, and after it. */
+const EVENTS = dose === 'full' ? 20_000 : 500;
 
 let fleet: Fleet;
 let view: RedisView;
@@ -46,7 +49,7 @@ beforeEach(async () => {
   log = new KafkaLog(fleet.client);
   feed = await Feed.open(fleet.client);
   enricher = await start();
-  await feed.send(500);
+  await feed.send(EVENTS);
   await enriched(log, feed.events);
   await assertView(log, view);
 });
@@ -56,7 +59,7 @@ const inState = (state: 'followed' | 'bypassed') =>
 
 /** Goes on folding, then everything is right: outputs, changelog, and Redis again. */
 async function assertRight(): Promise<void> {
-  await feed.send(500);
+  await feed.send(EVENTS);
   await enriched(log, feed.events);
   await assertFolded(log, feed.events);
   await waitFor('a Redis that is followed', () => inState('followed'), 30_000);

@@ -14,6 +14,8 @@ after(() => shared.stop());
 
 const full = dose === 'full';
 const HOUR_MS = 3_600_000;
+/** Events before, in and after the hole. */
+const LOST = full ? 10_000 : 200;
 /** How long an enricher may take to catch up. */
 const LATE_MS = full ? 300_000 : 60_000;
 const YEARS_MS = 10 * 365 * 24 * HOUR_MS;
@@ -69,7 +71,7 @@ test('F13: clocks of hosts and of the enricher that jump: order is by sequence',
   await bed.enricher({ ...bed.parts(), now: () => Date.now() + offMs });
   for (const skewMs of [0, HOUR_MS, -HOUR_MS, YEARS_MS, -YEARS_MS, 0]) {
     offMs = -skewMs;
-    await bed.feed.add(100, { skewMs });
+    await bed.feed.add(full ? 5000 : 100, { skewMs });
     await bed.feed.send(0);
     await enriched(bed.log, bed.feed.events);
   }
@@ -126,11 +128,11 @@ test('F28: brokers that lost records: the exact range of each lane is a finding'
   const bed = await Bed.open(shared);
   t.after(() => bed.close());
   const first = await bed.enricher();
-  await bed.feed.send(200);
+  await bed.feed.send(LOST);
   await enriched(bed.log, bed.feed.events);
   await bed.end(first);
   const before = new Set(await enrichedIds(bed.log));
-  await bed.feed.send(200);
+  await bed.feed.send(LOST);
   const admin = bed.fleet.client.kafka.admin();
   await admin.connect();
   const topic = bed.fleet.client.topic('bpf.events');
@@ -138,7 +140,7 @@ test('F28: brokers that lost records: the exact range of each lane is a finding'
   const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
   await admin.deleteTopicRecords({ topic, partitions });
   await admin.disconnect();
-  await bed.feed.send(200);
+  await bed.feed.send(LOST);
   const said: { code?: string; why?: string; lane?: number }[] = [];
   const logger = createLogger({ level: 'silent', name: 'chaos' });
   logger.warn = (fault: object) => said.push(fault);

@@ -8,7 +8,7 @@ import { IdempotentWriter, KafkaLog, type KafkaRecord, type Outgoing } from '#lo
 import { defaultPolicy } from '#policy';
 import { openMemoryStore } from '#state';
 import { createLogger } from '#telemetry';
-import { waitFor } from '#testkit';
+import { dose, waitFor } from '#testkit';
 import { Lanes } from '../../services/collector/lanes.ts';
 import { FleetEnricher } from '../../services/enricher/fleet.ts';
 import { Feed } from '../fleet/feed.ts';
@@ -20,6 +20,7 @@ const real = await servers();
 after(() => real.stop());
 
 const PARTITIONS = 4;
+const RANDOM = dose === 'full' ? 20_000 : 90;
 const event = eventOf(QUIET, Date.now());
 
 /** A frame of the given host, sealed with the given key. */
@@ -48,9 +49,9 @@ async function poison(): Promise<{ code: string; record: Outgoing }[]> {
   const body = { timeMs: 0, policyHash: null, policy: null, body: null };
   const hostile = encode('Control', seal('Control', { ...control, ...body }, randomBytes(32)));
   return [
-    ...Array.from({ length: 90 }, (_, n) => ({
+    ...Array.from({ length: RANDOM }, (_, n) => ({
       code: 'NOT_AVRO',
-      record: at(n % 64, Buffer.concat([Buffer.of(0), randomBytes(n * 7 + 20)])),
+      record: at(n % 64, Buffer.concat([Buffer.of(0), randomBytes((n % 90) * 7 + 20)])),
     })),
     { code: 'TRUNCATED', record: at(2, Buffer.alloc(0)) },
     { code: 'UNKNOWN_SCHEMA', record: at(3, unknown) },
