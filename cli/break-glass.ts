@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { COMMANDS } from '#event';
+import { commandNumber } from '#event';
 import { type principalOf, subjectsOf } from '#policy';
 import { CliError, EXIT } from './shared/exit.ts';
 import { runLoader } from './shared/kernel.ts';
@@ -39,7 +39,7 @@ const LONGEST_MS = 60 * MINUTE_MS;
 function commandMask(text: string | undefined): bigint {
   if (text === undefined) return ALL;
   return text.split(',').reduce((mask, name) => {
-    const number = COMMANDS.indexOf(name.trim().toUpperCase().replace(/^BPF_/, ''));
+    const number = commandNumber(name.trim().toUpperCase().replace(/^BPF_/, ''));
     if (number >= 0) return mask | (1n << BigInt(number));
     const expected = 'commands such as PROG_LOAD,MAP_CREATE';
     throw new CliError(EXIT.usage, `--commands ${JSON.stringify(name)}: expected ${expected}`);

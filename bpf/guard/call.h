@@ -6,7 +6,7 @@
 #ifndef WARDEN_CALL_H
 #define WARDEN_CALL_H
 
-#include "refuse.h"
+#include "protect.h"
 
 #if defined(__TARGET_ARCH_x86)
 static __always_inline bool is_compat(struct task_struct *task)
@@ -133,7 +133,10 @@ static __noinline struct wd_open *place_for(struct wd_config *cfg, struct wd_sta
 static __noinline int refused_bare(struct wd_config *cfg, __u32 command)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_COMMAND), .command = command };
+	struct wd_matter m = {
+		.judged = WD_JUDGE(WD_DIM_COMMAND),
+		.command = wd_granted_as(command, WD_VIA_BPF),
+	};
 	__u64 half = wd_bounded(cfg->half, WD_POLICY_HALVES);
 	struct wd_who who = {};
 	struct wd_verdict verdict;
@@ -147,33 +150,73 @@ static __noinline int refused_bare(struct wd_config *cfg, __u32 command)
 	return verdict.decision == WD_DENY && !who.tier.observed;
 }
 
-/* lsm/bpf. True when the call is refused. */
-static __always_inline bool enter(const struct wd_call *call)
+/* Which kind of object the command gives an fd of by its id; WD_OBJECT_NONE: it does not. */
+static __always_inline __u32 kind_by_id(__u32 command)
+{
+	switch (command) {
+	case BPF_PROG_GET_FD_BY_ID:
+		return WD_OBJECT_PROG;
+	case BPF_MAP_GET_FD_BY_ID:
+		return WD_OBJECT_MAP;
+	case BPF_LINK_GET_FD_BY_ID:
+		return WD_OBJECT_LINK;
+	default:
+		return WD_OBJECT_NONE;
+	}
+}
+
+/*
+ * Our objects are not there for those who ask by id: tools that list all go on to the next, where
+ * EPERM would end them. By the kernel's copy of the id, so that nobody changes it behind us.
+ */
+static __always_inline bool is_hidden(struct wd_config *cfg, const struct wd_call *call)
+{
+	__u32 kind = kind_by_id(call->command), id = 0;
+
+	if (kind == WD_OBJECT_NONE || !protects(cfg) ||
+	    bpf_probe_read_kernel(&id, sizeof(id), (void *)call->attr))
+		return false;
+	return wd_is_ours(kind, id);
+}
+
+/* lsm/bpf. */
+static __always_inline enum wd_refused enter(const struct wd_call *call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct wd_config *cfg = active_config();
 	struct wd_stats *all = wd_stats();
 	struct wd_open *open, *outer;
 	struct wd_task *store;
+	bool hidden;
 
 	if (!cfg || !all)
-		return false;
+		return WD_GO_ON;
 	store = bpf_task_storage_get(&tasks, task, 0, 0);
 	if (is_ours(store)) {
 		wd_add(&all->own_acts, 1);
-		return false;
+		return WD_GO_ON;
 	}
+	hidden = is_hidden(cfg, call);
 	open = outer = wd_open_call(task);
 	if (outer && outer->active == WD_OPEN)
 		open = place_for(cfg, all, task, outer, call->command);
-	if (!open || !outer)
-		return refused_bare(cfg, call->command);
+	if (!open || !outer) {
+		if (refused_bare(cfg, call->command))
+			return WD_REFUSE;
+		return hidden ? WD_HIDE : WD_GO_ON;
+	}
 	begin(cfg, all, open, call, store != NULL);
 	if (open != outer) {
 		open->act.flags |= WD_ACT_NESTED;
 		outer->nested = 1;
 	}
-	return refuse_decided(cfg, all, open);
+	if (hidden && open->act.decision != WD_DENY) {
+		open->act.decision = WD_DENY;
+		open->act.rule = WD_RULE_HIDDEN;
+		refuse(cfg, all, open);
+		return WD_HIDE;
+	}
+	return refuse_decided(cfg, all, open) ? WD_REFUSE : WD_GO_ON;
 }
 
 /* The record that the end of a call belongs to, closed or not; NULL when it has none. */
@@ -226,7 +269,7 @@ static __noinline int leave(struct wd_call *call, long result, bool inner)
 	open = record_of(task, inner);
 	if (open && open->active == WD_SENT && open->act.command == call->command) {
 		open->active = WD_CLOSED;
-		if (result == -EPERM)
+		if (result == open->act.result)
 			return 0;
 	}
 	if (open && open->active == WD_OPEN && open->act.command != call->command)

@@ -11,6 +11,8 @@
  *	lsm/task_alloc			identity goes to the child
  *	lsm.s/bprm_committed_creds	identity is taken from the file that was executed
  *	lsm/task_fix_setuid		a lowered subject is carried along
+ *	cgroup/sysctl			ftrace_enabled stays 1 (sysctl.h)
+ *	ways into BPF and to the guard that are not bpf(2): ways.h, pins.h
  *	tp_btf/sched_process_exit, iterators, syscall programs	as in lib/common.h
  *
  * How each fails is said at it. Whatever fails, a policy that enforces nothing refuses nothing.
@@ -24,6 +26,9 @@
 #include "common.h"
 #include "issue.h"
 #include "load.h"
+#include "pins.h"
+#include "sysctl.h"
+#include "ways.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -164,6 +169,18 @@ int BPF_PROG(guard_fork, struct task_struct *child)
 	return 0;
 }
 
+/* A file that was written over since it loaded us is not ours, although its inode is. */
+static __always_inline bool is_changed_self(const struct wd_config *cfg,
+					    const struct wd_task *store)
+{
+	const __u64 *want = (const __u64 *)cfg->self_digest, *have = (const __u64 *)store->digest;
+	__u64 differs = 0;
+
+	for (__u32 i = 0; i < WD_DIGEST_LEN / sizeof(__u64); i++)
+		differs |= want[i] ^ have[i];
+	return wd_same_exe(&store->exe, &cfg->self) && differs;
+}
+
 /* Fails closed: no label is no loader; a label without a digest is a weaker one, and says so. */
 SEC("lsm.s/bprm_committed_creds")
 int BPF_PROG(guard_exec, struct linux_binprm *bprm)
@@ -174,9 +191,12 @@ int BPF_PROG(guard_exec, struct linux_binprm *bprm)
 	if (!cfg)
 		return 0;
 	store = wd_on_exec(bpf_get_current_task_btf(), bprm->file, wd_policy(cfg), cfg->half);
-	if (store && bpf_ima_file_hash(bprm->file, store->digest, sizeof(store->digest)) ==
-			     HASH_ALGO_SHA256)
-		store->has_digest = 1;
+	if (!store || bpf_ima_file_hash(bprm->file, store->digest, sizeof(store->digest)) !=
+			      HASH_ALGO_SHA256)
+		return 0;
+	store->has_digest = 1;
+	if (is_changed_self(cfg, store))
+		store->role = WD_ROLE_NONE;
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #define WARDEN_ISSUE_H
 
 #include "load.h"
+#include "protect.h"
 
 static __always_inline void judge_foreign(struct wd_config *cfg, struct wd_open *open,
 					  __u64 address)
@@ -73,7 +74,8 @@ static __noinline int refused_asked(struct wd_config *cfg, struct bpf_prog_aux *
 {
 	__u32 rule = 0, blind = unknown_of(cfg, aux, &rule);
 
-	return rule || refused_outside(cfg, (__u64)aux, blind);
+	return rule || is_protected(cfg, WD_OBJECT_PROG, aux->id) ||
+	       refused_outside(cfg, (__u64)aux, blind);
 }
 
 /* lsm/bpf_prog. True when the fd is refused. */
@@ -98,6 +100,8 @@ static __always_inline bool issue_prog(struct bpf_prog *prog)
 		return refused_asked(cfg, aux);
 	if (open->act.command == BPF_PROG_LOAD)
 		judge_loaded(cfg, open, aux, aux->id);
+	else if (wd_is_ours(WD_OBJECT_PROG, aux->id))
+		judge_tampering(cfg, open);
 	else
 		judge_asked(cfg, open, aux);
 	if (open->act.decision == WD_DENY && open->act.command != BPF_PROG_LOAD) {
@@ -125,12 +129,16 @@ static __always_inline bool issue_map(struct bpf_map *map)
 	}
 	open = open_call_of(task);
 	if (!open)
-		return refused_outside(cfg, (__u64)map, 0);
+		return is_protected(cfg, WD_OBJECT_MAP, map->id) ||
+		       refused_outside(cfg, (__u64)map, 0);
 	if (open->act.command == BPF_MAP_CREATE) {
 		remember((__u64)map, WD_OBJECT_MAP, &open->act, map->id, WD_SCAN_NONE);
 		return false;
 	}
-	judge_foreign(cfg, open, (__u64)map);
+	if (wd_is_ours(WD_OBJECT_MAP, map->id))
+		judge_tampering(cfg, open);
+	else
+		judge_foreign(cfg, open, (__u64)map);
 	if (open->act.decision == WD_DENY) {
 		open->act.object.kind = WD_OBJECT_MAP;
 		wd_fill_map(map, &open->act.object);

@@ -11,7 +11,7 @@
 #define WARDEN_LOAD_H
 
 #include "made.h"
-#include "refuse.h"
+#include "protect.h"
 #include "scan.h"
 
 #define CONTENT (WD_JUDGE(WD_DIM_HELPER) | WD_JUDGE(WD_DIM_KFUNC))
@@ -48,6 +48,8 @@ static __noinline int scan_load(struct wd_config *cfg, struct wd_open *open, str
 	if (scan->failed)
 		decide_blind(cfg, open, CONTENT, WD_RULE_UNSCANNED);
 	judge_content(cfg, open, scan);
+	if (is_on_our_hook((void *)aux, scan->facts.attach_btf_id))
+		judge_tampering(cfg, open);
 	if (remember(aux, WD_OBJECT_PROG, &open->act, 0, WD_SCAN_PENDING))
 		decide_blind(cfg, open, CONTENT | WD_JUDGE(WD_DIM_OBJECT), WD_RULE_NO_MEMORY);
 	if (open->act.decision == WD_DENY)

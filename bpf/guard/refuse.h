@@ -10,15 +10,24 @@
 #include "common.h"
 #include <asm-generic/errno-base.h>
 
+enum wd_refused {
+	WD_GO_ON = 0,
+	WD_REFUSE = 1,
+	WD_HIDE = 2,	       /* as if it were not there: tools go on to the next */
+};
+
 /*
  * The hook's return value. Kept from the compiler, which would compute it without a branch in a way
  * whose range the verifier of 6.12 can't tell; never positive, which would skip other LSMs.
  */
-static __always_inline int refusal(bool refused)
+static __always_inline int refusal(enum wd_refused refused)
 {
 	int result = 0;
 
-	if (refused) {
+	if (refused == WD_HIDE) {
+		result = -ENOENT;
+		asm volatile("" : "+r"(result));
+	} else if (refused) {
 		result = -EPERM;
 		asm volatile("" : "+r"(result));
 	}
@@ -33,12 +42,13 @@ static __always_inline bool is_ours(const struct wd_task *store)
 
 static __always_inline void set_off_reflex(struct wd_config *cfg, struct wd_open *open)
 {
-	__u32 dimension = open->act.rule & (WD_RULE_LOADER - 1);
+	bool tamper = open->act.rule == WD_RULE_PROTECTED;
+	__u32 dimension = tamper ? 0 : open->act.rule & (WD_RULE_LOADER - 1);
 	struct wd_reflex_rule *want;
 	__u64 half = wd_bounded(open->half, WD_POLICY_HALVES);
 
 	/* Set off once, and by what was found in the act: a lack of memory is nobody's fault. */
-	if (open->act.rule >= WD_RULE_UNSCANNED || open->blameless ||
+	if ((open->act.rule >= WD_RULE_UNSCANNED && !tamper) || open->blameless ||
 	    (open->act.flags & WD_ACT_REFLEX) || open->act.tier_from == WD_TIER_FROM_GLASS)
 		return;
 	want = &cfg->policy[half].reflex[wd_bounded(dimension, WD_DIMS)];
@@ -52,9 +62,10 @@ static __always_inline void set_off_reflex(struct wd_config *cfg, struct wd_open
 static __noinline int refuse(struct wd_config *cfg, struct wd_stats *all, struct wd_open *open)
 {
 	struct wd_act *act = &open->act;
+	bool hidden = act->rule == WD_RULE_HIDDEN;
 	struct file *file;
 
-	act->result = -EPERM;
+	act->result = hidden ? -ENOENT : -EPERM;
 	open->active = WD_SENT;
 	set_off_reflex(cfg, open);
 	wd_add(&all->open, -1ULL);
@@ -66,7 +77,7 @@ static __noinline int refuse(struct wd_config *cfg, struct wd_stats *all, struct
 			wd_fill_object(file, &act->object);
 	}
 	act->duration_ns = bpf_ktime_get_boot_ns() - act->head.boot_ns;
-	wd_record(cfg, open, WD_RING_DENY);
+	wd_record(cfg, open, hidden ? WD_RING_OBJECT : WD_RING_DENY);
 	return 0;
 }
 

@@ -29,6 +29,13 @@ struct wd_grant {
 	__u32 foreign;	       /* 1: programs and maps of others may be used */
 };
 
+/* What happens to whoever would reach the guard itself. */
+enum wd_protect {
+	WD_PROTECT_OFF = 0,
+	WD_PROTECT_OBSERVE = 1,
+	WD_PROTECT_ENFORCE = 2,
+};
+
 /* What a refusal by a dimension does to the subject, at once. */
 struct wd_reflex_rule {
 	__u32 tier;	       /* enum wd_tier */
@@ -42,9 +49,11 @@ struct wd_policy_half {
 	__u32 default_tier;
 	__u32 unknown_grant;   /* of loaders without a label */
 	__u32 ceiling;	       /* enum wd_tier: no subject of this host is above it */
+	__u32 protect;	       /* enum wd_protect */
+	__u32 pad;
 	__u64 bulk_rate;       /* records a second of a subject, while a ring is over half full */
 	__u8 hash[WD_DIGEST_LEN]; /* of the policy, as its compiler said */
-	struct wd_reflex_rule reflex[WD_DIMS]; /* by dimension */
+	struct wd_reflex_rule reflex[WD_DIMS]; /* by dimension; 0: by protection of the guard */
 };
 
 enum wd_mode {
@@ -70,6 +79,9 @@ struct wd_config {
 	__u32 raises;	       /* entries of the raises map: most hosts have none */
 	__u64 guard_boot_ns;   /* since when programs are scanned; 0: they are not */
 	struct wd_exe_key self; /* warden-load's own file: run by root it is one of ours */
+	__u8 self_digest[WD_DIGEST_LEN]; /* SHA-256 of that file: no other content is ours */
+	__u32 own_device;      /* of the bpffs that has our pins; 0: not known yet */
+	__u32 pad;
 	__u8 build[WD_DIGEST_LEN]; /* SHA-256 of the object that the active programs came from */
 	struct wd_policy_half policy[WD_POLICY_HALVES];
 };
@@ -216,7 +228,7 @@ struct wd_resolve {
 	__u32 fd;
 	__u32 learn;	       /* enum wd_object_kind: the fd is one of these, remember it */
 	__s32 error;	       /* out: 0 or -EBADF */
-	__u32 pad;
+	__u32 place;	       /* 1: the fd is our bpffs: remember what it is mounted on */
 	struct wd_exe_key exe; /* out */
 };
 

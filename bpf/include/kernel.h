@@ -37,6 +37,7 @@ struct inode {
 	unsigned long i_ino;
 	unsigned int i_nlink;
 	__u32 i_generation;
+	void *i_private;
 };
 
 struct dentry {
@@ -47,12 +48,14 @@ struct dentry {
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 };
 
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	int mnt_group_id;
 };
 
 struct path {
@@ -61,6 +64,7 @@ struct path {
 };
 
 struct file {
+	unsigned int f_mode;
 	const void *f_op;
 	void *private_data;
 	struct inode *f_inode;
@@ -104,6 +108,25 @@ struct cgroup {
 	struct kernfs_node *kn;
 };
 
+struct sock_common {
+	unsigned short skc_family;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_type;
+	__u16 sk_protocol;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+struct sk_buff {
+	unsigned int len;
+	unsigned char *data;
+};
+
 struct css_set {
 	struct cgroup *dfl_cgrp;
 };
@@ -144,6 +167,7 @@ struct thread_info {
 
 struct task_struct {
 	struct thread_info thread_info;
+	unsigned int ptrace;
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
@@ -255,6 +279,10 @@ struct bpf_link {
 	__u32 id;
 	enum bpf_link_type type;
 	struct bpf_prog *prog;
+};
+
+struct bpf_link_primer {
+	__u32 id;
 };
 
 struct bpf_link___617 {

@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WD_LAYOUT_VERSION 3
+#define WD_LAYOUT_VERSION 4
 
 #define WD_COMM_LEN 16
 #define WD_NAME_LEN 16
@@ -122,6 +122,41 @@ enum wd_rule {
 	WD_RULE_LOADER = 16,
 	WD_RULE_UNSCANNED = 32,/* fail closed: nobody has looked into this program */
 	WD_RULE_NO_MEMORY = 33,/* fail closed: no room to judge a program in */
+	WD_RULE_PROTECTED = 34,/* would reach what the guard is made of, or what keeps it there */
+	WD_RULE_HIDDEN = 35,   /* one of our objects asked for by its id: answered as if not there */
+	WD_RULE_FILTER = 36,   /* a classic filter on a packet or raw socket, at quarantined or below */
+};
+
+/*
+ * Acts that are no command of bpf(2) have numbers that no kernel uses for one. Only ATTACH is
+ * something that grants speak about; a call of bpf(2) by these numbers is judged as unknown.
+ */
+enum wd_own_command {
+	WD_ATTACH = 48,	       /* a program, by perf ioctl, netlink, setsockopt, io_uring */
+	WD_FILTER = 49,	       /* a classic filter, on a packet or raw socket */
+	WD_MAP_MMAP = 50,
+	WD_FD_RECEIVE = 51,    /* of an object, by SCM_RIGHTS or pidfd_getfd */
+	WD_PIN_OPEN = 52,      /* open(2) of a pinned map or iterator */
+	WD_PIN_UNLINK = 53,
+	WD_PIN_RENAME = 54,
+	WD_PIN_LINK = 55,      /* a hard or symbolic link in a bpffs */
+	WD_PIN_MAKE = 56,      /* anything made in our own bpffs */
+	WD_MOUNT = 57,	       /* of a bpffs, or of a mount that ours hangs on */
+	WD_UMOUNT = 58,
+	WD_SYSCTL = 59,
+	WD_PTRACE = 60,
+	WD_OWN_COMMANDS_END = 61,
+};
+
+/* How an act came to be. */
+enum wd_via {
+	WD_VIA_BPF = 0,
+	WD_VIA_PERF_IOCTL = 1,
+	WD_VIA_NETLINK = 2,
+	WD_VIA_SETSOCKOPT = 3,
+	WD_VIA_IO_URING = 4,
+	WD_VIA_IOCTL = 5,
+	WD_VIA_SYSCALL = 6,    /* any other system call */
 };
 
 /* What made the tier of an act as low as it was. */
@@ -180,6 +215,7 @@ enum wd_act_flag {
 	WD_ACT_REFLEX = 1 << 15,     /* this act set off a reflex */
 	WD_ACT_OBSERVED = 1 << 16,   /* of a subject that is only observed: nothing is refused */
 	WD_ACT_AGENT = 1 << 17,	     /* the loader acts for itself: what is made is its own */
+	WD_ACT_PRIMED = 1 << 18,     /* `object` is the link that the kernel made in this call */
 };
 
 enum wd_object_kind {
@@ -231,8 +267,9 @@ struct wd_object {
  * One use of BPF. Followed by `path_len` bytes of executable path and `cgroup_len` bytes of cgroup
  * path, each a run of NUL-terminated names from the leaf to the root ("bpftool\0sbin\0usr\0"),
  * and by `facts_len` bytes: 0, or a struct wd_facts (PROG_LOAD that was scanned). What is left of
- * `size` after them is the string that the call named in user memory (OBJ_PIN, OBJ_GET: the pin's
- * path; RAW_TRACEPOINT_OPEN: the tracepoint), with its NUL: a claim.
+ * `size` after them is a string with its NUL. bpf(2): what the call named in user memory (OBJ_PIN,
+ * OBJ_GET: the pin's path; RAW_TRACEPOINT_OPEN: the tracepoint), a claim. Other acts: the kernel's
+ * own name of what they were about, a file's without its directory.
  */
 struct wd_act {
 	struct wd_record head;
@@ -264,7 +301,8 @@ struct wd_act {
 	__u16 cgroup_len;
 	__u16 facts_len;
 	__u16 tier_from;       /* enum wd_tier_from */
-	__u32 has_exe_digest;
+	__u16 has_exe_digest;
+	__u16 via;	       /* enum wd_via */
 	char comm[WD_COMM_LEN];
 	__u8 exe_digest[WD_DIGEST_LEN]; /* SHA-256 at exec, of listed loaders */
 	struct wd_claim claim;
@@ -351,6 +389,15 @@ enum wd_error_site {
 	WD_ERR_SITES = 12,
 };
 
+/* Classic filters are counted, and never held against anybody but for the first. */
+enum wd_classic {
+	WD_CLASSIC_PACKET = 0, /* on AF_PACKET or SOCK_RAW: recorded as well */
+	WD_CLASSIC_NETLINK = 1,
+	WD_CLASSIC_SECCOMP = 2,
+	WD_CLASSIC_OTHER = 3,
+	WD_CLASSICS = 4,
+};
+
 /*
  * The stats map: one entry. Every act ends in exactly one of two ways, so with no call in flight
  *
@@ -369,6 +416,7 @@ struct wd_stats {
 	__u64 open;		/* calls begun and not yet ended */
 	__u64 canaries;
 	__u64 errors[WD_ERR_SITES];
+	__u64 classic[WD_CLASSICS]; /* filters put on, by enum wd_classic */
 };
 
 /*

@@ -62,12 +62,18 @@ static __always_inline void wd_decide_act(struct wd_open *open, struct wd_verdic
 	open->act.rule = all.rule;
 }
 
+/* The number that grants know an act by: a call of bpf(2) is none of the acts outside it. */
+static __always_inline __u32 wd_granted_as(__u32 command, __u32 via)
+{
+	return via == WD_VIA_BPF && wd_is_own_command(command) ? 64 : command;
+}
+
 /* Judges what the attributes say. */
 static __always_inline void wd_judge(struct wd_config *cfg, struct wd_open *open)
 {
 	struct wd_matter m = {
 		.judged = wd_judged(open),
-		.command = open->act.command,
+		.command = wd_granted_as(open->act.command, WD_VIA_BPF),
 		.prog_type = open->act.claim.type,
 		.map_type = open->act.claim.type,
 		.attach_type = open->act.claim.attach_type,

@@ -222,6 +222,11 @@ static __always_inline __u32 wd_fd_offset(__u32 command)
 	}
 }
 
+static __always_inline bool wd_is_own_command(__u32 command)
+{
+	return command >= WD_ATTACH && command < WD_OWN_COMMANDS_END;
+}
+
 /* OBJ_PIN, OBJ_GET and RAW_TRACEPOINT_OPEN begin with a pointer to a string. */
 static __always_inline bool wd_names_text(__u32 command)
 {
@@ -233,6 +238,8 @@ static __always_inline __u32 wd_ring_of(__u32 command, __u32 decision)
 {
 	if (decision != WD_ALLOW)
 		return WD_RING_DENY;
+	if (wd_is_own_command(command))
+		return WD_RING_OBJECT;
 	switch (command) {
 	case BPF_MAP_CREATE:
 	case BPF_PROG_LOAD:

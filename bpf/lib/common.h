@@ -114,6 +114,7 @@ SEC("syscall")
 int resolve(struct wd_resolve *ctx)
 {
 	struct file *file = wd_file_of(bpf_get_current_task_btf(), ctx->fd);
+	struct wd_state *own_state = wd_state();
 	struct wd_exe_key key = {};
 	__u64 kind = wd_bounded(ctx->learn, WD_KINDS);
 
@@ -124,6 +125,8 @@ int resolve(struct wd_resolve *ctx)
 		file_operations[kind] = (__u64)BPF_CORE_READ(file, f_op);
 	if (kind == WD_OBJECT_BTF)
 		kernel_btf = (__u64)BPF_CORE_READ(file, private_data);
+	if (ctx->place && own_state)
+		own_state->own_mount = (__u64)wd_mount_of(BPF_CORE_READ(file, f_path.mnt));
 	wd_exe_key_probed(file, &key);
 	ctx->exe = key;
 	return 0;

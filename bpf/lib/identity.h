@@ -266,16 +266,22 @@ static __always_inline bool wd_is_left_behind(struct task_struct *task, struct w
 	return was_lowered && (after.kind != before->kind || after.id != before->id);
 }
 
-/* warden-load itself, run by root: its own use of BPF is no act, and never refused. */
+/*
+ * warden-load itself, run by root: its own use of BPF is no act, and never refused. Not under a
+ * tracer, who would do as it likes in our name.
+ */
 static __always_inline bool wd_is_self(const struct wd_exe_key *exe)
 {
 	struct wd_config *cfg = wd_config();
 
 	return cfg && cfg->self.inode && wd_same_exe(exe, &cfg->self) &&
-	       (__u32)bpf_get_current_uid_gid() == 0;
+	       (__u32)bpf_get_current_uid_gid() == 0 && !bpf_get_current_task_btf()->ptrace;
 }
 
-/* Labels a task by the file that it just executed; returns its storage if it is a listed loader. */
+/*
+ * Labels a task by the file that it just executed; returns its storage if it is a listed loader, or
+ * warden-load: what else must be known of either is for the caller to find out.
+ */
 static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, struct file *file,
 						  const struct wd_policy_half *policy, __u32 half)
 {
@@ -311,7 +317,7 @@ static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, stru
 	store->base_auid = store->vouched_auid == auid + 1 ? 0 : auid + 1;
 	if (wd_is_left_behind(task, store, &before, lowered, half))
 		wd_carry(store, &before, policy->default_tier);
-	return loader ? store : NULL;
+	return loader || self ? store : NULL;
 }
 
 /* A task that was there before us: label and auid are taken on trust, and marked so. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Every map. All are pinned but `windows`, whose content lives for a second, and `nested`, whose
- * content lives as long as a call; warden-load gives each its file mode, which says who may open it
+ * Every map. All are pinned but `windows`, whose content lives for a second, and `nested` and
+ * `outside`, whose content lives as long as an act; warden-load gives each its file mode, which says who may open it
  * (bpf/README.md has the table).
  */
 #ifndef WARDEN_MAPS_H
@@ -83,6 +83,7 @@ struct wd_state {
 	__u64 skipped;	       /* declared so far, of the generation below */
 	__u64 skipped_generation;
 	__u64 reflexes;	       /* entries of the reflexes map: most hosts have none */
+	__u64 own_mount;       /* struct mount of the bpffs that has our pins; 0: not known */
 };
 
 /* A second in the life of a subject while the bulk ring is over half full. */
@@ -183,6 +184,14 @@ struct {
 	__type(value, struct wd_open);
 } nested SEC(".maps");
 
+/* An act outside bpf(2), from its hook's begin to its end. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct wd_open);
+} outside SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -242,6 +251,14 @@ struct {
 	__type(value, __u32);
 } own SEC(".maps");
 
+/* Functions that our programs are on, by their number in the kernel's BTF. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32);
+	__type(value, __u32);
+} hooked SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
@@ -281,6 +298,21 @@ static __always_inline __u64 wd_bounded(__u64 index, __u64 limit)
 		index = 0;
 	asm volatile("" : "+r"(index));
 	return index;
+}
+
+/*
+ * A step's answer to bpf_loop: 1 ends it. Branched for, because the verifier of 6.1 takes a flag
+ * from memory for any byte.
+ */
+static __always_inline long wd_ends(bool done)
+{
+	long result = 0;
+
+	if (done) {
+		result = 1;
+		asm volatile("" : "+r"(result));
+	}
+	return result;
 }
 
 static __always_inline void wd_add(__u64 *counter, __u64 by)

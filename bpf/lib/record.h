@@ -68,15 +68,18 @@ static __always_inline __u32 wd_fill_facts(struct task_struct *task, struct wd_o
 	return sizeof(scan->facts);
 }
 
-/* The string that the call named; a program that makes a call names one in kernel memory. */
+/*
+ * The string that the call named; a program that makes a call names one in kernel memory, as do
+ * acts outside bpf(2).
+ */
 static __always_inline __u32 wd_fill_text(struct wd_open *open, __u32 at)
 {
 	const void *text = *(void **)open->attr;
 	long len;
 
-	if (!wd_names_text(open->act.command))
+	if (open->act.via ? !text : !wd_names_text(open->act.command))
 		return 0;
-	if (open->act.flags & WD_ACT_NESTED)
+	if (open->act.via || open->act.flags & WD_ACT_NESTED)
 		len = bpf_probe_read_kernel_str(open->tail + at, WD_TEXT_MAX, text);
 	else
 		len = bpf_probe_read_user_str(open->tail + at, WD_TEXT_MAX, text);
@@ -220,7 +223,7 @@ static __noinline void wd_end(struct wd_config *cfg, struct wd_stats *all, struc
 	wd_add(&all->open, -1ULL);
 	if (wd_is_data_plane(act->command) && wd_end_counted(all, open, file))
 		return;
-	if (file)
+	if (file && !(act->flags & WD_ACT_PRIMED))
 		wd_fill_object(file, &act->object);
 	act->duration_ns = bpf_ktime_get_boot_ns() - act->head.boot_ns;
 	wd_record(cfg, open, wd_ring_of(act->command, act->decision));

@@ -34,7 +34,8 @@ static struct bpf_program *find_program(const struct wd_build *build, const char
 
 static bool is_known(const char *name, __u32 mode)
 {
-	static const char *const others[] = { "baseline", "resolve", "declare", "decide", "tier" };
+	static const char *const others[] = { "baseline", "resolve", "declare",	 "decide",
+					       "tier",	   "guard_sysctl" };
 
 	for (size_t i = 0; i < WD_COUNT(others); i++)
 		if (!strcmp(name, others[i]))
@@ -199,6 +200,8 @@ static int keep_objects(struct wd_build *build, struct wd_set *set)
 
 	if (!err)
 		err = keep_fd(fd_of(build, "declare"), &set->declare);
+	if (!err && fd_of(build, "guard_sysctl") >= 0)
+		err = keep_fd(fd_of(build, "guard_sysctl"), &set->sysctl);
 	if (!err)
 		err = keep_fd(fd_of(build, "decide"), &set->decide);
 	if (!err)

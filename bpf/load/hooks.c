@@ -13,6 +13,8 @@
 #define PROG_LOAD "bpf_lsm_bpf_prog_load"
 #define PROG_FREE "bpf_lsm_bpf_prog_free"
 #define MAP_FREE "bpf_lsm_bpf_map_free"
+#define IOCTL_COMPAT "bpf_lsm_file_ioctl_compat"
+#define LINK_FREE "bpf_link_free"
 
 const struct wd_hook_spec WD_HOOK_SPECS[WD_HOOKS] = {
 	[WD_HOOK_ENTER] = { "sys_enter", "tp_btf/sys_enter", AUDIT },
@@ -38,6 +40,33 @@ const struct wd_hook_spec WD_HOOK_SPECS[WD_HOOKS] = {
 	[WD_HOOK_GUARD_FORK] = { "guard_fork", "lsm/task_alloc", LSM },
 	[WD_HOOK_GUARD_EXEC] = { "guard_exec", "lsm.s/bprm_committed_creds", LSM },
 	[WD_HOOK_GUARD_SETUID] = { "guard_setuid", "lsm/task_fix_setuid", LSM },
+	[WD_HOOK_GUARD_SETSOCKOPT] = { "guard_setsockopt", "lsm/socket_setsockopt", LSM },
+	[WD_HOOK_GUARD_IOCTL] = { "guard_ioctl", "lsm/file_ioctl", LSM },
+	[WD_HOOK_GUARD_IOCTL_COMPAT] = { "guard_ioctl_compat", "lsm/file_ioctl_compat", LSM,
+				       .with = IOCTL_COMPAT },
+	[WD_HOOK_GUARD_NETLINK] = { "guard_netlink", "lsm/netlink_send", LSM },
+	[WD_HOOK_GUARD_RECEIVE] = { "guard_receive", "lsm/file_receive", LSM },
+	[WD_HOOK_GUARD_MMAP] = { "guard_mmap", "lsm/mmap_file", LSM },
+	[WD_HOOK_GUARD_PROG_GET_TYPE] = { "guard_prog_get_type", "fexit/bpf_prog_get_type_dev",
+				       LSM },
+	[WD_HOOK_GUARD_PROG_GET] = { "guard_prog_get", "fexit/bpf_prog_get", LSM },
+	[WD_HOOK_GUARD_LINK] = { "guard_link", "fexit/bpf_link_prime", LSM },
+	[WD_HOOK_GUARD_LINK_FREE] = { "guard_link_free", "fentry/bpf_link_free", LSM,
+				     .with = LINK_FREE },
+	[WD_HOOK_GUARD_SECCOMP] = { "guard_seccomp", "fentry/bpf_prog_create_from_user", LSM },
+	[WD_HOOK_GUARD_OPEN] = { "guard_open", "lsm/file_open", LSM },
+	[WD_HOOK_GUARD_UNLINK] = { "guard_unlink", "lsm/inode_unlink", LSM },
+	[WD_HOOK_GUARD_RMDIR] = { "guard_rmdir", "lsm/inode_rmdir", LSM },
+	[WD_HOOK_GUARD_RENAME] = { "guard_rename", "lsm/inode_rename", LSM },
+	[WD_HOOK_GUARD_HARD_LINK] = { "guard_hard_link", "lsm/inode_link", LSM },
+	[WD_HOOK_GUARD_SYMLINK] = { "guard_symlink", "lsm/inode_symlink", LSM },
+	[WD_HOOK_GUARD_CREATE] = { "guard_create", "lsm/inode_create", LSM },
+	[WD_HOOK_GUARD_MKDIR] = { "guard_mkdir", "lsm/inode_mkdir", LSM },
+	[WD_HOOK_GUARD_MOUNT] = { "guard_mount", "lsm/sb_mount", LSM },
+	[WD_HOOK_GUARD_UMOUNT] = { "guard_umount", "lsm/sb_umount", LSM },
+	[WD_HOOK_GUARD_MOVE_MOUNT] = { "guard_move_mount", "lsm/move_mount", LSM },
+	[WD_HOOK_GUARD_PTRACE] = { "guard_ptrace", "lsm/ptrace_access_check", LSM },
+	[WD_HOOK_GUARD_CREDS] = { "guard_creds", "lsm/bprm_creds_for_exec", LSM },
 	[WD_HOOK_TASK_EXIT] = { "on_exit", "tp_btf/sched_process_exit", AUDIT | LSM },
 };
 

@@ -17,8 +17,10 @@
 #include "forget.h"
 #include "mode.h"
 #include "place.h"
+#include "protect.h"
 #include "prove.h"
 #include "say.h"
+#include "sha256.h"
 #include "source.h"
 
 #include <bpf/bpf.h>
@@ -46,6 +48,8 @@ static int know_self(const struct wd_set *set)
 
 	if (!err)
 		err = wd_key_of(set, fd, &config.self);
+	if (!err)
+		err = wd_sha256_fd(fd, config.self_digest);
 	return err ? err : wd_config_write(set, &config);
 }
 
@@ -142,6 +146,9 @@ static int load_fresh(const struct wd_options *options, __u32 mode, gid_t gid,
 	if (code)
 		return code;
 	/* The new set runs: only now does the old one go. */
+	err = wd_protect_end(options->dir, 0);
+	if (err)
+		wd_note("ftrace_enabled: %s: an earlier load keeps it", strerror(-err));
 	code = wd_bpffs_unmount(options->dir);
 	if (!code)
 		code = wd_bpffs_mount(options->dir, gid);
@@ -207,6 +214,7 @@ static int load_upgraded(const struct wd_options *options, __u32 mode, gid_t gid
 		code = wd_apply_policy(set, policy, false);
 	if (!code)
 		code = take_over(set, before, &next);
+	wd_protect_end(options->dir, code ? before->generation : next.generation);
 	wd_set_drop_generations(options->dir, code ? before->generation : next.generation);
 	return code;
 }
@@ -321,6 +329,8 @@ int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *polic
 
 	if (!code)
 		code = bring_up(options, gid, policy, set, &how);
+	if (!code)
+		code = wd_protect_begin(options->dir, set);
 	return code ? code : wd_report(options, gid, policy, set, how);
 }
 

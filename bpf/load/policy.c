@@ -23,7 +23,8 @@ enum scalar {
 	SCALAR_BULK_RATE = 1 << 3,
 	SCALAR_UNKNOWN_GRANT = 1 << 4,
 	SCALAR_CEILING = 1 << 5,
-	SCALAR_ALL = (1 << 6) - 1,
+	SCALAR_PROTECT = 1 << 6,
+	SCALAR_ALL = (1 << 7) - 1,
 };
 
 static const char *const KINDS[] = {
@@ -59,8 +60,8 @@ static const char *read_version(struct wd_policy *policy, char **cursor)
 {
 	__u32 version;
 
-	if (wd_take_number(cursor, NULL, 3, 3, &version))
-		return "this build reads version 3";
+	if (wd_take_number(cursor, NULL, 4, 4, &version))
+		return "this build reads version 4";
 	return once(policy, SCALAR_VERSION);
 }
 
@@ -85,6 +86,13 @@ static const char *read_ceiling(struct wd_policy *policy, char **cursor)
 	if (wd_take_number(cursor, NULL, 0, WD_TIER_TRUSTED, &policy->scalars.ceiling))
 		return "needs a tier, 0 to 4";
 	return once(policy, SCALAR_CEILING);
+}
+
+static const char *read_protect(struct wd_policy *policy, char **cursor)
+{
+	if (wd_take_number(cursor, NULL, 0, WD_PROTECT_ENFORCE, &policy->scalars.protect))
+		return "needs 0, 1 or 2: off, observe, enforce";
+	return once(policy, SCALAR_PROTECT);
 }
 
 static const char *read_bulk_rate(struct wd_policy *policy, char **cursor)
@@ -160,10 +168,10 @@ static const char *read_reflex(struct wd_policy *policy, char **cursor)
 	struct wd_reflex_rule *rule;
 	__u32 dimension, tier, for_ms;
 
-	if (wd_take_number(cursor, NULL, 1, WD_DIMS - 1, &dimension) ||
+	if (wd_take_number(cursor, NULL, 0, WD_DIMS - 1, &dimension) ||
 	    wd_take_number(cursor, "tier", 0, WD_TIER_TRUSTED, &tier) ||
 	    wd_take_number(cursor, "for_ms", 0, UINT32_MAX, &for_ms))
-		return "needs a dimension, 1 to 7, tier=0..4 and for_ms= milliseconds";
+		return "needs a dimension, 0 to 7, tier=0..4 and for_ms= milliseconds";
 	rule = &policy->scalars.reflex[dimension];
 	if (rule->set)
 		return "given twice";
@@ -308,7 +316,7 @@ static const struct {
 	{ "tier", read_tier },		       { "unknown_grant", read_unknown_grant },
 	{ "reflex", read_reflex },	       { "loader", read_loader },
 	{ "operator", read_operator },	       { "trusted", read_trusted },
-	{ "end", read_end },
+	{ "protect", read_protect },	       { "end", read_end },
 };
 
 static const char *read_line(struct wd_policy *policy, char *line)
@@ -319,7 +327,7 @@ static const char *read_line(struct wd_policy *policy, char *line)
 	if (policy->ended)
 		return "nothing may follow end";
 	if (!(policy->scalars_set & SCALAR_VERSION) && (!word || strcmp(word, "warden-policy")))
-		return "the first line must be: warden-policy 3";
+		return "the first line must be: warden-policy 4";
 	for (size_t i = 0; word && i < WD_COUNT(LINES); i++) {
 		if (strcmp(word, LINES[i].word))
 			continue;
@@ -340,7 +348,8 @@ static const char *check_whole(const struct wd_policy *policy)
 	if (!policy->ended)
 		return "ends without an end line: it was cut off";
 	if (policy->scalars_set != SCALAR_ALL || policy->tiers_set != (1U << WD_TIERS) - 1)
-		return "lacks hash, default_tier, ceiling, bulk_rate, unknown_grant or a tier";
+		return "lacks hash, default_tier, ceiling, protect, bulk_rate, unknown_grant or a "
+		       "tier";
 	for (__u32 tier = 0; tier < WD_TIERS; tier++)
 		if (!has_grant(policy, policy->scalars.tier_grant[tier]))
 			return "a tier names a grant that is not there";

@@ -3,10 +3,11 @@
  * The compiled policy: text that the policy compiler wrote, read strictly. Lines, in any order
  * after the first, each scalar exactly once, HEXn of exactly n digits (a grant is one line):
  *
- *	warden-policy 3
+ *	warden-policy 4
  *	hash HEX64
  *	default_tier 0..4
  *	ceiling 0..4
+ *	protect 0..2
  *	bulk_rate N
  *	operator NAME key=HEX64
  *	grant N commands=HEX16 prog_types=HEX16 map_types=HEX16 attach_types=HEX32 helpers=HEX64
@@ -14,7 +15,7 @@
  *	tier 0..4 grant=N
  *	unknown_grant N
  *	trusted auid|loader|uid NUMBER
- *	reflex 1..7 tier=0..4 for_ms=N
+ *	reflex 0..7 tier=0..4 for_ms=N
  *	loader NUMBER kind=agent|tool|login|runtime grant=N floor=0..4 name=NAME sha256=HEX64|-
  *		path=/PATH
  *	end

@@ -181,6 +181,8 @@ int wd_own_objects(const struct wd_set *set)
 		err = own_prog_fd(set, set->resolve);
 	if (!err)
 		err = own_prog_fd(set, set->declare);
+	if (!err && set->sysctl >= 0)
+		err = own_prog_fd(set, set->sysctl);
 	if (!err)
 		err = own_prog_fd(set, set->decide);
 	if (!err)

@@ -64,6 +64,10 @@ void wd_say_state(const struct wd_set *set, __u32 kind, __u32 action, const char
 /* Prints what a request came to, as JSON. */
 void wd_raise_say(const struct wd_request *request, const char *effect);
 
+/* What of the policy is in force, map by map, as an object of `json`. */
+struct wd_json;
+void wd_show_in_force(const struct wd_set *set, struct wd_json *json);
+
 /* Prints what is held of subjects, and what raises them, as JSON. Returns an exit code. */
 int wd_raise_show(const struct wd_set *set);
 

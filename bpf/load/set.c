@@ -35,6 +35,7 @@ const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
 	[WD_MAP_RAISES] = { "raises", 0600 },
 	[WD_MAP_OPERATORS] = { "operators", 0600 },
 	[WD_MAP_NONCES] = { "nonces", 0600 },
+	[WD_MAP_HOOKED] = { "hooked", 0600 },
 };
 
 const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS] = {
@@ -64,6 +65,7 @@ void wd_set_init(struct wd_set *set)
 	fill(set->iterator, WD_ITERATORS);
 	set->generation = 0;
 	set->baseline = set->resolve = set->declare = set->decide = set->tier = -1;
+	set->sysctl = -1;
 }
 
 static void close_programs(struct wd_set *set)
@@ -73,6 +75,7 @@ static void close_programs(struct wd_set *set)
 	wd_close_fd(&set->baseline);
 	wd_close_fd(&set->resolve);
 	wd_close_fd(&set->declare);
+	wd_close_fd(&set->sysctl);
 	wd_close_fd(&set->decide);
 	wd_close_fd(&set->tier);
 }
@@ -136,6 +139,8 @@ int wd_set_open_generation(const char *dir, __u32 generation, __u32 mode, struct
 		err = open_one(dir, generation, "declare", &set->declare);
 	if (!err)
 		err = open_one(dir, generation, "baseline", &set->baseline);
+	if (!err && mode == WD_MODE_LSM)
+		err = open_one(dir, generation, "guard_sysctl", &set->sysctl);
 	for (int i = 0; !err && i < WD_HOOKS; i++)
 		if (wd_hook_is_wanted(i, mode))
 			err = open_one(dir, generation, WD_HOOK_SPECS[i].name, &set->hook[i]);
@@ -192,6 +197,8 @@ int wd_set_pin_generation(const char *dir, __u32 generation, const struct wd_set
 		err = pin_in_generation(dir, generation, "declare", set->declare, ret_path);
 	if (!err)
 		err = pin_in_generation(dir, generation, "baseline", set->baseline, ret_path);
+	if (!err && set->sysctl >= 0)
+		err = pin_in_generation(dir, generation, "guard_sysctl", set->sysctl, ret_path);
 	for (int i = 0; !err && i < WD_HOOKS; i++)
 		if (set->hook[i] >= 0)
 			err = pin_in_generation(dir, generation, WD_HOOK_SPECS[i].name,

@@ -4,7 +4,7 @@
  *
  *	DIR/bpf/NAME			every map; `decide`, `tier`; the inventory iterators
  *	DIR/bpf/generation-N/NAME	what belongs to one build of the programs: their links, the
- *					baseline iterator, `resolve`, `declare`
+ *					baseline iterator, `resolve`, `declare`, `guard_sysctl`
  *
  * Two generations can be there at once; the one that config names is the one that acts.
  */
@@ -38,6 +38,7 @@ enum wd_map {
 	WD_MAP_RAISES,
 	WD_MAP_OPERATORS,
 	WD_MAP_NONCES,
+	WD_MAP_HOOKED,
 	WD_MAPS,
 };
 
@@ -64,6 +65,7 @@ struct wd_set {
 	int baseline;		       /* link of iter/task */
 	int resolve;		       /* program */
 	int declare;		       /* program */
+	int sysctl;		       /* program on the root cgroup; -1 in mode audit */
 	int decide;		       /* program */
 	int tier;		       /* program */
 };

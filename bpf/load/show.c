@@ -124,6 +124,7 @@ int wd_raise_show(const struct wd_set *set)
 	show_subjects(set, &json);
 	show_reflexes(set, &json);
 	show_raises(set, &json);
+	wd_show_in_force(set, &json);
 	wd_json_close(&json, '}');
 	putchar('\n');
 	return EX_OK;

@@ -6,6 +6,7 @@
 #include "cleanup.h"
 #include "load.h"
 #include "place.h"
+#include "protect.h"
 #include "say.h"
 
 #include <bpf/bpf.h>
@@ -75,6 +76,9 @@ int wd_unload(const char *dir)
 	if (wd_place_request(dir, &lock))
 		wd_note("unload: %s: goes on all the same", dir);
 	count = wd_set_list_programs(dir, programs, PROGRAMS_MAX);
+	if (wd_protect_end(dir, 0))
+		wd_note("unload: %s: the program that keeps ftrace_enabled stays till a reboot",
+			dir);
 	code = wd_bpffs_unmount(dir);
 	if (!code)
 		code = wait_until_over(dir, programs, count);

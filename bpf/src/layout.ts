@@ -39,7 +39,7 @@ function struct<F extends Readonly<Record<string, Field>>>(
   return { name, size: Math.ceil(at / widest) * widest, align: widest, offset };
 }
 
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 export const NO_ID = 0xffffffff;
 
 export const Subject = struct('wd_subject', { kind: 'u32', id: 'u32' });
@@ -155,7 +155,8 @@ export const Act = struct('wd_act', {
   cgroup_len: 'u16',
   facts_len: 'u16',
   tier_from: 'u16',
-  has_exe_digest: 'u32',
+  has_exe_digest: 'u16',
+  via: 'u16',
   comm: ['u8', 16],
   exe_digest: ['u8', 32],
   claim: Claim,
@@ -192,6 +193,7 @@ export const Stats = struct('wd_stats', {
   open: 'u64',
   canaries: 'u64',
   errors: ['u64', 12],
+  classic: ['u64', 4],
 });
 export const Inventory = struct('wd_inventory', {
   kind: 'u32',

@@ -33,6 +33,7 @@ export const ACT_FLAGS = {
   reflex: 32768,
   observed: 65536,
   agent: 131072,
+  primed: 262144,
 } as const;
 
 /** Flags of `enum wd_fact_flag`. */
@@ -124,6 +125,8 @@ export interface KernelAct {
   readonly durationNs: number;
   readonly exe: ExeIdentity;
   readonly command: number;
+  /** `enum wd_via`: 0 for bpf(2). */
+  readonly via: number;
   readonly attrSize: number;
   readonly pid: number;
   readonly tid: number;
@@ -327,6 +330,7 @@ export function decodeAct(bytes: Uint8Array): KernelAct {
     durationNs: Number(from.getBigUint64(a.duration_ns, true)),
     exe: exeAt(from, a.exe),
     command: u32(a.command),
+    via: u16(a.via),
     attrSize: u32(a.attr_size),
     pid: u32(a.pid),
     tid: u32(a.tid),
@@ -346,7 +350,7 @@ export function decodeAct(bytes: Uint8Array): KernelAct {
     rule: u16(a.rule),
     tier: u16(a.tier),
     tierFrom: u16(a.tier_from),
-    exeDigest: u32(a.has_exe_digest) === 1 ? hex(digest) : null,
+    exeDigest: u16(a.has_exe_digest) === 1 ? hex(digest) : null,
     path: pathOf(bytes.subarray(tail, tail + pathLen)),
     cgroup: pathOf(bytes.subarray(tail + pathLen, tail + pathLen + cgroupLen)) || '/',
     comm: kernelText(bytes.subarray(a.comm, a.comm + 16)),

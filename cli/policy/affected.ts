@@ -1,4 +1,4 @@
-import { COMMANDS, type Enriched, type Event } from '#event';
+import { type Enriched, type Event, GRANTED_COMMANDS } from '#event';
 import { enforcing, Judge, type NamedAct, type Policy } from '#policy';
 import type { Store } from '#state';
 import { TIER_NAMES, type TierName } from '#trust';
@@ -17,7 +17,7 @@ export interface Affected {
 
 /** An act of the log as a policy is asked for it; null for what is no bpf(2) command. */
 function actOf({ act, program, map }: Event): NamedAct | null {
-  if (!COMMANDS.includes(act.command)) return null;
+  if (!GRANTED_COMMANDS.includes(act.command)) return null;
   const isLoad = act.command === 'PROG_LOAD';
   const isMap = act.command === 'MAP_CREATE';
   return {

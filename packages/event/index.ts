@@ -20,9 +20,12 @@ export {
   ATTACH_TYPES,
   COMMANDS,
   commandName,
+  commandNumber,
   errnoName,
+  GRANTED_COMMANDS,
   LINK_TYPES,
   MAP_TYPES,
+  OWN_COMMANDS,
   PROGRAM_TYPES,
   typeName,
 } from './names.ts';

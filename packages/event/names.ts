@@ -43,6 +43,31 @@ export const COMMANDS: readonly string[] = [
   'PROG_STREAM_READ_BY_FD',
 ];
 
+/** Acts that are no command of bpf(2): `enum wd_own_command` of bpf/include/warden.h. */
+export const OWN_COMMANDS: Readonly<Record<number, string>> = {
+  48: 'ATTACH',
+  49: 'FILTER',
+  50: 'MAP_MMAP',
+  51: 'FD_RECEIVE',
+  52: 'PIN_OPEN',
+  53: 'PIN_UNLINK',
+  54: 'PIN_RENAME',
+  55: 'PIN_LINK',
+  56: 'PIN_MAKE',
+  57: 'MOUNT',
+  58: 'UMOUNT',
+  59: 'SYSCTL',
+  60: 'PTRACE',
+};
+
+/** What grants speak about: the commands, and attaching by a way that is none. */
+export const GRANTED_COMMANDS: readonly string[] = [...COMMANDS, 'ATTACH'];
+
+/** The kernel's number of a command that grants speak about; -1 for any other text. */
+export function commandNumber(name: string): number {
+  return name === 'ATTACH' ? 48 : COMMANDS.indexOf(name);
+}
+
 export const PROGRAM_TYPES: readonly string[] = [
   'UNSPEC',
   'SOCKET_FILTER',

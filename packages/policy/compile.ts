@@ -26,6 +26,8 @@ export interface GrantMasks {
 /** What subjects without a tier of their own get, and records per second when bulk is half full. */
 const DEFAULT_TIER = 3;
 const BULK_RATE = 500;
+/** `enum wd_protect`: what happens to whoever would reach the guard itself. */
+const PROTECT = { observe: 1, enforce: 2 } as const;
 const GRANTS_MAX = 64;
 const LOADERS_MAX = 256;
 
@@ -157,10 +159,11 @@ export function compilePolicy(given: Policy, { host, rollout }: CompileOptions):
   if (policy.loaders.length > LOADERS_MAX) refuse(`${policy.loaders.length} loaders`);
   const unknown = grants.findIndex(({ name }) => name === UNKNOWN_GRANT);
   return [
-    'warden-policy 3',
+    'warden-policy 4',
     `hash ${hashPolicy(given)}`,
     `default_tier ${DEFAULT_TIER}`,
     `ceiling ${policy.ceiling}`,
+    `protect ${enforcesAnything(policy) ? PROTECT.enforce : PROTECT.observe}`,
     `bulk_rate ${BULK_RATE}`,
     ...policy.operators.map(
       ({ name, key }) => `operator ${name} key=${Buffer.from(key, 'base64').toString('hex')}`,

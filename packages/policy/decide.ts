@@ -70,10 +70,13 @@ export function decideAct(act: ActNumbers, tier: DecideMasks, loader: DecideMask
   return { decision: observed === 0 ? 'allow' : 'would_deny', rule: observed };
 }
 
-/** Rules of the guard itself: refused because it could not judge. */
+/** Rules of the guard itself: it could not judge, or keeps itself. */
 const GUARD_RULES: Readonly<Record<number, string>> = {
   32: 'guard.unscanned',
   33: 'guard.no_memory',
+  34: 'guard.protected',
+  35: 'guard.hidden',
+  36: 'guard.classic_filter',
 };
 
 /**

@@ -92,6 +92,7 @@ grants:
       - RAW_TRACEPOINT
       - TRACING
       - CGROUP_*
+      - "!CGROUP_SYSCTL" # it could let ftrace_enabled be set
       - SOCKET_FILTER
       - SCHED_CLS
       - XDP

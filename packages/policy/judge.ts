@@ -1,4 +1,4 @@
-import { ATTACH_TYPES, COMMANDS, HELPERS, MAP_TYPES, PROGRAM_TYPES } from '#event';
+import { ATTACH_TYPES, commandNumber, HELPERS, MAP_TYPES, PROGRAM_TYPES } from '#event';
 import { TIER_NAMES } from '#trust';
 import { UNKNOWN_GRANT } from './check.ts';
 import { type GrantMasks, grantMasks } from './compile.ts';
@@ -91,7 +91,7 @@ export class Judge {
 
 function numbersOf({ command, program, map, attach, helpers, kfuncs, foreign }: NamedAct) {
   const numbers: ActNumbers = {
-    command: command === null ? null : COMMANDS.indexOf(command),
+    command: command === null ? null : commandNumber(command),
     progType: numberOf(PROGRAM_TYPES, program),
     mapType: numberOf(MAP_TYPES, map),
     attachType: numberOf(ATTACH_TYPES, attach),

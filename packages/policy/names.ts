@@ -1,8 +1,15 @@
-import { ATTACH_TYPES, COMMANDS, HELPERS, MAP_TYPES, PROGRAM_TYPES } from '#event';
+import {
+  ATTACH_TYPES,
+  commandNumber,
+  GRANTED_COMMANDS,
+  HELPERS,
+  MAP_TYPES,
+  PROGRAM_TYPES,
+} from '#event';
 
 /** What a grant lists, with the kernel's names by number, and how many bits the kernel keeps. */
 export const NAME_LISTS = {
-  commands: { names: COMMANDS, bits: 64, what: 'command', example: 'PROG_LOAD or MAP_*' },
+  commands: { names: GRANTED_COMMANDS, bits: 64, what: 'command', example: 'PROG_LOAD or MAP_*' },
   program_types: {
     names: PROGRAM_TYPES,
     bits: 64,
@@ -30,7 +37,7 @@ export type Dimension = (typeof DIMENSIONS)[number];
 const ISSUING = ['OBJ_GET', 'PROG_GET_FD_BY_ID', 'MAP_GET_FD_BY_ID', 'PROG_LOAD'];
 /** Commands by which an act comes to have the dimension. */
 const BY: Readonly<Record<Dimension, readonly string[]>> = {
-  commands: COMMANDS,
+  commands: GRANTED_COMMANDS,
   program_types: ['PROG_LOAD'],
   map_types: ['MAP_CREATE'],
   attach_types: ['PROG_LOAD', 'LINK_CREATE', 'PROG_ATTACH'],
@@ -41,7 +48,12 @@ const BY: Readonly<Record<Dimension, readonly string[]>> = {
 
 /** Whether one of these commands, as bits, begins an act that has the dimension. */
 export function begins(commands: bigint, dimension: Dimension): boolean {
-  return BY[dimension].some((name) => (commands >> BigInt(COMMANDS.indexOf(name))) & 1n);
+  return BY[dimension].some((name) => (commands >> BigInt(commandNumber(name))) & 1n);
+}
+
+/** The kernel's number of a name of the list; -1 where it is not in it. */
+export function numberOf(list: NameList, name: string): number {
+  return list === 'commands' ? commandNumber(name) : NAME_LISTS[list].names.indexOf(name);
 }
 
 /** Every number that the kernel keeps a bit for, those without a name too. */
@@ -82,9 +94,10 @@ export function maskOf(list: NameList, patterns: readonly string[] | null): bigi
   const out = patterns.filter((one) => one.startsWith('!')).map((one) => one.slice(1));
   const into = patterns.filter((one) => !one.startsWith('!'));
   let mask = 0n;
-  for (const [number, name] of NAME_LISTS[list].names.entries()) {
+  for (const name of NAME_LISTS[list].names) {
     const isIn = into.some((pattern) => matches(pattern, name));
-    if (isIn && !out.some((pattern) => matches(pattern, name))) mask |= 1n << BigInt(number);
+    if (!isIn || out.some((pattern) => matches(pattern, name))) continue;
+    mask |= 1n << BigInt(numberOf(list, name));
   }
   return mask;
 }

@@ -30,8 +30,15 @@ const isHost = (facts: ActFacts): boolean => facts.principal.startsWith('host:')
 /** A ring or log that somebody else wrote to, or two events that claim one id. */
 const TAMPERING: ReadonlySet<string> = new Set(['RING_TAMPER', 'LOG_TAMPER', 'FORK']);
 
-/** S01: the host says that it was tampered with. */
-export const tampering: Detect = (facts) => when(isHost(facts) && TAMPERING.has(facts.command));
+/** To look at what is ours, where the policy only observes, is what tools do that list all. */
+const LOOKING: ReadonlySet<string> = new Set(['OBJ_GET', 'PIN_OPEN', 'FD_RECEIVE']);
+
+/** S01: the host says that it was tampered with, or somebody tried to reach the guard itself. */
+export const tampering: Detect = (facts) => {
+  const { command, rule, decision } = facts;
+  if (rule === 'guard.protected') return when(decision === 'deny' || !LOOKING.has(command));
+  return when(isHost(facts) && TAMPERING.has(command));
+};
 
 /** S17: events are missing that nobody said were dropped. */
 export const undeclaredHole: Detect = (facts) =>

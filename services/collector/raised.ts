@@ -1,5 +1,5 @@
 import type { KernelRaised } from '#bpf';
-import { COMMANDS, type Event, hostPrincipal } from '#event';
+import { commandNumber, type Event, GRANTED_COMMANDS, hostPrincipal } from '#event';
 import { principalOf } from '#policy';
 import { TIER_NAMES } from '#trust';
 import { systemEvent } from './losses.ts';
@@ -17,7 +17,7 @@ const NS_PER_MS = 1_000_000n;
 
 function commandsOf(mask: bigint): string {
   if (mask === ALL) return 'all';
-  return COMMANDS.filter((_name, number) => (mask >> BigInt(number)) & 1n).join(',');
+  return GRANTED_COMMANDS.filter((name) => (mask >> BigInt(commandNumber(name))) & 1n).join(',');
 }
 
 const GUARD = 4;

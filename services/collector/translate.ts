@@ -19,6 +19,7 @@ import {
   MAP_TYPES,
   type Mode,
   type ObjectKind,
+  OWN_COMMANDS,
   PROGRAM_TYPES,
   type PrincipalKey,
   type Process,
@@ -238,7 +239,23 @@ function resultOf(act: KernelAct): { result: number | null; errno: string | null
   return { result: -1, errno: errnoName(-act.result) };
 }
 
-function viaOf({ flags }: KernelAct): string {
+/** `enum wd_via`. */
+const VIAS = [
+  'bpf',
+  'perf_ioctl',
+  'netlink',
+  'setsockopt',
+  'io_uring',
+  'ioctl',
+  'syscall',
+] as const;
+
+function commandOf({ command, via }: KernelAct): string {
+  return (via === 0 ? undefined : OWN_COMMANDS[command]) ?? commandName(command);
+}
+
+function viaOf({ flags, via }: KernelAct): string {
+  if (via !== 0) return VIAS[via] ?? String(via);
   if (flags & ACT_FLAGS.nested) return 'program';
   return flags & ACT_FLAGS.compat ? 'bpf_compat' : 'bpf';
 }
@@ -248,7 +265,7 @@ function viaOf({ flags }: KernelAct): string {
  * the program's instructions as they were loaded, when all of them were seen.
  */
 export function translate(act: KernelAct, context: Context, sha256: string | null = null): Event {
-  const command = commandName(act.command);
+  const command = commandOf(act);
   const subject = subjectOf(act.subject);
   const { host, policy } = context;
   return {

@@ -1,7 +1,7 @@
 import {
   ATTACH_TYPES,
-  COMMANDS,
   EventError,
+  GRANTED_COMMANDS,
   HELPERS,
   MAP_TYPES,
   PROGRAM_TYPES,
@@ -114,7 +114,7 @@ const NAMED = {
 
 function checkAct(source: Source, path: Path, step: StepFile, policy: Policy): void {
   const key = step.act === undefined ? 'ask' : 'act';
-  const commands = key === 'act' ? [...COMMANDS, ...SYSTEM_COMMANDS] : COMMANDS;
+  const commands = key === 'act' ? [...GRANTED_COMMANDS, ...SYSTEM_COMMANDS] : GRANTED_COMMANDS;
   checkName(source, [...path, key], commands, { name: step[key] as string, is: 'command' });
   for (const [name, { names, is }] of Object.entries(NAMED)) {
     const value = step[name as keyof typeof NAMED];
@@ -198,7 +198,7 @@ function checkExpected(
 
 /** What the system says of itself is not judged. */
 function isJudged(kind: string | undefined, command: string | undefined): boolean {
-  return kind === 'ask' || (kind === 'act' && COMMANDS.includes(command ?? ''));
+  return kind === 'ask' || (kind === 'act' && GRANTED_COMMANDS.includes(command ?? ''));
 }
 
 function checkTimes(source: Source, path: Path, one: CaseFile): void {

@@ -1,7 +1,7 @@
 import { TIER_NAMES } from '#trust';
 import type { GrantMasks } from '../compile.ts';
 import { Judge } from '../judge.ts';
-import { begins, DIMENSIONS, NAME_LISTS, type NameList } from '../names.ts';
+import { begins, DIMENSIONS, NAME_LISTS, type NameList, numberOf } from '../names.ts';
 import type { Policy, PolicyMode } from '../policy.ts';
 import { type Change, listed } from './change.ts';
 
@@ -41,10 +41,6 @@ function namesIn(list: NameList, has: GrantMasks, lacks: GrantMasks): readonly s
 
 const namesOf = (list: NameList): readonly string[] =>
   NAME_LISTS[list].names.filter((name) => !NONE.has(name));
-
-function numberOf(list: NameList, name: string): number {
-  return NAME_LISTS[list].names.indexOf(name);
-}
 
 /** Names, or those that are left out where that is shorter. */
 function spelled(list: NameList, names: readonly string[]): string {

@@ -2,7 +2,14 @@ import { TIER_NAMES } from '#trust';
 import { UNKNOWN_GRANT } from '../check.ts';
 import type { GrantMasks } from '../compile.ts';
 import { Judge } from '../judge.ts';
-import { begins, DIMENSIONS, type Dimension, NAME_LISTS, type NameList } from '../names.ts';
+import {
+  begins,
+  DIMENSIONS,
+  type Dimension,
+  NAME_LISTS,
+  type NameList,
+  numberOf,
+} from '../names.ts';
 import type { Policy } from '../policy.ts';
 import { reachableTiers } from './reach.ts';
 import { type Linted, pathOfRule, type Report } from './report.ts';
@@ -17,7 +24,10 @@ const MASKS: Readonly<Record<NameList, keyof GrantMasks>> = {
 
 /** Named numbers that a grant leaves out. */
 function leftOut(grant: GrantMasks, list: NameList): bigint {
-  const all = (1n << BigInt(NAME_LISTS[list].names.length)) - 1n;
+  const all = NAME_LISTS[list].names.reduce(
+    (bits, name) => bits | (1n << BigInt(numberOf(list, name))),
+    0n,
+  );
   return all & ~(grant[MASKS[list]] as bigint);
 }
 

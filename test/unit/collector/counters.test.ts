@@ -18,6 +18,7 @@ const act: KernelAct = {
   durationNs: 10,
   exe: { inode: 7n, device: 8, generation: 9 },
   command: LOOKUP,
+  via: 0,
   attrSize: 32,
   pid: 4121,
   tid: 4121,

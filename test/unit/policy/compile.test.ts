@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COMMANDS, hostName, MAP_TYPES, PROGRAM_TYPES } from '#event';
+import { COMMANDS, GRANTED_COMMANDS, hostName, MAP_TYPES, PROGRAM_TYPES } from '#event';
 import {
   compilePolicy,
   defaultPolicy,
@@ -63,10 +63,11 @@ test('golden: the text for warden-load', () => {
   // Helpers 1 and 211; kfuncs go as they are. Enforced: dimensions 5 and 7.
   assert.equal(
     compilePolicy(policy, { host: WEB }),
-    `warden-policy 3
+    `warden-policy 4
 hash ${hashPolicy(policy)}
 default_tier 3
 ceiling 3
+protect 2
 bulk_rate 500
 operator alice key=${'07'.repeat(32)}
 grant 0 commands=${F(16)} prog_types=${F(16)} map_types=${F(16)} attach_types=${F(32)} \
@@ -97,7 +98,10 @@ end
 
 /** Names of the set bits of a built-in grant's mask. */
 function namesIn(name: string, list: 'commands' | 'programTypes' | 'mapTypes'): string[] {
-  const names = { commands: COMMANDS, programTypes: PROGRAM_TYPES, mapTypes: MAP_TYPES }[list];
+  const names = [
+    { commands: COMMANDS, programTypes: PROGRAM_TYPES, mapTypes: MAP_TYPES }[list],
+  ].flat();
+  if (list === 'commands') names[48] = 'ATTACH';
   const grant = grantMasks(defaultPolicy()).find((one) => one.name === name);
   const mask = grant?.[list] ?? 0n;
   assert.equal(mask >> BigInt(names.length), 0n, 'a bit without a name');
@@ -107,7 +111,7 @@ function namesIn(name: string, list: 'commands' | 'programTypes' | 'mapTypes'): 
 test("the built-in grants are the trust model's table", () => {
   const but = (names: readonly string[], ...out: string[]): string[] =>
     names.filter((name) => !out.includes(name));
-  assert.deepEqual(namesIn('standard', 'commands'), but(COMMANDS, 'TOKEN_CREATE'));
+  assert.deepEqual(namesIn('standard', 'commands'), but(GRANTED_COMMANDS, 'TOKEN_CREATE'));
   assert.deepEqual(namesIn('standard', 'mapTypes'), but(MAP_TYPES, 'STRUCT_OPS'));
   assert.deepEqual(namesIn('standard', 'programTypes'), [
     'SOCKET_FILTER',
@@ -121,7 +125,6 @@ test("the built-in grants are the trust model's table", () => {
     'CGROUP_DEVICE',
     'RAW_TRACEPOINT',
     'CGROUP_SOCK_ADDR',
-    'CGROUP_SYSCTL',
     'CGROUP_SOCKOPT',
     'TRACING',
   ]);
@@ -158,7 +161,7 @@ test('the built-in policy fits the format', () => {
     mask('helpers', 64),
   ].join(' ');
   const lines = [
-    'warden-policy 3|hash [0-9a-f]{64}|default_tier 3|ceiling 4|bulk_rate 500|unknown_grant 0|end',
+    'warden-policy 4|hash [0-9a-f]{64}|default_tier 3|ceiling 4|protect 1|bulk_rate 500|unknown_grant 0|end',
     `grant \\d+ ${masks} foreign=[01] enforce=0000 kfuncs=\\S+|tier [0-4] grant=\\d+`,
     'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ sha256=- path=/.+',
   ];
@@ -237,7 +240,8 @@ test('a stage says what refuses, and never which policy it is', () => {
   assert.equal(at('enforce'), plain);
   assert.equal(at('canary'), plain);
   assert.equal(at('canary', 0), at('observe'));
-  assert.equal(at('observe').replace(/enforce=\w+/g, ''), plain.replace(/enforce=\w+/g, ''));
+  const rest = (text: string) => text.replace(/enforce=\w+|^protect \d$/gm, '');
+  assert.equal(rest(at('observe')), rest(plain));
   assert.deepEqual([...new Set(at('observe').match(/enforce=\w+/g))], ['enforce=0000']);
   const byName = policyOf(`${HEAD}${ENFORCING.slice(HEAD.length).replace('observe:', 'enforce:')}`);
   assert.ok(enforcesAnything(byName));

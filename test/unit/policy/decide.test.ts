@@ -180,9 +180,17 @@ test('rules have the numbers of the kernel side, and names', () => {
     dimensions.map((number) => ruleName(loader + number, names)),
     DIMENSIONS.map((key) => `loaders.cilium.${key}`),
   );
-  const guard = of(/WD_RULE_(?:UNSCANNED|NO_MEMORY) = (\d+)/g).map((n) => ruleName(n, names));
-  assert.deepEqual(guard, ['guard.unscanned', 'guard.no_memory']);
+  const guard = of(/WD_RULE_(?:UNSCANNED|NO_MEMORY|PROTECTED|HIDDEN|FILTER) = (\d+)/g).map((n) =>
+    ruleName(n, names),
+  );
+  assert.deepEqual(guard, [
+    'guard.unscanned',
+    'guard.no_memory',
+    'guard.protected',
+    'guard.hidden',
+    'guard.classic_filter',
+  ]);
   const unknown = ruleName(18, { tier: 'standard', loader: null });
   assert.equal(unknown, 'loaders.unknown.program_types');
-  for (const rule of [0, 8, 16, 24, 34, 1.5]) assert.equal(ruleName(rule, names), null);
+  for (const rule of [0, 8, 16, 24, 37, 1.5]) assert.equal(ruleName(rule, names), null);
 });

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import test from 'node:test';
 import { POLICY } from './policy.ts';
+import { outside, unreached } from './protected.ts';
 import { quiet } from './quiet.ts';
 import { racing } from './racing.ts';
 import {
@@ -33,15 +34,17 @@ test('what it is loaded by makes no difference', () => hidden(scene));
 test("the digest is the kernel's own, where it has one", () => captured(scene));
 test('a thread that rewrites the program gains nothing', () => racing(scene));
 test('bpftool, libbpf and cgroup programs: no refusal', () => quiet(scene));
+test('ways that are not bpf(2) are seen, and refused', () => outside(scene));
+test('nobody reaches the guard itself', () => unreached(scene));
 test('with every service killed the refusals go on', () => fallen(scene));
 test('break-glass ends by itself, with every service killed', () => brokenGlass(scene));
 test('observation, and pins against each other', () => observed(scene));
-test('a pin raises', () => pinnedUp(scene));
-test('a floor holds against evidence', () => floored(scene));
 test('another policy and back leave the maps as they were', () => rolledBack(scene));
 test('reflex: the very next call, with no service there', () => reflexWithoutServices(scene));
 test('after a restart the state is the same', () => restarted(scene));
 test('what was given meanwhile is recorded', () => recorded(scene));
+test('a pin raises', () => pinnedUp(scene));
+test('a floor holds against evidence', () => floored(scene));
 test('a reflex ends when it was acknowledged and its time has passed', () => reflexEnds(scene));
 test('no service can raise anybody', () => closedToServices(scene));
 test('the end', () => scene.end());

@@ -10,6 +10,8 @@ export const LOGIN = `${WORKLOADS}/login`;
 export const AGENT = installed('loads', 'agent');
 /** As one that may load everything but what is named below. */
 export const SKELETON = installed('loads', 'skeleton');
+/** Whom the policy lets do all but attach by ways that are not bpf(2). */
+export const NARROW = installed('reach', 'narrow');
 export const RACER = installed('racer', 'racer');
 
 export const WARDEN_LOAD = resolve(WORKLOADS, '../warden-load');
@@ -39,6 +41,7 @@ loaders:
   - { name: agent, match: { path: ${AGENT}, sha256: "${digest}" }, floor: standard }
   - { name: skeleton, kind: tool, match: { path: ${SKELETON} }, grant: skeleton }
   - { name: racer, kind: tool, match: { path: ${RACER} }, grant: no-ktime }
+  - { name: narrow, kind: tool, match: { path: ${NARROW} }, grant: no-attach }
 grants:
   skeleton:
     commands: ["*"]
@@ -51,6 +54,7 @@ grants:
     program_types: ["*"]
     map_types: ["*"]
     helpers: ["*", "!ktime_get_ns"]
+  no-attach: { commands: ["*", "!ATTACH"], program_types: ["*"], map_types: ["*"] }
   unknown: { commands: ["*"], program_types: ["*"], map_types: ["*"], objects: own }
 reflex:
   - { on: objects, tier: quarantined, for: ${REFLEX_MS / 1000}s }

@@ -10,38 +10,40 @@ const PINS = '/sys/fs/bpf/sample';
 const CGROUP = '/sys/fs/cgroup/sample.service';
 
 const DAY = [
-  `prog loadall ${SAMPLE} ${PINS}`,
+  `prog loadall ${SAMPLE} ${PINS} pinmaps ${PINS}/maps`,
   'prog show',
   'map show',
   'link show',
   'btf show',
-  'map dump name sample_counts',
-  'map update name sample_counts key 1 0 0 0 value 0 0 0 0 0 0 0 0',
+  `map dump pinned ${PINS}/maps/sample_counts`,
+  `map update pinned ${PINS}/maps/sample_counts key 1 0 0 0 value 0 0 0 0 0 0 0 0`,
   `cgroup attach ${CGROUP} egress pinned ${PINS}/sample_egress`,
   `cgroup attach ${CGROUP} device pinned ${PINS}/sample_device multi`,
   `cgroup show ${CGROUP}`,
   `cgroup detach ${CGROUP} egress pinned ${PINS}/sample_egress`,
   `cgroup detach ${CGROUP} device pinned ${PINS}/sample_device`,
   `map create ${PINS}/kept type hash key 4 value 4 entries 2 name kept`,
-  `map pin name sample_counts ${PINS}/counts`,
+  `map pin pinned ${PINS}/maps/sample_counts ${PINS}/counts`,
 ];
 
 export async function quiet(scene: Scene): Promise<void> {
   mkdirSync(CGROUP, { recursive: true });
-  for (const who of [[LOGIN, '10030', 'bpftool'], ['bpftool']]) {
-    for (const line of DAY) {
+  for (const who of [[LOGIN, '10030'], []]) {
+    for (const line of [...DAY.map((one) => `bpftool ${one}`), `rm -rf ${PINS}`]) {
       const [program = '', ...args] = [...who, ...line.split(' ')];
       const ran = await run(program, args);
       assert.equal(ran.code, 0, `${line}: ${ran.stderr}${ran.stdout}`);
     }
-    await run('rm', ['-rf', PINS]);
   }
   await find(scene, 'the last of it', ({ event }) => event.map?.name === 'kept');
   const theirs = (await readEvents(scene.at.database)).filter(
     ({ event }) => event.loader?.name === 'bpftool',
   );
   assert.ok(theirs.length > 100, `${theirs.length} events`);
-  const refused = theirs.filter(({ event }) => event.verdict.decision !== 'allow');
+  // Ours are not there for a tool that lists all: it goes on to the next.
+  const refused = theirs.filter(
+    ({ event: { verdict } }) => verdict.decision !== 'allow' && verdict.rule !== 'guard.hidden',
+  );
   assert.deepEqual(
     refused.map(({ json }) => [json.act, json.verdict]),
     [],

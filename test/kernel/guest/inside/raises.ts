@@ -1,25 +1,24 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SubjectsMap } from '#bpf';
 import { hostName } from '#event';
 import { compilePolicy, loaderNumber, parsePolicy } from '#policy';
 import { run, type SeenEvent, waitFor } from '#testkit';
 import { makeToken } from '../../../../cli/shared/token.ts';
 import { kprobe, loadAs } from './loading.ts';
 import { AGENT, OPERATOR, OPERATOR_KEY, POLICY, SKELETON, WARDEN_LOAD } from './policy.ts';
-import { find, HOST, type Scene, SLOW_MS, tiers, verb } from './support.ts';
+import { find, HOST, held, type Scene, SLOW_MS, tiers, verb } from './support.ts';
 
 const ALICE = 10001;
 const PRINCIPAL = 'uid:10001@corp';
-const SUBJECT = `1/${ALICE}`;
+const SUBJECT = `auid:${ALICE}`;
+const DENIED = 0;
 const RESTRICTED = 2;
 /** Nobody whom another part knows. */
 const DAVE = 10030;
 
 const PID_TGID = 14;
+const PROBE_WRITE_USER = 36;
 const KTIME_TAI = 208;
 const HARMLESS = kprobe(PID_TGID);
 const ALL = (1n << 64n) - 1n;
@@ -149,16 +148,15 @@ export async function observed(scene: Scene): Promise<void> {
 
 /** A pin that raises stands in for what evidence says, as long as it lasts. */
 export async function pinnedUp(scene: Scene): Promise<void> {
-  const map = new SubjectsMap(join(scene.at.run, 'bpf/subjects'));
-  const entry = { kind: 1, id: DAVE, tier: RESTRICTED, revision: 0n, pinned: false };
-  map.set({ ...entry, foldedBootNs: 0n, ackedBootNs: 0n });
+  assert.equal(await loadAs(DAVE, kprobe(PROBE_WRITE_USER)), 'EPERM');
+  await waitFor('dave in the map', () => tiers(scene)[`auid:${DAVE}`] === RESTRICTED, SLOW_MS);
+  assert.equal(await loadAs(DAVE, HARMLESS), 'EPERM', 'restricted');
   const about = ['--subject', `auid:${DAVE}`, '--id', 'd', '--author', 'b', '--reason', 'c'];
   const pin = ['--kind', 'pin', '--tier', '3', ...about, '--for-ms', '600000'];
   assert.equal((await loader(scene, 'raise', ...pin)).code, 0);
   assert.equal(await loadAs(DAVE, HARMLESS), null, 'restricted, and pinned to standard');
   assert.equal((await loader(scene, 'clear', '--kind', 'pin', ...about)).code, 0);
-  map.remove(entry.kind, entry.id);
-  map.close();
+  assert.equal(await loadAs(DAVE, HARMLESS), 'EPERM', 'restricted again');
 }
 
 /** Services can give nobody anything: they open no map that raises. */
@@ -178,63 +176,19 @@ export async function closedToServices(scene: Scene): Promise<void> {
 }
 
 /** A framed agent keeps its floor, unless an operator pins it. */
-export async function floored({ at }: Scene): Promise<void> {
-  const map = new SubjectsMap(join(at.run, 'bpf/subjects'));
-  const entry = { kind: 2, id: loaderNumber('agent'), tier: 0, revision: 0n };
-  const acked = { foldedBootNs: 0n, ackedBootNs: 0n };
-  map.set({ ...entry, ...acked, pinned: false });
-  assert.equal(await loadAs(null, HARMLESS, AGENT), null, 'evidence stops at the floor');
-  map.set({ ...entry, ...acked, pinned: true });
+export async function floored(scene: Scene): Promise<void> {
+  const subject = `loader:${loaderNumber('agent')}`;
+  assert.equal(await loadAs(null, kprobe(PROBE_WRITE_USER), AGENT), 'EPERM');
+  const { json } = await find(scene, 'the refusal of the agent', ({ event }) => {
+    return event.loader?.name === 'agent' && event.verdict.decision === 'deny';
+  });
+  const { after, tier } = json.trust as { after: number; tier: string };
+  assert.deepEqual([after, tier], [50, 'standard'], 'evidence counts, and stops at the floor');
+  assert.equal(await loadAs(null, HARMLESS, AGENT), null, 'as before');
+  await verb(scene, 'pin', 'agent@guest', '--tier', 'denied', ...why);
+  await waitFor('the agent is pinned', () => tiers(scene)[subject] === DENIED, SLOW_MS);
   assert.equal(await loadAs(null, HARMLESS, AGENT), 'EPERM', "an operator's pin does not");
-  map.remove(entry.kind, entry.id);
-  map.close();
 }
-
-interface Entry {
-  readonly formatted: { readonly key: unknown; readonly value: unknown };
-}
-
-const HALF = 64;
-
-/** A map's entries by key, as the kernel's own types print them. */
-function dump({ at }: Scene, name: string): Record<string, unknown> {
-  const path = join(at.run, 'bpf', name);
-  const text = execFileSync('bpftool', ['-j', 'map', 'dump', 'pinned', path]).toString();
-  const entries = (JSON.parse(text) as Entry[]).map(({ formatted: { key, value } }) => [
-    JSON.stringify(key),
-    value,
-  ]);
-  return Object.fromEntries(entries.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)));
-}
-
-/** What of the policy's maps is in force: one half of them, and all of those without halves. */
-function inForce(scene: Scene): Record<string, string> {
-  const { half, policy, ...rest } = Object.values(dump(scene, 'config'))[0] as {
-    readonly half: number;
-    readonly policy: readonly unknown[];
-  };
-  const all = Object.entries(dump(scene, 'grants'));
-  const grants = all.filter(([key]) => Math.floor(Number(key) / HALF) === half);
-  const loaders = Object.entries(dump(scene, 'loaders')).flatMap(([key, value]) => {
-    const { fresh: _, ...one } = (value as { half: Record<string, unknown>[] }).half[half] ?? {};
-    return one.index === 0 ? [] : [[key, one]];
-  });
-  const parts = {
-    config: [rest, policy[half]],
-    grants: grants.map(([key, value]) => [Number(key) % HALF, value]).toSorted(byNumber),
-    loaders,
-    kfuncs: dump(scene, 'kfuncs'),
-    raises: dump(scene, 'raises'),
-    operators: dump(scene, 'operators'),
-  };
-  const digests = Object.entries(parts).map(([name, value]) => {
-    const text = JSON.stringify(value);
-    return [name, `${text.length} ${createHash('sha256').update(text).digest('hex')}`];
-  });
-  return Object.fromEntries(digests);
-}
-
-const byNumber = (a: unknown[], b: unknown[]): number => Number(a[0]) - Number(b[0]);
 
 /** Another policy and back, on a guard that goes on: the maps are what they were. */
 export async function rolledBack(scene: Scene): Promise<void> {
@@ -247,13 +201,13 @@ export async function rolledBack(scene: Scene): Promise<void> {
     const { code, stderr } = await loader(scene, 'apply', ...names);
     assert.deepEqual([code, stderr], [0, '']);
   };
-  const before = inForce(scene);
+  const before = held(scene).in_force;
   await apply('version: 1\nmode: observe\n');
   assert.equal(await loadAs(ALICE, HARMLESS), null, 'the other policy observes');
-  assert.notDeepEqual(inForce(scene), before);
+  assert.notDeepEqual(held(scene).in_force, before);
   await apply(POLICY);
   assert.equal(await loadAs(ALICE, HARMLESS), 'EPERM');
-  assert.deepEqual(inForce(scene), before);
+  assert.deepEqual(held(scene).in_force, before);
 }
 
 /** What happened while no service was there is in the log, once one is. */

@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict';
-import { ReflexesMap } from '#bpf';
 import { waitFor } from '#testkit';
 import { loads, SOCKET_FILTER } from './loading.ts';
 import { REFLEX_MS } from './policy.ts';
-import { find, type Scene, SLOW_MS } from './support.ts';
+import { find, held, type Scene, SLOW_MS } from './support.ts';
 
 const UID = 10050;
 const OWN = ['--type', SOCKET_FILTER, '--uid', `${UID}`];
 const FOREIGN = [...OWN, '--map', 'fd', '--map-as-root', '--times', '2'];
 
-function reflexOf({ at }: Scene) {
-  const map = new ReflexesMap(`${at.run}/bpf/reflexes`);
-  const found = map.read().find(({ id }) => id === UID);
-  map.close();
-  return found ?? null;
-}
+const reflexOf = (scene: Scene) =>
+  held(scene).reflexes.find(({ subject }) => subject === `uid:${UID}`) ?? null;
 
 /** Its first load is refused by a rule, its second because of the first. */
 export async function reflexWithoutServices(scene: Scene): Promise<void> {

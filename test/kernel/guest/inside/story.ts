@@ -7,7 +7,7 @@ import { find, type Scene, SLOW_MS, tail, tiers, verb } from './support.ts';
 const ALICE = 10001;
 const BOB = 10002;
 const PRINCIPAL = 'uid:10001@corp';
-const SUBJECT = `1/${ALICE}`;
+const SUBJECT = `auid:${ALICE}`;
 const RESTRICTED = 2;
 /** From the act to the map: emulated, some twenty times slower than on a machine. */
 const WITHIN_MS = 1000;

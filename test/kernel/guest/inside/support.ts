@@ -1,6 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { SubjectsMap } from '#bpf';
 import type { EventJson } from '#event';
 import { type Placed, place, readEvents, run, type SeenEvent, Warden, waitFor } from '#testkit';
 
@@ -80,11 +80,23 @@ export async function tail({ at }: Scene): Promise<EventJson[]> {
     .map((line) => JSON.parse(line) as EventJson);
 }
 
-/** The kernel's tiers that are not standard, by `kind/id`. */
-export function tiers({ at }: Scene): Record<string, number> {
-  const map = new SubjectsMap(join(at.run, 'bpf/subjects'));
-  const deviating = map.read().filter(({ tier }) => tier !== STANDARD);
-  const entries = deviating.map(({ kind, id, tier }) => [`${kind}/${id}`, tier] as const);
-  map.close();
+/** `warden-load raises`. */
+interface Held {
+  readonly subjects: readonly { readonly subject: string; readonly tier: number }[];
+  readonly reflexes: readonly { readonly subject: string; readonly tier: number }[];
+  /** Entries and a digest, by map. */
+  readonly in_force: Readonly<Record<string, string>>;
+}
+
+/** What the kernel holds. By warden-load: nobody else may open our maps. */
+export function held({ at }: Scene): Held {
+  const asked = ['raises', '--dir', at.run];
+  return JSON.parse(execFileSync(join(WORKLOADS, '../warden-load'), asked).toString()) as Held;
+}
+
+/** The kernel's tiers that are not standard, by `kind:id`. */
+export function tiers(scene: Scene): Record<string, number> {
+  const deviating = held(scene).subjects.filter(({ tier }) => tier !== STANDARD);
+  const entries = deviating.map(({ subject, tier }) => [subject, tier] as const);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

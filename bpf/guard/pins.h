@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Pins and what they hang on: files of any bpffs, mounts, and what else would take the guard away
+ * without bpf(2). What is in our own bpffs, and the mounts that it hangs on, are nobody's but ours.
+ *
+ *	lsm/file_open			a pinned map or iterator, or ftrace_enabled
+ *	lsm/inode_unlink, _rmdir, _rename, _link, _symlink, _create, _mkdir, _mknod	in a bpffs
+ *	lsm/sb_mount, lsm/sb_umount, lsm/move_mount
+ *	lsm/ptrace_access_check		of our processes
+ *	lsm/bprm_creds_for_exec		warden-load runs without LD_PRELOAD and its like
+ */
+#ifndef WARDEN_PINS_H
+#define WARDEN_PINS_H
+
+#include "outside.h"
+
+#define MAGIC_BPFFS 0xcafe4a11
+#define MAGIC_PROC 0x9fa0
+#define MODE_ATTACH 2	       /* PTRACE_MODE_ATTACH: pidfd_getfd and /proc/PID/mem too */
+#define EXEC_SECURE 1	       /* BPF_F_BPRM_SECUREEXEC */
+#define MODE_WRITE 2	       /* FMODE_WRITE */
+
+static const char FTRACE_FILE[] = "ftrace_enabled";
+
+static __always_inline bool is_bpffs(struct inode *inode)
+{
+	return inode->i_sb->s_magic == MAGIC_BPFFS;
+}
+
+/* What is pinned at an inode, when somebody whom we saw made it; `open`'s object is filled. */
+static __noinline int judge_pinned(struct wd_config *cfg, struct wd_open *open, void *pinned)
+{
+	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_OBJECT), .foreign = 1 };
+	struct wd_made *made = made_of((__u64)pinned);
+	__u64 aux = 0;
+
+	if (made && made->kind != WD_OBJECT_PROG)
+		return judge_object(cfg, open, made->kind, pinned);
+	bpf_probe_read_kernel(&aux, sizeof(aux),
+			      pinned + bpf_core_field_offset(struct bpf_prog, aux));
+	made = made_of(aux);
+	if (made && made->kind == WD_OBJECT_PROG)
+		return judge_object(cfg, open, WD_OBJECT_PROG, pinned);
+	/* Was there before us: nobody's, and so foreign to all. */
+	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
+	return 0;
+}
+
+/* An act on what `dentry` pins, in the bpffs that `dir` is in. True when it is refused. */
+static __noinline int refused_pin(__u32 command, struct inode *dir, struct dentry *dentry)
+{
+	struct wd_config *cfg = active_config();
+	const void *name = BPF_CORE_READ(dentry, d_name.name);
+	void *pinned = BPF_CORE_READ(dentry, d_inode, i_private);
+	struct wd_open *open;
+
+	if (!cfg)
+		return 0;
+	if (cfg->own_device && BPF_CORE_READ(dir, i_sb, s_dev) == cfg->own_device)
+		return tampers(cfg, command, WD_VIA_SYSCALL, name);
+	if (command == WD_PIN_MAKE)
+		return 0;
+	open = begin_outside(cfg, command, WD_VIA_SYSCALL);
+	if (!open)
+		return 0;
+	*(const void **)open->attr = name;
+	if (pinned)
+		judge_pinned(cfg, open, pinned);
+	return end_outside(cfg, open);
+}
+
+/*
+ * kernel.ftrace_enabled, to be written: sysctl.h refuses the write itself, on a way that needs no
+ * trampoline; here it is known who tried. Fails closed.
+ */
+static __noinline int refused_sysctl(struct file *file)
+{
+	struct wd_config *cfg = active_config();
+	const void *name = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+	char read[sizeof(FTRACE_FILE)] = {};
+
+	if (!cfg || bpf_probe_read_kernel_str(read, sizeof(read), name) != sizeof(read))
+		return 0;
+	for (__u32 i = 0; i < sizeof(read); i++)
+		if (read[i] != FTRACE_FILE[i])
+			return 0;
+	return tampers(cfg, WD_SYSCTL, WD_VIA_SYSCALL, name);
+}
+
+/* Fails open without memory, but for our own. Directories hold nothing that is pinned. */
+SEC("lsm/file_open")
+int BPF_PROG(guard_open, struct file *file)
+{
+	struct inode *inode = file->f_inode;
+	unsigned long magic = inode->i_sb->s_magic;
+
+	if (magic == MAGIC_PROC && BPF_CORE_READ(file, f_mode) & MODE_WRITE)
+		return refusal(refused_sysctl(file));
+	if (magic != MAGIC_BPFFS || !BPF_CORE_READ(inode, i_private))
+		return 0;
+	return refusal(refused_pin(WD_PIN_OPEN, inode, BPF_CORE_READ(file, f_path.dentry)));
+}
+
+/* These fail open without memory, but for our own. */
+SEC("lsm/inode_unlink")
+int BPF_PROG(guard_unlink, struct inode *dir, struct dentry *dentry)
+{
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_UNLINK, dir, dentry)) : 0;
+}
+
+SEC("lsm/inode_rmdir")
+int BPF_PROG(guard_rmdir, struct inode *dir, struct dentry *dentry)
+{
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_UNLINK, dir, dentry)) : 0;
+}
+
+SEC("lsm/inode_rename")
+int BPF_PROG(guard_rename, struct inode *dir, struct dentry *dentry)
+{
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_RENAME, dir, dentry)) : 0;
+}
+
+SEC("lsm/inode_link")
+int BPF_PROG(guard_hard_link, struct dentry *dentry, struct inode *dir)
+{
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_LINK, dir, dentry)) : 0;
+}
+
+SEC("lsm/inode_symlink")
+int BPF_PROG(guard_symlink, struct inode *dir, struct dentry *dentry)
+{
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_MAKE, dir, dentry)) : 0;
+}
+
+SEC("lsm/inode_create")
+int BPF_PROG(guard_create, struct inode *dir, struct dentry *dentry)
+{
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_MAKE, dir, dentry)) : 0;
+}
+
+SEC("lsm/inode_mkdir")
+int BPF_PROG(guard_mkdir, struct inode *dir, struct dentry *dentry)
+{
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_MAKE, dir, dentry)) : 0;
+}
+
+static __always_inline bool names_bpf(const char *type)
+{
+	char name[4] = {};
+
+	return bpf_probe_read_kernel_str(name, sizeof(name), type) == sizeof(name) &&
+	       name[0] == 'b' && name[1] == 'p' && name[2] == 'f';
+}
+
+/* A bpffs is mounted, or something over one. Recorded, never refused. */
+static __noinline int mounted(struct dentry *on)
+{
+	struct wd_config *cfg = active_config();
+	struct wd_open *open = cfg ? begin_outside(cfg, WD_MOUNT, WD_VIA_SYSCALL) : NULL;
+
+	if (!open)
+		return 0;
+	*(const void **)open->attr = BPF_CORE_READ(on, d_name.name);
+	end_outside(cfg, open);
+	return 0;
+}
+
+/* Fails open: it only observes. */
+SEC("lsm/sb_mount")
+int BPF_PROG(guard_mount, const char *source, const struct path *path, const char *type)
+{
+	if (names_bpf(type) || BPF_CORE_READ(path, mnt, mnt_sb, s_magic) == MAGIC_BPFFS)
+		mounted(BPF_CORE_READ(path, dentry));
+	return 0;
+}
+
+/* Fails closed. */
+SEC("lsm/sb_umount")
+int BPF_PROG(guard_umount, struct vfsmount *mnt)
+{
+	struct wd_config *cfg = active_config();
+	struct dentry *on = BPF_CORE_READ(wd_mount_of(mnt), mnt_mountpoint);
+	struct super_block *sb = BPF_CORE_READ(mnt, mnt_sb);
+	struct wd_open *open;
+
+	if (!cfg)
+		return 0;
+	if (holds_own_bpffs(mnt))
+		return refusal(tampers(cfg, WD_UMOUNT, WD_VIA_SYSCALL,
+				       BPF_CORE_READ(on, d_name.name)));
+	if (BPF_CORE_READ(sb, s_magic) != MAGIC_BPFFS)
+		return 0;
+	open = begin_outside(cfg, WD_UMOUNT, WD_VIA_SYSCALL);
+	if (!open)
+		return 0;
+	*(const void **)open->attr = BPF_CORE_READ(on, d_name.name);
+	return refusal(end_outside(cfg, open));
+}
+
+/* Fails closed. */
+SEC("lsm/move_mount")
+int BPF_PROG(guard_move_mount, const struct path *from)
+{
+	struct wd_config *cfg = active_config();
+
+	if (!cfg || !holds_own_bpffs(BPF_CORE_READ(from, mnt)))
+		return 0;
+	return refusal(tampers(cfg, WD_MOUNT, WD_VIA_SYSCALL,
+			       BPF_CORE_READ(from, dentry, d_name.name)));
+}
+
+/* Fails closed. To look at our processes is nobody's harm; to stop or change them is. */
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(guard_ptrace, struct task_struct *child, unsigned int mode)
+{
+	struct wd_config *cfg;
+
+	if (!(mode & MODE_ATTACH) || role_of(child) == WD_ROLE_NONE)
+		return 0;
+	cfg = active_config();
+	return refusal(cfg && tampers(cfg, WD_PTRACE, WD_VIA_SYSCALL, child->comm));
+}
+
+/*
+ * The dynamic linker of what runs as ours loads nothing that the environment names. Fails closed:
+ * the helper can't fail on a flag that it knows.
+ */
+SEC("lsm/bprm_creds_for_exec")
+int BPF_PROG(guard_creds, struct linux_binprm *bprm)
+{
+	struct wd_config *cfg = active_config();
+	struct wd_exe_key exe = {};
+
+	if (!cfg)
+		return 0;
+	wd_exe_key(bprm->file, &exe);
+	if (wd_is_self(&exe))
+		bpf_bprm_opts_set(bprm, EXEC_SECURE);
+	return 0;
+}
+
+#endif /* WARDEN_PINS_H */
