@@ -6,7 +6,7 @@
 #ifndef WARDEN_CALL_H
 #define WARDEN_CALL_H
 
-#include "protect.h"
+#include "domain.h"
 
 #if defined(__TARGET_ARCH_x86)
 static __always_inline bool is_compat(struct task_struct *task)
@@ -210,6 +210,9 @@ static __always_inline enum wd_refused enter(const struct wd_call *call)
 		open->act.flags |= WD_ACT_NESTED;
 		outer->nested = 1;
 	}
+	if (!hidden && call->command == BPF_LINK_GET_FD_BY_ID &&
+	    is_adopted(cfg, open, open->act.claim.id))
+		hidden = protects(cfg);
 	if (hidden && open->act.decision != WD_DENY) {
 		open->act.decision = WD_DENY;
 		open->act.rule = WD_RULE_HIDDEN;

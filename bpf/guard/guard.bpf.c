@@ -113,6 +113,22 @@ int guard_prog_check(__u64 *ctx)
 	return 0;
 }
 
+/*
+ * int bpf_prog_test_run_syscall(struct bpf_prog *prog, ...). Fails closed: without it what the
+ * program loads counts as not signed.
+ */
+SEC("fentry/bpf_prog_test_run_syscall")
+int guard_run(__u64 *ctx)
+{
+	struct wd_open *open = open_call_of(bpf_get_current_task_btf());
+	__u64 prog = 0;
+
+	if (!open || open->act.command != BPF_PROG_TEST_RUN || bpf_get_func_arg(ctx, 0, &prog))
+		return 0;
+	read_signer(BPF_CORE_READ((struct bpf_prog *)prog, aux), open);
+	return 0;
+}
+
 /* Fails closed: whoever can't be judged gets no fd where the policy enforces what it might be. */
 SEC("lsm/bpf_prog")
 int BPF_PROG(guard_prog, struct bpf_prog *prog)
@@ -122,9 +138,9 @@ int BPF_PROG(guard_prog, struct bpf_prog *prog)
 
 /* Fails closed, likewise. */
 SEC("lsm/bpf_map")
-int BPF_PROG(guard_map, struct bpf_map *map)
+int BPF_PROG(guard_map, struct bpf_map *map, unsigned int fmode)
 {
-	return refusal(issue_map(map));
+	return refusal(issue_map(map, fmode));
 }
 
 /* The four below run in workers, where nobody is judged. They can only fail by not running. */

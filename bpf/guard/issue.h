@@ -6,17 +6,9 @@
 #ifndef WARDEN_ISSUE_H
 #define WARDEN_ISSUE_H
 
+#include "domain.h"
 #include "load.h"
 #include "protect.h"
-
-static __always_inline void judge_foreign(struct wd_config *cfg, struct wd_open *open,
-					  __u64 address)
-{
-	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_OBJECT) };
-
-	m.foreign = is_foreign(address, &open->act);
-	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
-}
 
 /*
  * Before 6.9 the scan can have been skipped. Where a hook of its own does it, it can't, and what is
@@ -66,7 +58,7 @@ static __noinline int judge_asked(struct wd_config *cfg, struct wd_open *open,
 	}
 	if (blind)
 		decide_blind(cfg, open, blind, WD_RULE_UNSCANNED);
-	judge_foreign(cfg, open, (__u64)aux);
+	judge_maker(cfg, open, (__u64)aux, 0);
 	return 0;
 }
 
@@ -78,8 +70,8 @@ static __noinline int refused_asked(struct wd_config *cfg, struct bpf_prog_aux *
 	       refused_outside(cfg, (__u64)aux, blind);
 }
 
-/* lsm/bpf_prog. True when the fd is refused. */
-static __always_inline bool issue_prog(struct bpf_prog *prog)
+/* lsm/bpf_prog. */
+static __always_inline enum wd_refused issue_prog(struct bpf_prog *prog)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct wd_task *store = bpf_task_storage_get(&tasks, task, 0, 0);
@@ -89,11 +81,11 @@ static __always_inline bool issue_prog(struct bpf_prog *prog)
 	struct wd_open *open;
 
 	if (!cfg || !all)
-		return false;
+		return WD_GO_ON;
 	if (is_ours(store)) {
 		if (!made_of((__u64)aux))
 			remember((__u64)aux, WD_OBJECT_PROG, NULL, aux->id, WD_SCAN_ALLOWED);
-		return false;
+		return WD_GO_ON;
 	}
 	open = open_call_of(task);
 	if (!open)
@@ -108,11 +100,11 @@ static __always_inline bool issue_prog(struct bpf_prog *prog)
 		open->act.object.kind = WD_OBJECT_PROG;
 		wd_fill_prog(prog, &open->act.object);
 	}
-	return refuse_decided(cfg, all, open);
+	return refused_as(cfg, all, open);
 }
 
-/* lsm/bpf_map. True when the fd is refused. */
-static __always_inline bool issue_map(struct bpf_map *map)
+/* lsm/bpf_map. `fmode`: 1 to read, 2 to write. */
+static __always_inline enum wd_refused issue_map(struct bpf_map *map, __u32 fmode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct wd_task *store = bpf_task_storage_get(&tasks, task, 0, 0);
@@ -121,11 +113,11 @@ static __always_inline bool issue_map(struct bpf_map *map)
 	struct wd_open *open;
 
 	if (!cfg || !all)
-		return false;
+		return WD_GO_ON;
 	if (is_ours(store)) {
 		if (!made_of((__u64)map))
 			remember((__u64)map, WD_OBJECT_MAP, NULL, map->id, WD_SCAN_NONE);
-		return false;
+		return WD_GO_ON;
 	}
 	open = open_call_of(task);
 	if (!open)
@@ -133,17 +125,17 @@ static __always_inline bool issue_map(struct bpf_map *map)
 		       refused_outside(cfg, (__u64)map, 0);
 	if (open->act.command == BPF_MAP_CREATE) {
 		remember((__u64)map, WD_OBJECT_MAP, &open->act, map->id, WD_SCAN_NONE);
-		return false;
+		return WD_GO_ON;
 	}
 	if (wd_is_ours(WD_OBJECT_MAP, map->id))
 		judge_tampering(cfg, open);
 	else
-		judge_foreign(cfg, open, (__u64)map);
+		judge_maker(cfg, open, (__u64)map, fmode);
 	if (open->act.decision == WD_DENY) {
 		open->act.object.kind = WD_OBJECT_MAP;
 		wd_fill_map(map, &open->act.object);
 	}
-	return refuse_decided(cfg, all, open);
+	return refused_as(cfg, all, open);
 }
 
 #endif /* WARDEN_ISSUE_H */

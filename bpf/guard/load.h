@@ -14,13 +14,14 @@
 #include "protect.h"
 #include "scan.h"
 
-#define CONTENT (WD_JUDGE(WD_DIM_HELPER) | WD_JUDGE(WD_DIM_KFUNC))
+#define CONTENT (WD_JUDGE(WD_DIM_HELPER) | WD_JUDGE(WD_DIM_KFUNC) | \
+		 WD_JUDGE(WD_DIM_SIGNATURE))
 
 static __noinline int judge_content(struct wd_config *cfg, struct wd_open *open,
 				    struct wd_scratch *scan)
 {
 	struct wd_matter m = {
-		.judged = CONTENT,
+		.judged = WD_JUDGE(WD_DIM_HELPER) | WD_JUDGE(WD_DIM_KFUNC),
 		.beyond = !!(scan->facts.flags & WD_FACT_HELPER_BEYOND),
 		.helpers = scan->facts.helpers,
 		.kfuncs = scan->kfuncs,
@@ -28,6 +29,40 @@ static __noinline int judge_content(struct wd_config *cfg, struct wd_open *open,
 
 	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
 	return 0;
+}
+
+/*
+ * Who signed: what a signed program loads while it runs is as good as itself, which is how signed
+ * light skeletons load. Nothing that is not verified was signed.
+ */
+static __noinline int judge_signature(struct wd_config *cfg, struct wd_open *open,
+				      struct wd_scratch *scan)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_SIGNATURE) };
+	struct wd_open *outer;
+
+	if (scan->facts.signature == SIGNATURE_VERIFIED) {
+		m.signer = scan->facts.keyring_type;
+		m.serial = scan->facts.keyring_serial;
+	} else if (open->act.flags & WD_ACT_NESTED) {
+		outer = bpf_task_storage_get(&calls, task, 0, 0);
+		if (outer) {
+			m.signer = outer->run_signer;
+			m.serial = outer->run_serial;
+		}
+	}
+	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
+	return 0;
+}
+
+/* What the program calls, for the directories of a bpffs that it may be pinned in. */
+static __always_inline void note_helpers(__u64 aux, const struct wd_scratch *scan)
+{
+	struct wd_made *made = made_of(aux);
+
+	if (made)
+		__builtin_memcpy(made->helpers, scan->facts.helpers, sizeof(made->helpers));
 }
 
 /* Scans, judges, and remembers the program as one that nobody may use yet. */
@@ -48,6 +83,7 @@ static __noinline int scan_load(struct wd_config *cfg, struct wd_open *open, str
 	if (scan->failed)
 		decide_blind(cfg, open, CONTENT, WD_RULE_UNSCANNED);
 	judge_content(cfg, open, scan);
+	judge_signature(cfg, open, scan);
 	if (is_on_our_hook((void *)aux, scan->facts.attach_btf_id))
 		judge_tampering(cfg, open);
 	if (remember(aux, WD_OBJECT_PROG, &open->act, 0, WD_SCAN_PENDING))
@@ -201,6 +237,8 @@ static __noinline int judge_loaded(struct wd_config *cfg, struct wd_open *open,
 	if (open->act.decision == WD_DENY)
 		state = WD_SCAN_REFUSED | open->act.rule << WD_SCAN_RULE_SHIFT;
 	remember((__u64)aux, WD_OBJECT_PROG, &open->act, id, state);
+	if (scan)
+		note_helpers((__u64)aux, scan);
 	return 0;
 }
 

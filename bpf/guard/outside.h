@@ -9,7 +9,7 @@
 #ifndef WARDEN_OUTSIDE_H
 #define WARDEN_OUTSIDE_H
 
-#include "made.h"
+#include "domain.h"
 #include "protect.h"
 
 #if defined(__TARGET_ARCH_x86)
@@ -113,11 +113,13 @@ static __always_inline void judge_command(struct wd_config *cfg, struct wd_open 
 	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
 }
 
-/* Whether the object of `kind` at `data` is ours, or somebody else's. Fills the act's object. */
+/*
+ * Whether the object of `kind` at `data` is ours, or somebody else's. Fills the act's object.
+ * `fmode`: 1 to read, 2 to write or take away.
+ */
 static __noinline int judge_object(struct wd_config *cfg, struct wd_open *open, __u32 kind,
-				   void *data)
+				   void *data, __u32 fmode)
 {
-	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_OBJECT) };
 	struct wd_object *object = &open->act.object;
 	__u64 address = (__u64)data;
 
@@ -136,10 +138,7 @@ static __noinline int judge_object(struct wd_config *cfg, struct wd_open *open, 
 	}
 	if (wd_is_ours(kind, object->id))
 		return judge_tampering(cfg, open);
-	if (kind == WD_OBJECT_LINK)
-		return 0;
-	m.foreign = is_foreign(address, &open->act);
-	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
+	judge_maker(cfg, open, address, fmode);
 	return 0;
 }
 

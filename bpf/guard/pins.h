@@ -18,7 +18,6 @@
 #define MAGIC_PROC 0x9fa0
 #define MODE_ATTACH 2	       /* PTRACE_MODE_ATTACH: pidfd_getfd and /proc/PID/mem too */
 #define EXEC_SECURE 1	       /* BPF_F_BPRM_SECUREEXEC */
-#define MODE_WRITE 2	       /* FMODE_WRITE */
 
 static const char FTRACE_FILE[] = "ftrace_enabled";
 
@@ -27,27 +26,39 @@ static __always_inline bool is_bpffs(struct inode *inode)
 	return inode->i_sb->s_magic == MAGIC_BPFFS;
 }
 
-/* What is pinned at an inode, when somebody whom we saw made it; `open`'s object is filled. */
-static __noinline int judge_pinned(struct wd_config *cfg, struct wd_open *open, void *pinned)
+/* The kind of what is pinned at an inode, when somebody whom we saw made it. */
+static __always_inline __u32 kind_of_pinned(void *pinned)
 {
-	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_OBJECT), .foreign = 1 };
 	struct wd_made *made = made_of((__u64)pinned);
 	__u64 aux = 0;
 
-	if (made && made->kind != WD_OBJECT_PROG)
-		return judge_object(cfg, open, made->kind, pinned);
+	if (made)
+		return made->kind;
 	bpf_probe_read_kernel(&aux, sizeof(aux),
 			      pinned + bpf_core_field_offset(struct bpf_prog, aux));
 	made = made_of(aux);
-	if (made && made->kind == WD_OBJECT_PROG)
-		return judge_object(cfg, open, WD_OBJECT_PROG, pinned);
+	return made && made->kind == WD_OBJECT_PROG ? WD_OBJECT_PROG : WD_OBJECT_NONE;
+}
+
+static __noinline int judge_pinned(struct wd_config *cfg, struct wd_open *open, void *pinned)
+{
+	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_OBJECT), .foreign = 1 };
+	__u32 fmode = open->act.command == WD_PIN_OPEN ? MODE_READ : MODE_READ | MODE_WRITE;
+	__u32 kind = kind_of_pinned(pinned);
+
+	if (kind != WD_OBJECT_NONE)
+		return judge_object(cfg, open, kind, pinned, fmode);
 	/* Was there before us: nobody's, and so foreign to all. */
 	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
 	return 0;
 }
 
-/* An act on what `dentry` pins, in the bpffs that `dir` is in. True when it is refused. */
-static __noinline int refused_pin(__u32 command, struct inode *dir, struct dentry *dentry)
+/*
+ * An act on what `dentry` pins, in the bpffs that `dir` is in; `to` is the directory that it goes
+ * to, or NULL. True when it is refused.
+ */
+static __noinline int refused_pin(__u32 command, struct inode *dir, struct dentry *dentry,
+				  struct dentry *to)
 {
 	struct wd_config *cfg = active_config();
 	const void *name = BPF_CORE_READ(dentry, d_name.name);
@@ -66,6 +77,8 @@ static __noinline int refused_pin(__u32 command, struct inode *dir, struct dentr
 	*(const void **)open->attr = name;
 	if (pinned)
 		judge_pinned(cfg, open, pinned);
+	if (to)
+		judge_crossing(cfg, open, BPF_CORE_READ(dentry, d_parent), to);
 	return end_outside(cfg, open);
 }
 
@@ -87,6 +100,37 @@ static __noinline int refused_sysctl(struct file *file)
 	return tampers(cfg, WD_SYSCTL, WD_VIA_SYSCALL, name);
 }
 
+/*
+ * int vfs_mkobj(struct dentry *dentry, umode_t mode, int (*make)(...), void *object): a pin is about
+ * to be made, of an object that no fd can be exchanged for any more. Fails closed: a pin whose
+ * object is not known is refused where a directory is for somebody.
+ */
+SEC("fentry/vfs_mkobj")
+int guard_pinning(__u64 *ctx)
+{
+	struct wd_open *open = open_call_of(bpf_get_current_task_btf());
+	__u64 object = 0;
+
+	if (open && open->act.command == BPF_OBJ_PIN && active_config() &&
+	    !bpf_get_func_arg(ctx, 3, &object))
+		open->pinning = object;
+	return 0;
+}
+
+/* A pin that a bpf(2) makes: what the directory is for. Recorded with the call. */
+static __noinline int refused_new_pin(struct dentry *dentry)
+{
+	struct wd_open *open = open_call_of(bpf_get_current_task_btf());
+	struct wd_config *cfg = active_config();
+	struct wd_stats *all = wd_stats();
+
+	if (!cfg || !all || !open || open->act.command != BPF_OBJ_PIN)
+		return 0;
+	judge_new_pin(cfg, open, BPF_CORE_READ(dentry, d_parent),
+		      open->pinning ? kind_of_pinned((void *)open->pinning) : WD_OBJECT_NONE);
+	return refuse_decided(cfg, all, open);
+}
+
 /* Fails open without memory, but for our own. Directories hold nothing that is pinned. */
 SEC("lsm/file_open")
 int BPF_PROG(guard_open, struct file *file)
@@ -98,50 +142,57 @@ int BPF_PROG(guard_open, struct file *file)
 		return refusal(refused_sysctl(file));
 	if (magic != MAGIC_BPFFS || !BPF_CORE_READ(inode, i_private))
 		return 0;
-	return refusal(refused_pin(WD_PIN_OPEN, inode, BPF_CORE_READ(file, f_path.dentry)));
+	return refusal(refused_pin(WD_PIN_OPEN, inode, BPF_CORE_READ(file, f_path.dentry), NULL));
 }
 
 /* These fail open without memory, but for our own. */
 SEC("lsm/inode_unlink")
 int BPF_PROG(guard_unlink, struct inode *dir, struct dentry *dentry)
 {
-	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_UNLINK, dir, dentry)) : 0;
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_UNLINK, dir, dentry, NULL)) : 0;
 }
 
 SEC("lsm/inode_rmdir")
 int BPF_PROG(guard_rmdir, struct inode *dir, struct dentry *dentry)
 {
-	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_UNLINK, dir, dentry)) : 0;
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_UNLINK, dir, dentry, NULL)) : 0;
 }
 
 SEC("lsm/inode_rename")
-int BPF_PROG(guard_rename, struct inode *dir, struct dentry *dentry)
+int BPF_PROG(guard_rename, struct inode *dir, struct dentry *dentry, struct inode *to_dir,
+	     struct dentry *to)
 {
-	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_RENAME, dir, dentry)) : 0;
+	if (!is_bpffs(dir))
+		return 0;
+	return refusal(refused_pin(WD_PIN_RENAME, dir, dentry, BPF_CORE_READ(to, d_parent)));
 }
 
 SEC("lsm/inode_link")
-int BPF_PROG(guard_hard_link, struct dentry *dentry, struct inode *dir)
+int BPF_PROG(guard_hard_link, struct dentry *dentry, struct inode *dir, struct dentry *to)
 {
-	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_LINK, dir, dentry)) : 0;
+	if (!is_bpffs(dir))
+		return 0;
+	return refusal(refused_pin(WD_PIN_LINK, dir, dentry, BPF_CORE_READ(to, d_parent)));
 }
 
 SEC("lsm/inode_symlink")
 int BPF_PROG(guard_symlink, struct inode *dir, struct dentry *dentry)
 {
-	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_MAKE, dir, dentry)) : 0;
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_MAKE, dir, dentry, NULL)) : 0;
 }
 
 SEC("lsm/inode_create")
 int BPF_PROG(guard_create, struct inode *dir, struct dentry *dentry)
 {
-	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_MAKE, dir, dentry)) : 0;
+	if (!is_bpffs(dir))
+		return 0;
+	return refusal(refused_pin(WD_PIN_MAKE, dir, dentry, NULL) || refused_new_pin(dentry));
 }
 
 SEC("lsm/inode_mkdir")
 int BPF_PROG(guard_mkdir, struct inode *dir, struct dentry *dentry)
 {
-	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_MAKE, dir, dentry)) : 0;
+	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_MAKE, dir, dentry, NULL)) : 0;
 }
 
 static __always_inline bool names_bpf(const char *type)

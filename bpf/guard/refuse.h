@@ -91,6 +91,15 @@ static __always_inline bool refuse_decided(struct wd_config *cfg, struct wd_stat
 	return true;
 }
 
+/* The same, as the hook is to answer it. */
+static __always_inline enum wd_refused refused_as(struct wd_config *cfg, struct wd_stats *all,
+						  struct wd_open *open)
+{
+	if (!refuse_decided(cfg, all, open))
+		return WD_GO_ON;
+	return open->act.rule == WD_RULE_HIDDEN ? WD_HIDE : WD_REFUSE;
+}
+
 /* The call that the task is in: the inner one of two. NULL for none, or none that is judged. */
 static __always_inline struct wd_open *open_call_of(struct task_struct *task)
 {

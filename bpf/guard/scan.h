@@ -205,6 +205,20 @@ static __always_inline void read_signature(struct bpf_prog_aux *aux, struct wd_f
 	facts->keyring_serial = BPF_CORE_READ(signing, sig.keyring_serial);
 }
 
+#define SIGNATURE_VERIFIED 1   /* enum bpf_sig_verdict */
+
+/* Who signed the program that the open call runs. */
+static __always_inline void read_signer(struct bpf_prog_aux *aux, struct wd_open *open)
+{
+	struct bpf_prog_aux___72 *signing = (void *)aux;
+
+	if (!bpf_core_field_exists(signing->sig) ||
+	    BPF_CORE_READ(signing, sig.verdict) != SIGNATURE_VERIFIED)
+		return;
+	open->run_signer = BPF_CORE_READ(signing, sig.keyring_type);
+	open->run_serial = BPF_CORE_READ(signing, sig.keyring_serial);
+}
+
 static __always_inline bool is_sleepable(struct bpf_prog *prog, struct bpf_prog_aux *aux)
 {
 	struct bpf_prog___69 *newer = (void *)prog;

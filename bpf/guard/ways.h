@@ -168,7 +168,7 @@ static __noinline int refused_object(struct wd_config *cfg, __u32 command, __u32
 
 	if (!open)
 		return 0;
-	judge_object(cfg, open, kind, data);
+	judge_object(cfg, open, kind, data, MODE_READ | MODE_WRITE);
 	return end_outside(cfg, open);
 }
 
@@ -242,7 +242,8 @@ int guard_prog_get(__u64 *ctx)
 
 /*
  * int bpf_link_prime(struct bpf_link *link, struct bpf_link_primer *primer). Fails open: without it
- * the record has the link that the returned fd led to.
+ * the record has the link that the returned fd led to. Remembered by address, and by its number:
+ * asking for an fd by that has no hook that has the link. No address is as small.
  */
 SEC("fexit/bpf_link_prime")
 int guard_link(__u64 *ctx)
@@ -258,6 +259,8 @@ int guard_link(__u64 *ctx)
 	open->act.object.id = BPF_CORE_READ((struct bpf_link_primer *)primer, id);
 	open->act.flags |= WD_ACT_PRIMED;
 	remember(link, WD_OBJECT_LINK, &open->act, open->act.object.id, WD_SCAN_NONE);
+	remember(open->act.object.id, WD_OBJECT_LINK, &open->act, open->act.object.id,
+		 WD_SCAN_NONE);
 	return 0;
 }
 
@@ -265,10 +268,13 @@ int guard_link(__u64 *ctx)
 SEC("fentry/bpf_link_free")
 int guard_link_free(__u64 *ctx)
 {
-	__u64 link = 0;
+	__u64 link = 0, id;
 
-	if (!bpf_get_func_arg(ctx, 0, &link))
-		bpf_map_delete_elem(&objects, &link);
+	if (bpf_get_func_arg(ctx, 0, &link))
+		return 0;
+	id = BPF_CORE_READ((struct bpf_link *)link, id);
+	bpf_map_delete_elem(&objects, &link);
+	bpf_map_delete_elem(&objects, &id);
 	return 0;
 }
 

@@ -27,6 +27,46 @@ struct wd_grant {
 	__u64 kfuncs[WD_KFUNC_WORDS];
 	__u32 enforce;	       /* bit n: dimension n denies; else it would deny */
 	__u32 foreign;	       /* 1: programs and maps of others may be used */
+	__u32 keyrings;	       /* bit n: who signed is in a keyring of enum wd_keyring n */
+	__s32 keyring_serial;  /* the one of WD_KEYRING_USER */
+};
+
+/* The kernel's types of keyrings that vouched for a program (7.2), and none. */
+enum wd_keyring {
+	WD_KEYRING_NONE = 0,   /* not signed, or by a kernel that can't tell */
+	WD_KEYRING_BUILTIN = 1,
+	WD_KEYRING_SECONDARY = 2,
+	WD_KEYRING_PLATFORM = 3,
+	WD_KEYRING_USER = 4,   /* any other: counts by its serial only */
+	WD_KEYRINGS = 5,
+};
+
+#define WD_MAX_ADOPTED 16
+#define WD_DOMAIN_NAME 32
+#define WD_DOMAIN_LOADERS 8
+#define WD_DOMAIN_PATTERNS 8
+#define WD_MAX_DOMAINS 64
+
+/* Key of the places map: a directory at the top of a bpffs; "" is the bpffs itself. */
+struct wd_place_key {
+	__u32 device;
+	char name[WD_DOMAIN_NAME];
+};
+
+/* Key of the domains map. */
+struct wd_domain_key {
+	__u32 half;
+	__u32 number;	       /* of the domain, by the hash of its path: value of the places map */
+};
+
+/* What a directory of a bpffs is for: a name may end in `*`. Loaders by the policy's numbers. */
+struct wd_domain {
+	__u32 owners[WD_DOMAIN_LOADERS]; /* may pin here, and open all that is pinned; 0 ends it */
+	__u32 readers[WD_DOMAIN_LOADERS]; /* may open the maps below */
+	char maps[WD_DOMAIN_PATTERNS][WD_NAME_LEN]; /* "" ends it */
+	__u64 helpers[WD_HELPER_WORDS];	/* that a program pinned here may call */
+	__u32 write;	       /* 1: readers may write */
+	__u32 enforce;	       /* 1: refused; 0: recorded */
 };
 
 /* What happens to whoever would reach the guard itself. */
@@ -50,7 +90,8 @@ struct wd_policy_half {
 	__u32 unknown_grant;   /* of loaders without a label */
 	__u32 ceiling;	       /* enum wd_tier: no subject of this host is above it */
 	__u32 protect;	       /* enum wd_protect */
-	__u32 pad;
+	__u32 domains;	       /* entries of the domains map in this half */
+	__u32 adopted[WD_MAX_ADOPTED]; /* loaders whose objects nobody else may reach; 0 ends it */
 	__u64 bulk_rate;       /* records a second of a subject, while a ring is over half full */
 	__u8 hash[WD_DIGEST_LEN]; /* of the policy, as its compiler said */
 	struct wd_reflex_rule reflex[WD_DIMS]; /* by dimension; 0: by protection of the guard */
@@ -140,7 +181,10 @@ struct wd_made {
 	__u32 kind;	       /* enum wd_object_kind */
 	__u32 id;	       /* 0 until it has one */
 	__u32 scan;	       /* programs: enum wd_scan, and the rule */
+	__u32 domain;	       /* where it was pinned first; 0: nowhere that the policy names */
+	__u32 pad;
 	__u64 boot_ns;
+	__u64 helpers[WD_HELPER_WORDS]; /* programs: that it calls */
 };
 
 /* The low byte of `scan`; the rule that refused is above it. */
@@ -218,6 +262,8 @@ struct wd_decide_case {
 	__u32 beyond;	       /* 1: calls a helper that has no bit */
 	__u32 rule;	       /* out: enum wd_rule */
 	__u32 decision;	       /* out: enum wd_decision */
+	__u32 signer;	       /* enum wd_keyring */
+	__s32 serial;	       /* of the keyring */
 	__u32 pad;
 	struct wd_grant tier;
 	struct wd_grant loader;

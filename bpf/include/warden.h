@@ -110,7 +110,8 @@ enum wd_dimension {
 	WD_DIM_HELPER = 5,
 	WD_DIM_KFUNC = 6,
 	WD_DIM_OBJECT = 7,     /* a program or map that belongs to somebody else */
-	WD_DIMS = 8,
+	WD_DIM_SIGNATURE = 8,  /* who signed a program */
+	WD_DIMS = 9,
 };
 
 /*
@@ -125,6 +126,7 @@ enum wd_rule {
 	WD_RULE_PROTECTED = 34,/* would reach what the guard is made of, or what keeps it there */
 	WD_RULE_HIDDEN = 35,   /* one of our objects asked for by its id: answered as if not there */
 	WD_RULE_FILTER = 36,   /* a classic filter on a packet or raw socket, at quarantined or below */
+	WD_RULE_BPFFS = 37,    /* what a directory of a bpffs is for, or who may open what is in it */
 };
 
 /*

@@ -146,6 +146,9 @@ static __always_inline void wd_start(struct wd_open *open, __u32 command, __u32 
 	open->nested = 0;
 	open->scanned = 0;
 	open->blameless = 0;
+	open->run_signer = WD_KEYRING_NONE;
+	open->run_serial = 0;
+	open->pinning = 0;
 	open->late = !!(flags & WD_ACT_LATE);
 	open->act.head.boot_ns = bpf_ktime_get_boot_ns();
 	open->act.command = command;

@@ -187,6 +187,8 @@ int decide(struct wd_decide_case *ctx)
 		.attach_type = ctx->attach_type,
 		.foreign = !!ctx->foreign,
 		.beyond = !!ctx->beyond,
+		.signer = ctx->signer,
+		.serial = ctx->serial,
 		.helpers = ctx->helpers,
 		.kfuncs = ctx->kfuncs,
 	};

@@ -20,6 +20,8 @@ struct wd_matter {
 	__u32 attach_type;
 	__u32 foreign;	       /* 0 or 1 */
 	__u32 beyond;	       /* 0 or 1 */
+	__u32 signer;	       /* enum wd_keyring */
+	__s32 serial;	       /* of the keyring */
 	const __u64 *helpers;  /* WD_HELPER_WORDS */
 	const __u64 *kfuncs;   /* WD_KFUNC_WORDS */
 };
@@ -63,6 +65,16 @@ static __always_inline __u64 wd_exceeds(const __u64 *granted, const __u64 *used,
 	return (refused | wd_unbranched(-refused)) >> 63;
 }
 
+/* 1 when the grant does not take who signed. A keyring that anybody can make counts by number. */
+static __always_inline __u64 wd_missigned(const struct wd_grant *grant, const struct wd_matter *m)
+{
+	__u64 other = (__u32)(grant->keyring_serial ^ m->serial);
+	__u64 is_user = wd_unbranched((__u64)(m->signer ^ WD_KEYRING_USER) - 1) >> 63;
+	__u64 differs = wd_unbranched(-other) >> 63;
+
+	return wd_misses(grant->keyrings, m->signer) | (is_user & differs);
+}
+
 /* The judged dimensions that a grant refuses, as bits. */
 static __always_inline __u64 wd_refused(const struct wd_grant *grant, const struct wd_matter *m)
 {
@@ -79,6 +91,7 @@ static __always_inline __u64 wd_refused(const struct wd_grant *grant, const stru
 	if (m->judged & WD_JUDGE(WD_DIM_KFUNC))
 		refused |= wd_exceeds(grant->kfuncs, m->kfuncs, WD_KFUNC_WORDS) << WD_DIM_KFUNC;
 	refused |= (m->foreign & (grant->foreign ^ 1)) << WD_DIM_OBJECT;
+	refused |= wd_missigned(grant, m) << WD_DIM_SIGNATURE;
 	return wd_unbranched(refused) & m->judged;
 }
 

@@ -39,7 +39,10 @@ struct wd_open {
 	__u32 scanned;	       /* 1: the task's `scans` has facts of this load */
 	__u32 late;	       /* 1: judged when it was over: nothing can be refused any more */
 	__u32 blameless;       /* 1: refused for what another act did: sets off no reflex */
+	__u32 run_signer;      /* TEST_RUN: who signed the program that it runs */
+	__s32 run_serial;
 	__u32 pad;
+	__u64 pinning;	       /* OBJ_PIN: the object, once the kernel has found it */
 	__u64 attr_address;
 	struct wd_walk walk;
 	__u8 attr[128];	       /* as far as attr_size goes, then zeroes; not of data-plane calls */
@@ -250,6 +253,20 @@ struct {
 	__type(key, struct wd_own_key);
 	__type(value, __u32);
 } own SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * WD_MAX_DOMAINS);
+	__type(key, struct wd_place_key);
+	__type(value, __u32);
+} places SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WD_POLICY_HALVES * WD_MAX_DOMAINS);
+	__type(key, struct wd_domain_key);
+	__type(value, struct wd_domain);
+} domains SEC(".maps");
 
 /* Functions that our programs are on, by their number in the kernel's BTF. */
 struct {

@@ -127,7 +127,7 @@ static int write_half(const struct wd_set *set, struct wd_policy *policy, __u32 
 		err = write_grants(set, policy, half);
 	for (__u32 i = 0; !err && i < policy->loaders_count; i++)
 		err = write_loader(set, &policy->loaders[i], half, first);
-	return err;
+	return err ? err : wd_domains_write(set, policy, half);
 }
 
 static bool is_operator(const struct wd_set *set, const struct wd_policy *policy,

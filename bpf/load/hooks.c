@@ -67,6 +67,8 @@ const struct wd_hook_spec WD_HOOK_SPECS[WD_HOOKS] = {
 	[WD_HOOK_GUARD_MOVE_MOUNT] = { "guard_move_mount", "lsm/move_mount", LSM },
 	[WD_HOOK_GUARD_PTRACE] = { "guard_ptrace", "lsm/ptrace_access_check", LSM },
 	[WD_HOOK_GUARD_CREDS] = { "guard_creds", "lsm/bprm_creds_for_exec", LSM },
+	[WD_HOOK_GUARD_PINNING] = { "guard_pinning", "fentry/vfs_mkobj", LSM },
+	[WD_HOOK_GUARD_RUN] = { "guard_run", "fentry/bpf_prog_test_run_syscall", LSM },
 	[WD_HOOK_TASK_EXIT] = { "on_exit", "tp_btf/sched_process_exit", AUDIT | LSM },
 };
 

@@ -114,7 +114,8 @@ static const char *read_unknown_grant(struct wd_policy *policy, char **cursor)
 
 static const char *read_masks(char **cursor, struct wd_grant *grant)
 {
-	__u64 enforce;
+	__u64 enforce, keyrings;
+	__u32 serial;
 
 	if (wd_take_mask(cursor, "commands", 16, &grant->commands) ||
 	    wd_take_mask(cursor, "prog_types", 16, &grant->prog_types) ||
@@ -125,8 +126,13 @@ static const char *read_masks(char **cursor, struct wd_grant *grant)
 		return "needs attach_types= and helpers=, 32 and 64 hexadecimal digits";
 	if (wd_take_number(cursor, "foreign", 0, 1, &grant->foreign))
 		return "needs foreign=0 or 1";
+	if (wd_take_mask(cursor, "keyrings", 2, &keyrings) || keyrings >> WD_KEYRINGS ||
+	    wd_take_number(cursor, "keyring", 0, INT32_MAX, &serial))
+		return "needs keyrings= of 2 hexadecimal digits, bits 0 to 4, and keyring= a number";
+	grant->keyrings = (__u32)keyrings;
+	grant->keyring_serial = (__s32)serial;
 	if (wd_take_mask(cursor, "enforce", 4, &enforce) || enforce & ~(__u64)DIMENSION_BITS)
-		return "needs enforce= of 4 hexadecimal digits, bits 1 to 7";
+		return "needs enforce= of 4 hexadecimal digits, bits 1 to 8";
 	grant->enforce = (__u32)enforce;
 	return NULL;
 }
@@ -171,7 +177,7 @@ static const char *read_reflex(struct wd_policy *policy, char **cursor)
 	if (wd_take_number(cursor, NULL, 0, WD_DIMS - 1, &dimension) ||
 	    wd_take_number(cursor, "tier", 0, WD_TIER_TRUSTED, &tier) ||
 	    wd_take_number(cursor, "for_ms", 0, UINT32_MAX, &for_ms))
-		return "needs a dimension, 0 to 7, tier=0..4 and for_ms= milliseconds";
+		return "needs a dimension, 0 to 8, tier=0..4 and for_ms= milliseconds";
 	rule = &policy->scalars.reflex[dimension];
 	if (rule->set)
 		return "given twice";
@@ -316,7 +322,8 @@ static const struct {
 	{ "tier", read_tier },		       { "unknown_grant", read_unknown_grant },
 	{ "reflex", read_reflex },	       { "loader", read_loader },
 	{ "operator", read_operator },	       { "trusted", read_trusted },
-	{ "protect", read_protect },	       { "end", read_end },
+	{ "protect", read_protect },	       { "adopt", wd_read_adopt },
+	{ "domain", wd_read_domain },	       { "end", read_end },
 };
 
 static const char *read_line(struct wd_policy *policy, char *line)

@@ -11,13 +11,16 @@
  *	bulk_rate N
  *	operator NAME key=HEX64
  *	grant N commands=HEX16 prog_types=HEX16 map_types=HEX16 attach_types=HEX32 helpers=HEX64
- *		foreign=0|1 enforce=HEX4 kfuncs=-|[!]PATTERN,...
+ *		foreign=0|1 keyrings=HEX2 keyring=N enforce=HEX4 kfuncs=-|[!]PATTERN,...
  *	tier 0..4 grant=N
  *	unknown_grant N
  *	trusted auid|loader|uid NUMBER
- *	reflex 0..7 tier=0..4 for_ms=N
+ *	reflex 0..8 tier=0..4 for_ms=N
  *	loader NUMBER kind=agent|tool|login|runtime grant=N floor=0..4 name=NAME sha256=HEX64|-
  *		path=/PATH
+ *	adopt NUMBER
+ *	domain NUMBER enforce=0|1 write=0|1 helpers=HEX64 owners=N,... readers=-|N,...
+ *		maps=-|NAME[*],... path=/PATH
  *	end
  *
  * Loaders of one name have one number, not 0, and may differ in path and hash.
@@ -56,6 +59,14 @@ struct wd_policy_loader {
 	enum wd_loader_status status;
 };
 
+/* A bpffs, or a directory at the top of one; it need not be there. */
+struct wd_policy_domain {
+	__u32 number;
+	struct wd_domain domain;
+	char path[PATH_MAX];
+	bool found;	       /* the bpffs is there */
+};
+
 struct wd_policy {
 	struct wd_policy_half scalars;
 	struct wd_grant grants[WD_MAX_GRANTS]; /* without kfuncs: they depend on the kernel */
@@ -71,7 +82,14 @@ struct wd_policy {
 	struct wd_subject trusted[WD_MAX_TRUSTED];
 	__u32 loaders_count;
 	struct wd_policy_loader loaders[WD_MAX_LOADERS];
+	__u32 domains_count;
+	struct wd_policy_domain domains[WD_MAX_DOMAINS];
+	__u32 adopted_count;
 };
+
+/* Of domain.c: each reads the rest of its line, and returns NULL or what is wrong with it. */
+const char *wd_read_adopt(struct wd_policy *policy, char **cursor);
+const char *wd_read_domain(struct wd_policy *policy, char **cursor);
 
 /* Reads and checks; `ret_policy` is large: let it live in static storage. Returns an exit code. */
 int wd_policy_read(const char *path, struct wd_policy *ret_policy);

@@ -36,6 +36,8 @@ const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
 	[WD_MAP_OPERATORS] = { "operators", 0600 },
 	[WD_MAP_NONCES] = { "nonces", 0600 },
 	[WD_MAP_HOOKED] = { "hooked", 0600 },
+	[WD_MAP_PLACES] = { "places", 0600 },
+	[WD_MAP_DOMAINS] = { "domains", 0600 },
 };
 
 const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS] = {

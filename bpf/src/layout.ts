@@ -223,6 +223,8 @@ export const Grant = struct('wd_grant', {
   kfuncs: ['u64', 4],
   enforce: 'u32',
   foreign: 'u32',
+  keyrings: 'u32',
+  keyring_serial: 's32',
 });
 export const DecideCase = struct('wd_decide_case', {
   judged: 'u32',
@@ -236,6 +238,8 @@ export const DecideCase = struct('wd_decide_case', {
   beyond: 'u32',
   rule: 'u32',
   decision: 'u32',
+  signer: 'u32',
+  serial: 's32',
   pad: 'u32',
   tier: Grant,
   loader: Grant,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { TIER_NAMES } from '#trust';
-import { type Grant, type Policy, WEEKDAYS } from './policy.ts';
+import { type Domain, type Grant, type Policy, WEEKDAYS } from './policy.ts';
 import {
   formatDuration,
   formatInstant,
@@ -39,6 +39,8 @@ export function canonical(policy: Policy): string {
       tier: TIER_NAMES[tier],
       for: formatShort(forMs),
     })),
+    ...(policy.protect.length > 0 && { protect: policy.protect }),
+    ...(policy.bpffs.length > 0 && { bpffs: policy.bpffs.map(domainFile) }),
     trusted: policy.trusted,
     bases: basesFile(policy),
     signals: Object.fromEntries(
@@ -64,6 +66,15 @@ export function canonical(policy: Policy): string {
   });
 }
 
+function domainFile({ path, owners, readers, maps, access, helpers }: Domain) {
+  return {
+    path,
+    owners,
+    ...(readers.length > 0 && { expose: { maps, to: readers, access } }),
+    ...(helpers !== null && { helpers }),
+  };
+}
+
 function grantFile(grant: Grant) {
   const { commands, programTypes, mapTypes, attachTypes, helpers, kfuncs } = grant;
   return {
@@ -74,6 +85,7 @@ function grantFile(grant: Grant) {
     ...(helpers !== null && { helpers }),
     ...(kfuncs !== null && { kfuncs }),
     objects: grant.objects,
+    ...(grant.signature !== null && { signature: grant.signature }),
     enforce: grant.enforce,
     observe: grant.observe,
   };

@@ -1,4 +1,5 @@
 import { TIER_NAMES } from '#trust';
+import { checkObjects } from './check-objects.ts';
 import type { GrantFile, LoaderFile, PolicyFile } from './file.ts';
 import { type Dimension, matches, NAME_LISTS, type NameList } from './names.ts';
 import { nearest } from './nearest.ts';
@@ -33,6 +34,7 @@ export function checkMeaning(source: Source, file: PolicyFile): void {
     checkGrantName(source, file, ['tiers', tier, 'grant'], grant);
   }
   checkReflex(source, file);
+  checkObjects(source, file);
   checkOperators(source, file);
   checkContext(source, file);
   checkBreaker(source, file);

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { HostName, Stage, Subject } from '#event';
 import { hashPolicy } from './canonical.ts';
 import { UNKNOWN_GRANT } from './check.ts';
-import { DIMENSIONS, type Dimension, maskOf } from './names.ts';
+import { DIMENSIONS, type Dimension, keyringsOf, maskOf, TAMPER } from './names.ts';
 import { loaderNumber } from './number.ts';
-import type { Grant, Policy } from './policy.ts';
+import type { Domain, Grant, Policy, Reflex } from './policy.ts';
 import { subjectsOf } from './principal.ts';
 import { PolicyError } from './problem.ts';
 
@@ -19,6 +19,9 @@ export interface GrantMasks {
   /** Bit n is dimension n: denied rather than recorded as would-deny. */
   readonly enforce: number;
   readonly foreign: boolean;
+  /** Bit n is `enum wd_keyring` n, and the number of the one that counts by it. */
+  readonly keyrings: number;
+  readonly serial: number;
   /** Patterns: warden-load makes classes of them, since only it knows the kernel's kfuncs. */
   readonly kfuncs: readonly string[];
 }
@@ -65,6 +68,8 @@ export function grantMasks(policy: Policy): readonly GrantMasks[] {
     helpers: maskOf('helpers', lists),
     enforce,
     foreign: lists === null,
+    keyrings: keyringsOf(lists).bits,
+    serial: 0,
     kfuncs: lists ?? ['*'],
   });
   return [
@@ -79,6 +84,8 @@ export function grantMasks(policy: Policy): readonly GrantMasks[] {
       helpers: maskOf('helpers', grant.helpers),
       enforce: enforceBits(policy, grant),
       foreign: grant.objects === 'any',
+      keyrings: keyringsOf(grant.signature).bits,
+      serial: keyringsOf(grant.signature).serial,
       kfuncs: grant.kfuncs ?? ['*'],
     })),
   ];
@@ -95,6 +102,8 @@ function grantLine(grant: GrantMasks, index: number): string {
     `attach_types=${hex(grant.attachTypes, 128)}`,
     `helpers=${hex(grant.helpers, 256)}`,
     `foreign=${grant.foreign ? 1 : 0}`,
+    `keyrings=${hex(BigInt(grant.keyrings), 8)}`,
+    `keyring=${grant.serial}`,
     `enforce=${hex(BigInt(grant.enforce), 16)}`,
     `kfuncs=${grant.kfuncs.length === 0 ? '-' : grant.kfuncs.join(',')}`,
   ].join(' ');
@@ -142,10 +151,28 @@ function trustedSubjects(policy: Policy, host: HostName): readonly Subject[] {
   return subjects;
 }
 
+const reflexNumber = (on: Reflex['on']): number => (on === TAMPER ? 0 : DIMENSIONS.indexOf(on) + 1);
+
+function domainLine({ mode }: Policy, domain: Domain): string {
+  const { path, owners, readers, maps, access, helpers } = domain;
+  const numbers = (names: readonly string[]) => names.map(loaderNumber).join() || '-';
+  return [
+    // A domain is known by its path, as a loader is by its name.
+    `domain ${loaderNumber(path)}`,
+    `enforce=${mode === 'enforce' ? 1 : 0}`,
+    `write=${access === 'write' ? 1 : 0}`,
+    `helpers=${hex(maskOf('helpers', helpers), 256)}`,
+    `owners=${numbers(owners)}`,
+    `readers=${numbers(readers)}`,
+    `maps=${maps.join() || '-'}`,
+    `path=${path}`,
+  ].join(' ');
+}
+
 /**
  * The policy as the text that warden-load reads (bpf/load/policy.h): a line each, in this order:
  * hash, scalars, operators, grants, tiers, the grant of unknown loaders, trusted subjects,
- * reflexes, loaders, end. A loader's path is the rest of its line. Throws `PolicyError` for a
+ * reflexes, loaders, adopted loaders, domains, end. A loader's path is the rest of its line. Throws `PolicyError` for a
  * policy not from `parsePolicy` that breaks a limit.
  */
 export function compilePolicy(given: Policy, { host, rollout }: CompileOptions): string {
@@ -173,13 +200,15 @@ export function compilePolicy(given: Policy, { host, rollout }: CompileOptions):
     `unknown_grant ${Math.max(0, unknown)}`,
     ...trustedSubjects(policy, host).map(({ kind, id }) => `trusted ${kind} ${id}`),
     ...policy.reflex.map(
-      ({ on, tier, forMs }) => `reflex ${DIMENSIONS.indexOf(on) + 1} tier=${tier} for_ms=${forMs}`,
+      ({ on, tier, forMs }) => `reflex ${reflexNumber(on)} tier=${tier} for_ms=${forMs}`,
     ),
     ...policy.loaders.map(({ name, kind, path, sha256, grant, floor }) => {
       if (/[\0\n\r]/.test(name + path)) refuse(`path of loader ${name}`);
       const what = `kind=${kind} grant=${indexOf(grant)} floor=${floor} name=${name}`;
       return `loader ${loaderNumber(name)} ${what} sha256=${sha256 ?? '-'} path=${path}`;
     }),
+    ...policy.protect.map((name) => `adopt ${loaderNumber(name)}`),
+    ...policy.bpffs.map((domain) => domainLine(policy, domain)),
     'end',
     '',
   ].join('\n');

@@ -18,6 +18,9 @@ export interface ActNumbers {
   readonly kfuncs: bigint | null;
   /** Whether the object belongs to somebody else. */
   readonly foreign: boolean | null;
+  /** Who signed the program, `enum wd_keyring`, and the number of that keyring. */
+  readonly signer: number | null;
+  readonly serial: number;
 }
 
 export interface Decided {
@@ -33,9 +36,16 @@ function isIn(mask: bigint, number: number, bits: number): boolean {
   return number >= 0 && number < bits && ((mask >> BigInt(number)) & 1n) === 1n;
 }
 
+const USER_KEYRING = 4;
+
+function isSigned({ keyrings, serial }: DecideMasks, signer: number, by: number): boolean {
+  return ((keyrings >> signer) & 1) === 1 && (signer !== USER_KEYRING || by === serial);
+}
+
 /** What the grant refuses, by dimension from 1. */
 function refusals(act: ActNumbers, grant: DecideMasks): readonly boolean[] {
   const { command, progType, mapType, attachType, helpers, beyond, kfuncs, foreign } = act;
+  const { signer, serial } = act;
   return [
     command !== null && !isIn(grant.commands, command, 64),
     progType !== null && !isIn(grant.programTypes, progType, 64),
@@ -44,6 +54,7 @@ function refusals(act: ActNumbers, grant: DecideMasks): readonly boolean[] {
     helpers !== null && (beyond || (helpers & ~grant.helpers) !== 0n),
     kfuncs !== null && (kfuncs & ~grant.kfuncs) !== 0n,
     foreign === true && !grant.foreign,
+    signer !== null && !isSigned(grant, signer, serial),
   ];
 }
 
@@ -77,6 +88,7 @@ const GUARD_RULES: Readonly<Record<number, string>> = {
   34: 'guard.protected',
   35: 'guard.hidden',
   36: 'guard.classic_filter',
+  37: 'guard.bpffs',
 };
 
 /**

@@ -1,5 +1,5 @@
 import type { TierName } from '#trust';
-import type { Dimension } from './names.ts';
+import type { Dimension, TAMPER } from './names.ts';
 import type { LoaderKind, PolicyMode } from './policy.ts';
 
 /** A policy file whose shape `schemas/policy.schema.json` has accepted. */
@@ -13,6 +13,8 @@ export interface PolicyFile {
   readonly tiers?: Readonly<Partial<Record<TierName, { readonly grant: string }>>>;
   readonly ceiling?: TierName;
   readonly reflex?: readonly ReflexFile[];
+  readonly protect?: readonly string[];
+  readonly bpffs?: readonly BpffsFile[];
   readonly trusted?: readonly string[];
   readonly bases?: BasesFile;
   readonly signals?: Readonly<Record<string, SignalFile>>;
@@ -61,12 +63,24 @@ export interface GrantFile {
   readonly helpers?: readonly string[];
   readonly kfuncs?: readonly string[];
   readonly objects?: 'any' | 'own';
+  readonly signature?: readonly string[];
   readonly enforce?: readonly Dimension[];
   readonly observe?: readonly Dimension[];
 }
 
+export interface BpffsFile {
+  readonly path: string;
+  readonly owners: readonly string[];
+  readonly expose?: {
+    readonly maps: readonly string[];
+    readonly to: readonly string[];
+    readonly access?: 'read' | 'write';
+  };
+  readonly helpers?: readonly string[];
+}
+
 export interface ReflexFile {
-  readonly on: Dimension;
+  readonly on: Dimension | typeof TAMPER;
   readonly tier: TierName;
   readonly for: string;
 }

@@ -99,6 +99,9 @@ function numbersOf({ command, program, map, attach, helpers, kfuncs, foreign }: 
     beyond: false,
     kfuncs: kfuncs === undefined ? null : (1n << BigInt(kfuncs.length)) - 1n,
     foreign: foreign ?? null,
+    // Nobody asks about a program that is signed: a grant that wants that refuses what is not.
+    signer: program === null || program === undefined ? null : 0,
+    serial: 0,
   };
   return numbers;
 }

@@ -31,8 +31,27 @@ export const DIMENSIONS = [
   'helpers',
   'kfuncs',
   'objects',
+  'signature',
 ] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
+/** What a reflex can be on besides: trying to reach the guard itself. */
+export const TAMPER = 'tamper';
+
+/** Who may have signed a program: `enum wd_keyring`. One that anybody can make counts by number. */
+export const KEYRINGS = ['unsigned', 'builtin', 'secondary', 'platform', 'keyring'] as const;
+const USER_KEYRING = 4;
+const NO_SERIAL = 0;
+
+/** The keyrings as bits, and the number of the one that is named by it. */
+export function keyringsOf(signature: readonly string[] | null): { bits: number; serial: number } {
+  if (signature === null) return { bits: (1 << KEYRINGS.length) - 1, serial: NO_SERIAL };
+  const numbered = signature.find((one) => one.startsWith('keyring:'));
+  const bits = signature
+    .filter((one) => one !== numbered)
+    .reduce((all, one) => all | (1 << KEYRINGS.indexOf(one as (typeof KEYRINGS)[number])), 0);
+  if (numbered === undefined) return { bits, serial: NO_SERIAL };
+  return { bits: bits | (1 << USER_KEYRING), serial: Number(numbered.slice('keyring:'.length)) };
+}
 
 const ISSUING = ['OBJ_GET', 'PROG_GET_FD_BY_ID', 'MAP_GET_FD_BY_ID', 'PROG_LOAD'];
 /** Commands by which an act comes to have the dimension. */
@@ -44,6 +63,7 @@ const BY: Readonly<Record<Dimension, readonly string[]>> = {
   helpers: ['PROG_LOAD'],
   kfuncs: ['PROG_LOAD'],
   objects: ISSUING,
+  signature: ['PROG_LOAD'],
 };
 
 /** Whether one of these commands, as bits, begins an act that has the dimension. */

@@ -1,5 +1,5 @@
 import type { PrincipalKey } from '#event';
-import type { Dimension } from './names.ts';
+import type { Dimension, TAMPER } from './names.ts';
 
 export const POLICY_MODES = ['observe', 'enforce'] as const;
 export type PolicyMode = (typeof POLICY_MODES)[number];
@@ -22,6 +22,10 @@ export interface Policy {
   readonly ceiling: number;
   /** By dimension. */
   readonly reflex: readonly Reflex[];
+  /** Loaders whose objects nobody else may reach. */
+  readonly protect: readonly string[];
+  /** What directories of a bpffs are for. */
+  readonly bpffs: readonly Domain[];
   /** Sorted. */
   readonly trusted: readonly PrincipalKey[];
   readonly bases: Bases;
@@ -97,14 +101,29 @@ export interface Grant {
   readonly kfuncs: readonly string[] | null;
   /** Programs and maps that may be used: anybody's, or the own ones. */
   readonly objects: 'any' | 'own';
+  /** Who must have signed a program; null: nobody. See `KEYRINGS`. */
+  readonly signature: readonly string[] | null;
   /** Where it differs from the policy's mode, in the order of DIMENSIONS. */
   readonly enforce: readonly Dimension[];
   readonly observe: readonly Dimension[];
 }
 
+/** A bpffs, or a directory at its top: loaders by name. */
+export interface Domain {
+  readonly path: string;
+  /** They may pin there, and open all that is pinned there. */
+  readonly owners: readonly string[];
+  /** They may open the maps below. */
+  readonly readers: readonly string[];
+  readonly maps: readonly string[];
+  readonly access: 'read' | 'write';
+  /** Patterns of what a program pinned there may call; null: anything. */
+  readonly helpers: readonly string[] | null;
+}
+
 /** What a refusal does to its subject in the kernel, at once. */
 export interface Reflex {
-  readonly on: Dimension;
+  readonly on: Dimension | typeof TAMPER;
   readonly tier: number;
   readonly forMs: number;
 }

@@ -1,13 +1,14 @@
 import type { PrincipalKey } from '#event';
 import { RAISED_SIGNALS, TIER_NAMES } from '#trust';
 import { DEFAULT_TIERS } from './check.ts';
-import type { GrantFile, LoaderFile, PolicyFile, ReflexFile } from './file.ts';
-import { DIMENSIONS, type Dimension } from './names.ts';
+import type { BpffsFile, GrantFile, LoaderFile, PolicyFile, ReflexFile } from './file.ts';
+import { DIMENSIONS, type Dimension, type TAMPER } from './names.ts';
 import {
   type Bases,
   type Breaker,
   BUILT_IN_GRANTS,
   type Context,
+  type Domain,
   type Grant,
   type Hours,
   type Policy,
@@ -48,6 +49,8 @@ export function resolve(file: PolicyFile, builtIn: BuiltIn): Policy {
     tiers,
     ceiling: TIER_NAMES.indexOf(file.ceiling ?? 'trusted'),
     reflex: inOrder(file.reflex ?? [], ({ on }) => on).map(reflexOf),
+    protect: (file.protect ?? []).toSorted(byText),
+    bpffs: (file.bpffs ?? []).map(domainOf).toSorted((a, b) => byText(a.path, b.path)),
     trusted: ((file.trusted ?? []) as readonly PrincipalKey[]).toSorted(byText),
     bases: basesOf(file),
     signals: RAISED_SIGNALS.map(({ id }) => signalOf(id, file)),
@@ -86,9 +89,21 @@ function loaderOf(loader: LoaderFile): PolicyLoader {
   return { name, kind, path, sha256, grant, floor: TIER_NAMES.indexOf(floor) };
 }
 
-/** In the order of DIMENSIONS. */
-function inOrder<T>(items: readonly T[], of: (item: T) => Dimension): readonly T[] {
-  return items.toSorted((a, b) => DIMENSIONS.indexOf(of(a)) - DIMENSIONS.indexOf(of(b)));
+function domainOf({ path, owners, expose, helpers }: BpffsFile): Domain {
+  return {
+    path,
+    owners,
+    readers: expose?.to ?? [],
+    maps: expose?.maps ?? [],
+    access: expose?.access ?? 'read',
+    helpers: helpers ?? null,
+  };
+}
+
+/** In the order of DIMENSIONS; what is none of them comes first. */
+function inOrder<T>(items: readonly T[], of: (item: T) => Dimension | typeof TAMPER): readonly T[] {
+  const place = (item: T) => DIMENSIONS.indexOf(of(item) as Dimension);
+  return items.toSorted((a, b) => place(a) - place(b));
 }
 
 function reflexOf(reflex: ReflexFile): Reflex {
@@ -98,7 +113,7 @@ function reflexOf(reflex: ReflexFile): Reflex {
 function grantOf(name: string, grant: GrantFile): Grant {
   const { commands, program_types: programTypes, map_types: mapTypes } = grant;
   const { attach_types: attachTypes = null, helpers = null, kfuncs = null } = grant;
-  const { objects = 'any', enforce = [], observe = [] } = grant;
+  const { objects = 'any', signature = null, enforce = [], observe = [] } = grant;
   return {
     name,
     commands,
@@ -108,6 +123,7 @@ function grantOf(name: string, grant: GrantFile): Grant {
     helpers,
     kfuncs,
     objects,
+    signature,
     enforce: inOrder(enforce, (one) => one),
     observe: inOrder(observe, (one) => one),
   };

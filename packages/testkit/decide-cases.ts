@@ -20,7 +20,7 @@ const few = (bits: number) =>
     .map((on) => on.reduce((set, bit) => set | (1n << BigInt(bit)), 0n));
 const number = fc.oneof(fc.nat(130), fc.nat(60), fc.nat(2 ** 31));
 
-/** Bits 1 to 7 of `enforce` are dimensions. */
+/** Bits 1 to 8 of `enforce` are dimensions. */
 export const masksArb: fc.Arbitrary<DecideMasks> = fc.record({
   commands: mostly(64),
   programTypes: mostly(64),
@@ -28,8 +28,10 @@ export const masksArb: fc.Arbitrary<DecideMasks> = fc.record({
   attachTypes: mostly(128),
   helpers: mostly(256),
   kfuncs: mostly(256),
-  enforce: fc.nat(127).map((bits) => bits << 1),
+  enforce: fc.nat(255).map((bits) => bits << 1),
   foreign: fc.boolean(),
+  keyrings: fc.oneof(fc.constant(31), fc.nat(31)),
+  serial: fc.nat(3),
 });
 
 export const actArb: fc.Arbitrary<ActNumbers> = fc.record({
@@ -41,4 +43,6 @@ export const actArb: fc.Arbitrary<ActNumbers> = fc.record({
   beyond: fc.boolean(),
   kfuncs: fc.option(few(256)),
   foreign: fc.option(fc.boolean()),
+  signer: fc.option(fc.nat(4)),
+  serial: fc.nat(3),
 });

@@ -38,6 +38,8 @@ function putGrant(view: DataView, at: number, masks: DecideMasks): void {
   putBits(view, at + o.kfuncs, 4, masks.kfuncs);
   view.setUint32(at + o.enforce, masks.enforce, true);
   view.setUint32(at + o.foreign, masks.foreign ? 1 : 0, true);
+  view.setUint32(at + o.keyrings, masks.keyrings, true);
+  view.setInt32(at + o.keyring_serial, masks.serial, true);
 }
 
 function contextOf(act: ActNumbers, tier: DecideMasks, loader: DecideMasks): Uint8Array {
@@ -45,7 +47,8 @@ function contextOf(act: ActNumbers, tier: DecideMasks, loader: DecideMasks): Uin
   const view = new DataView(bytes.buffer);
   const o = DecideCase.offset;
   const { command, progType, mapType, attachType, helpers, kfuncs, foreign } = act;
-  const given = [command, progType, mapType, attachType, helpers, kfuncs, foreign];
+  const { signer, serial } = act;
+  const given = [command, progType, mapType, attachType, helpers, kfuncs, foreign, signer];
   const judged = given.reduce<number>(
     (bits, one, i) => (one === null ? bits : bits | (1 << (i + 1))),
     0,
@@ -56,6 +59,8 @@ function contextOf(act: ActNumbers, tier: DecideMasks, loader: DecideMasks): Uin
   view.setUint32(o.map_type, mapType ?? 0, true);
   view.setUint32(o.attach_type, attachType ?? 0, true);
   view.setUint32(o.foreign, foreign ? 1 : 0, true);
+  view.setUint32(o.signer, signer ?? 0, true);
+  view.setInt32(o.serial, serial, true);
   putBits(view, o.helpers, 4, helpers ?? 0n);
   putBits(view, o.kfuncs, 4, kfuncs ?? 0n);
   view.setUint32(o.beyond, act.beyond ? 1 : 0, true);

@@ -70,6 +70,8 @@ function operatorChanges(before: Policy, after: Policy): readonly Change[] {
 
 /** Keys of a policy that are said to differ, and how. */
 const OTHERS = {
+  protect: 'loaders whose objects nobody else may reach',
+  bpffs: 'what directories of a bpffs are for',
   programs: 'known programs (S15)',
   hours: 'working hours (S16H)',
   context: 'where and when evidence counts for more or less',

@@ -61,6 +61,7 @@ function beyond(has: GrantMasks, lacks: GrantMasks): readonly string[] {
     const names = begins(has.commands, list) ? namesIn(list, has, lacks) : [];
     return names.length === 0 ? [] : [spelled(list, names)];
   });
+  if (takesUnsigned(has) && !takesUnsigned(lacks)) said.push('programs that nobody signed');
   return has.foreign && !lacks.foreign ? [...said, 'programs and maps of others'] : said;
 }
 
@@ -89,10 +90,13 @@ function kfuncChanges(who: string, was: GrantMasks, is: GrantMasks): readonly Ch
   return [{ kind: is.kfuncs.includes('*') ? 'gains' : 'loses', text }];
 }
 
+const takesUnsigned = ({ keyrings }: GrantMasks): boolean => (keyrings & 1) === 1;
+
 /** A dimension that limits nothing refuses nothing, whatever its mode. */
 function limits(grant: GrantMasks, dimension: (typeof DIMENSIONS)[number]): boolean {
   if (dimension === 'objects') return !grant.foreign;
   if (dimension === 'kfuncs') return !grant.kfuncs.includes('*');
+  if (dimension === 'signature') return !takesUnsigned(grant);
   const full = { ...grant, commands: ~0n, programTypes: ~0n, mapTypes: ~0n };
   const all: GrantMasks = { ...full, attachTypes: ~0n, helpers: ~0n };
   return namesIn(dimension, all, grant).length > 0;
@@ -159,5 +163,7 @@ const NOTHING: GrantMasks = {
   helpers: 0n,
   enforce: 0,
   foreign: false,
+  keyrings: 0,
+  serial: 0,
   kfuncs: [],
 };

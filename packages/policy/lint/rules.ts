@@ -37,6 +37,9 @@ function refuses(grant: GrantMasks, dimension: Dimension, earlier: GrantMasks | 
   const both = grant.commands & lets(earlier);
   if (!begins(both, dimension)) return false;
   if (dimension === 'objects') return !grant.foreign && (earlier?.foreign ?? true);
+  if (dimension === 'signature') {
+    return (grant.keyrings & 1) === 0 && ((earlier?.keyrings ?? 1) & 1) === 1;
+  }
   if (dimension === 'kfuncs') return !grant.kfuncs.includes('*') && grant.programTypes !== 0n;
   if (dimension === 'helpers' && grant.programTypes === 0n) return false;
   const before = earlier === null ? ~0n : (earlier[MASKS[dimension]] as bigint);

@@ -146,7 +146,7 @@ static void by_sysctl(void)
 {
 	int fd = open("/proc/sys/kernel/ftrace_enabled", O_WRONLY);
 
-	say("ftrace_enabled", write(fd, "0\n", 2));
+	say("ftrace_enabled", fd < 0 ? -1 : write(fd, "0\n", 2));
 	close(fd);
 }
 

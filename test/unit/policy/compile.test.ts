@@ -71,14 +71,14 @@ protect 2
 bulk_rate 500
 operator alice key=${'07'.repeat(32)}
 grant 0 commands=${F(16)} prog_types=${F(16)} map_types=${F(16)} attach_types=${F(32)} \
-helpers=${F(64)} foreign=1 enforce=0000 kfuncs=*
+helpers=${F(64)} foreign=1 keyrings=1f keyring=0 enforce=0000 kfuncs=*
 grant 1 commands=${O(16)} prog_types=${O(16)} map_types=${O(16)} attach_types=${O(32)} \
-helpers=${O(64)} foreign=0 enforce=0000 kfuncs=-
+helpers=${O(64)} foreign=0 keyrings=00 keyring=0 enforce=0000 kfuncs=-
 grant 2 commands=00000004f00000a0 prog_types=0000000000040240 map_types=0000000000000006 \
 attach_types=000000000000000002000025e0003f07 helpers=0000000000080000${O(47)}2 \
-foreign=0 enforce=00a0 kfuncs=bpf_xdp_*,!bpf_xdp_ct_*
+foreign=0 keyrings=1f keyring=0 enforce=00a0 kfuncs=bpf_xdp_*,!bpf_xdp_ct_*
 grant 3 commands=${O(16)} prog_types=00000001ffffffff map_types=00000003ffffffff \
-attach_types=${F(32)} helpers=${F(64)} foreign=1 enforce=0000 kfuncs=-
+attach_types=${F(32)} helpers=${F(64)} foreign=1 keyrings=1f keyring=0 enforce=0000 kfuncs=-
 tier 0 grant=1
 tier 1 grant=1
 tier 2 grant=1
@@ -162,7 +162,7 @@ test('the built-in policy fits the format', () => {
   ].join(' ');
   const lines = [
     'warden-policy 4|hash [0-9a-f]{64}|default_tier 3|ceiling 4|protect 1|bulk_rate 500|unknown_grant 0|end',
-    `grant \\d+ ${masks} foreign=[01] enforce=0000 kfuncs=\\S+|tier [0-4] grant=\\d+`,
+    `grant \\d+ ${masks} foreign=[01] keyrings=(1f|00) keyring=0 enforce=0000 kfuncs=\\S+|tier [0-4] grant=\\d+`,
     'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ sha256=- path=/.+',
   ];
   const line = new RegExp(`^(${lines.join('|')})$`);

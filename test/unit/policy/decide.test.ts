@@ -42,6 +42,8 @@ const NOTHING: ActNumbers = {
   beyond: false,
   kfuncs: null,
   foreign: null,
+  signer: null,
+  serial: 0,
 };
 const act = (command: string, more: { prog?: string; map?: string; attach?: string } = {}) => ({
   ...NOTHING,
@@ -134,7 +136,9 @@ test('an act is allowed exactly when both grants have all of its bits', () => {
           within(one.helpers, what.helpers) &&
           !(what.helpers !== null && what.beyond) &&
           within(one.kfuncs, what.kfuncs) &&
-          (one.foreign || what.foreign !== true),
+          (one.foreign || what.foreign !== true) &&
+          has(BigInt(one.keyrings), what.signer, 5) &&
+          (what.signer !== 4 || what.serial === one.serial),
       );
       const { decision, rule } = decideAct(what, tier, loader);
       assert.equal(decision === 'allow', all);
@@ -156,6 +160,8 @@ test('taking bits from a grant, or enforcing more of it, never allows more', () 
         helpers: tier.helpers & less.helpers,
         kfuncs: tier.kfuncs & less.kfuncs,
         foreign: tier.foreign && less.foreign,
+        keyrings: tier.keyrings & less.keyrings,
+        serial: tier.serial,
         enforce: tier.enforce | less.enforce,
       };
       const before = decideAct(what, tier, loader).decision;
@@ -180,8 +186,8 @@ test('rules have the numbers of the kernel side, and names', () => {
     dimensions.map((number) => ruleName(loader + number, names)),
     DIMENSIONS.map((key) => `loaders.cilium.${key}`),
   );
-  const guard = of(/WD_RULE_(?:UNSCANNED|NO_MEMORY|PROTECTED|HIDDEN|FILTER) = (\d+)/g).map((n) =>
-    ruleName(n, names),
+  const guard = of(/WD_RULE_(?:UNSCANNED|NO_MEMORY|PROTECTED|HIDDEN|FILTER|BPFFS) = (\d+)/g).map(
+    (n) => ruleName(n, names),
   );
   assert.deepEqual(guard, [
     'guard.unscanned',
@@ -189,8 +195,9 @@ test('rules have the numbers of the kernel side, and names', () => {
     'guard.protected',
     'guard.hidden',
     'guard.classic_filter',
+    'guard.bpffs',
   ]);
   const unknown = ruleName(18, { tier: 'standard', loader: null });
   assert.equal(unknown, 'loaders.unknown.program_types');
-  for (const rule of [0, 8, 16, 24, 37, 1.5]) assert.equal(ruleName(rule, names), null);
+  for (const rule of [0, 9, 16, 25, 38, 1.5]) assert.equal(ruleName(rule, names), null);
 });
