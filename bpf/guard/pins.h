@@ -272,9 +272,19 @@ int BPF_PROG(guard_ptrace, struct task_struct *child, unsigned int mode)
 	return refusal(cfg && tampers(cfg, WD_PTRACE, WD_VIA_SYSCALL, child->comm));
 }
 
+/* An agent whose objects are protected is itself what has to run. */
+static __always_inline bool is_protected_loader(const struct wd_config *cfg,
+						const struct wd_exe_key *exe)
+{
+	__u64 half = wd_bounded(cfg->half, WD_POLICY_HALVES);
+	struct wd_loader_half *loader = wd_loader_of(exe, half);
+
+	return loader && is_listed(cfg->policy[half].adopted, WD_MAX_ADOPTED, loader->index);
+}
+
 /*
- * The dynamic linker of what runs as ours loads nothing that the environment names. Fails closed:
- * the helper can't fail on a flag that it knows.
+ * The dynamic linker of what runs as ours, or as an agent that the policy protects, loads nothing
+ * that the environment names. Fails closed: the helper can't fail on a flag that it knows.
  */
 SEC("lsm/bprm_creds_for_exec")
 int BPF_PROG(guard_creds, struct linux_binprm *bprm)
@@ -285,7 +295,7 @@ int BPF_PROG(guard_creds, struct linux_binprm *bprm)
 	if (!cfg)
 		return 0;
 	wd_exe_key(bprm->file, &exe);
-	if (wd_is_self(&exe))
+	if (wd_is_self(&exe) || is_protected_loader(cfg, &exe))
 		bpf_bprm_opts_set(bprm, EXEC_SECURE);
 	return 0;
 }

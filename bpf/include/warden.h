@@ -218,6 +218,7 @@ enum wd_act_flag {
 	WD_ACT_OBSERVED = 1 << 16,   /* of a subject that is only observed: nothing is refused */
 	WD_ACT_AGENT = 1 << 17,	     /* the loader acts for itself: what is made is its own */
 	WD_ACT_PRIMED = 1 << 18,     /* `object` is the link that the kernel made in this call */
+	WD_ACT_CONTROL = 1 << 19,    /* a write to a map that says what runs: recorded each time */
 };
 
 enum wd_object_kind {

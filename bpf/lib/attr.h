@@ -167,6 +167,13 @@ static __always_inline bool wd_is_data_plane(__u32 command)
 	       (command >= BPF_MAP_LOOKUP_BATCH && command <= BPF_MAP_DELETE_BATCH);
 }
 
+/* Writes, of those: they change what runs where the map holds programs, or makes a kernel's own. */
+static __always_inline bool wd_writes_map(__u32 command)
+{
+	return command == BPF_MAP_UPDATE_ELEM || command == BPF_MAP_DELETE_ELEM ||
+	       command == BPF_MAP_UPDATE_BATCH || command == BPF_MAP_DELETE_BATCH;
+}
+
 static __always_inline bool wd_returns_object(__u32 command)
 {
 	switch (command) {

@@ -108,6 +108,27 @@ static __always_inline void wd_fill_map_id(struct file *file, struct wd_object *
 	object->id = BPF_CORE_READ(map, id);
 }
 
+/* True for a map whose elements are programs, or places that packets go to. */
+static __always_inline bool wd_is_control(struct file *file)
+{
+	struct bpf_map *map = BPF_CORE_READ(file, private_data);
+
+	if ((__u64)BPF_CORE_READ(file, f_op) != file_operations[WD_OBJECT_MAP])
+		return false;
+	switch (BPF_CORE_READ(map, map_type)) {
+	case BPF_MAP_TYPE_PROG_ARRAY:
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+	case BPF_MAP_TYPE_CPUMAP:
+	case BPF_MAP_TYPE_SOCKMAP:
+	case BPF_MAP_TYPE_SOCKHASH:
+	case BPF_MAP_TYPE_STRUCT_OPS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Fills a zeroed `object`; leaves it so when the fd is no object of BPF. */
 static __always_inline void wd_fill_object(struct file *file, struct wd_object *object)
 {

@@ -165,6 +165,11 @@ static __always_inline bool wd_end_counted(struct wd_stats *all, struct wd_open 
 
 	if (file)
 		wd_fill_map_id(file, &act->object);
+	if (file && wd_writes_map(act->command) && wd_is_control(file)) {
+		wd_clear_rest(act);
+		act->flags |= WD_ACT_CONTROL;
+		return false;
+	}
 	switch (wd_count(act)) {
 	case WD_COUNTED:
 		wd_add(&all->counted, 1);
@@ -226,6 +231,8 @@ static __noinline void wd_end(struct wd_config *cfg, struct wd_stats *all, struc
 	if (file && !(act->flags & WD_ACT_PRIMED))
 		wd_fill_object(file, &act->object);
 	act->duration_ns = bpf_ktime_get_boot_ns() - act->head.boot_ns;
+	if (act->flags & WD_ACT_CONTROL && act->decision == WD_ALLOW)
+		return wd_record(cfg, open, WD_RING_OBJECT);
 	wd_record(cfg, open, wd_ring_of(act->command, act->decision));
 }
 

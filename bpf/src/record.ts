@@ -34,6 +34,7 @@ export const ACT_FLAGS = {
   observed: 65536,
   agent: 131072,
   primed: 262144,
+  control: 524288,
 } as const;
 
 /** Flags of `enum wd_fact_flag`. */

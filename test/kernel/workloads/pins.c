@@ -11,7 +11,7 @@
  */
 #include "workload.h"
 
-#include <sys/stat.h>
+#include <stdint.h>
 
 static const char *doing;
 
@@ -30,7 +30,7 @@ static long sys_bpf(int command, union bpf_attr *attr)
 static int pin(int fd, const char *path)
 {
 	union bpf_attr attr = { .pathname = (uintptr_t)path, .bpf_fd = fd };
-	int id = fd < 0 ? 0 : (int)fd_number(fd, "map_id:");
+	int id = fd < 0 ? 0 : (int)fd_info(fd, "map_id");
 
 	return say(fd < 0 ? fd : sys_bpf(BPF_OBJ_PIN, &attr), id);
 }

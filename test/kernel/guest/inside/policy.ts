@@ -12,6 +12,11 @@ export const AGENT = installed('loads', 'agent');
 export const SKELETON = installed('loads', 'skeleton');
 /** Whom the policy lets do all but attach by ways that are not bpf(2). */
 export const NARROW = installed('reach', 'narrow');
+/** An agent with a directory of its own, one that it shows a map to, and one that it adopts. */
+export const KEEPER = installed('pins', 'keeper');
+export const READER = installed('pins', 'reader');
+export const SHY = installed('pins', 'shy');
+export const KEPT = '/sys/fs/bpf/keeper';
 export const RACER = installed('racer', 'racer');
 
 export const WARDEN_LOAD = resolve(WORKLOADS, '../warden-load');
@@ -41,6 +46,9 @@ loaders:
   - { name: agent, match: { path: ${AGENT}, sha256: "${digest}" }, floor: standard }
   - { name: skeleton, kind: tool, match: { path: ${SKELETON} }, grant: skeleton }
   - { name: racer, kind: tool, match: { path: ${RACER} }, grant: no-ktime }
+  - { name: keeper, match: { path: ${KEEPER} } }
+  - { name: reader, match: { path: ${READER} } }
+  - { name: shy, match: { path: ${SHY} } }
   - { name: narrow, kind: tool, match: { path: ${NARROW} }, grant: no-attach }
 grants:
   skeleton:
@@ -56,6 +64,12 @@ grants:
     helpers: ["*", "!ktime_get_ns"]
   no-attach: { commands: ["*", "!ATTACH"], program_types: ["*"], map_types: ["*"] }
   unknown: { commands: ["*"], program_types: ["*"], map_types: ["*"], objects: own }
+protect: [shy]
+bpffs:
+  - path: ${KEPT}
+    owners: [keeper]
+    expose: { maps: ["shown_*"], to: [reader] }
+    helpers: ["*", "!ktime_get_tai_ns"]
 reflex:
   - { on: objects, tier: quarantined, for: ${REFLEX_MS / 1000}s }
 `;
