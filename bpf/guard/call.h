@@ -68,6 +68,7 @@ static __noinline int begin(struct wd_config *cfg, struct wd_stats *all, struct 
 	else
 		__builtin_memset(&open->act, 0, sizeof(open->act));
 	wd_start(open, call->command, call->attr_size, flags);
+	open->generation = generation;
 	wd_know_who(cfg, open, has_store);
 	wd_add(&all->acts, 1);
 	wd_add(&all->open, 1);
@@ -147,6 +148,23 @@ static __noinline int refused_bare(struct wd_config *cfg, __u32 command)
 	return verdict.decision == WD_DENY && !who.tier.observed;
 }
 
+static __always_inline bool is_of_newer(const struct wd_config *cfg, const struct wd_open *open)
+{
+	return open && open->active != WD_CLOSED && open->generation > generation &&
+	       open->generation <= cfg->generation;
+}
+
+/* True when a newer guard, which runs first, has opened and judged this very call. */
+static __always_inline bool is_judged(struct wd_config *cfg, struct task_struct *task,
+				      const struct wd_open *outer)
+{
+	if (is_newest(cfg) || !outer)
+		return false;
+	if (is_of_newer(cfg, outer))
+		return true;
+	return outer->nested && is_of_newer(cfg, bpf_task_storage_get(&nested, task, 0, 0));
+}
+
 /* lsm/bpf. True when the call is refused. */
 static __always_inline bool enter(const struct wd_call *call)
 {
@@ -160,10 +178,13 @@ static __always_inline bool enter(const struct wd_call *call)
 		return false;
 	store = bpf_task_storage_get(&tasks, task, 0, 0);
 	if (is_ours(store)) {
-		wd_add(&all->own_acts, 1);
+		if (is_newest(cfg))
+			wd_add(&all->own_acts, 1);
 		return false;
 	}
 	open = outer = wd_open_call(task);
+	if (is_judged(cfg, task, outer))
+		return false;
 	if (outer && outer->active == WD_OPEN)
 		open = place_for(cfg, all, task, outer, call->command);
 	if (!open || !outer)
@@ -213,6 +234,20 @@ static __always_inline void abandon_inner(struct wd_config *cfg, struct wd_stats
 	wd_abandon(cfg, all, inner);
 }
 
+/* True when this end is none of what an older guard has opened and nobody has closed. */
+static __always_inline bool is_left_to_newer(struct wd_config *cfg, struct task_struct *task,
+					     const struct wd_call *call, bool inner)
+{
+	struct wd_open *open = bpf_task_storage_get(&calls, task, 0, 0);
+
+	if (is_newest(cfg))
+		return false;
+	if (inner && open)
+		open = open->nested ? bpf_task_storage_get(&nested, task, 0, 0) : NULL;
+	return !open || open->generation != generation || open->active == WD_CLOSED ||
+	       open->act.command != call->command;
+}
+
 /* The end of __sys_bpf. `inner` when a program called it. */
 static __noinline int leave(struct wd_call *call, long result, bool inner)
 {
@@ -221,7 +256,7 @@ static __noinline int leave(struct wd_call *call, long result, bool inner)
 	struct wd_stats *all = wd_stats();
 	struct wd_open *open;
 
-	if (!cfg || !all)
+	if (!cfg || !all || is_left_to_newer(cfg, task, call, inner))
 		return 0;
 	open = record_of(task, inner);
 	if (open && open->active == WD_SENT && open->act.command == call->command) {

@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WD_LAYOUT_VERSION 3
+#define WD_LAYOUT_VERSION 4
 
 #define WD_COMM_LEN 16
 #define WD_NAME_LEN 16
@@ -299,6 +299,7 @@ enum wd_raise_action {
 	WD_RAISE_SET = 1,
 	WD_RAISE_CLEARED = 2,
 	WD_RAISE_REFUSED = 3,
+	WD_SAID_BEFORE = 4,    /* of the guard: what was attached before it */
 };
 
 #define WD_RAISE_ID 32

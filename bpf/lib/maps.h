@@ -39,7 +39,7 @@ struct wd_open {
 	__u32 scanned;	       /* 1: the task's `scans` has facts of this load */
 	__u32 late;	       /* 1: judged when it was over: nothing can be refused any more */
 	__u32 blameless;       /* 1: refused for what another act did: sets off no reflex */
-	__u32 pad;
+	__u32 generation;      /* of the guard that opened it */
 	__u64 attr_address;
 	struct wd_walk walk;
 	__u8 attr[128];	       /* as far as attr_size goes, then zeroes; not of data-plane calls */

@@ -28,6 +28,8 @@ export interface GuestJob {
   readonly oneThread?: boolean;
   /** Lets the guest reach servers of this machine at 10.0.2.2. */
   readonly network?: boolean;
+  /** A file of an initramfs; without it the kernel mounts the base by itself. */
+  readonly initrd?: string;
   /** Ends the guest as if its power were cut. */
   readonly signal?: AbortSignal;
   /** More files, by absolute path. */
@@ -127,6 +129,7 @@ async function qemuArguments(job: GuestJob, directory: string): Promise<string[]
     ],
     ...['-smp', '2', '-m', String(job.memoryMiB ?? DEFAULT_MEMORY)],
     ...['-kernel', image, '-append', append, '-nographic', '-no-reboot'],
+    ...(job.initrd === undefined ? [] : ['-initrd', job.initrd]),
     ...(job.network === true
       ? ['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile=']
       : ['-nic', 'none']),
