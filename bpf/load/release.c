@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each file is read once: the bytes that are hashed are the bytes that are written. */
+/*
+ * Each file is read once: the bytes that are hashed are the bytes that are written. By libcrypto,
+ * which is several times as fast as our own: Node alone is 120 MB.
+ */
 #include "release.h"
 
 #include "cleanup.h"
@@ -9,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <openssl/evp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -119,7 +123,8 @@ static int take_file(const char *app, const char *line, const char *into)
 	err = read_content(path, FILE_MAX, &content);
 	if (err)
 		return wd_fail(EX_NOINPUT, "release", path, err, NULL);
-	wd_sha256(content.bytes, content.len, found);
+	if (EVP_Digest(content.bytes, content.len, found, NULL, EVP_sha256(), NULL) != 1)
+		return wd_fail(EX_SOFTWARE, "release", path, 0, "can't be hashed");
 	if (memcmp(found, wanted, sizeof(found)))
 		return wd_fail(EX_NOPERM, "release", path, 0, "is not the file that was released");
 	err = into ? write_file(into, name, &content) : 0;

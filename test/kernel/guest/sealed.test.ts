@@ -31,7 +31,8 @@ test('6.12: a sealed guard', async () => {
     command: 'cp /usr/bin/node /release/ && setup/node test/kernel/guest/inside/sealed.ts 2>&1',
     files: release(),
     oneThread: true,
-    timeoutSeconds: 900,
+    timeoutSeconds: 1100,
+    memoryMiB: 3072,
   });
   assert.equal(status, 0, stdout);
   assert.match(stdout, /^ℹ pass 7/m);

@@ -187,7 +187,7 @@ async function lookAt(ran: Running): Promise<void> {
     assert.equal(ran.code, null, ran.stderr);
     return ran.stdout.includes('"START"');
   };
-  await waitFor('a START event', began, 20_000);
+  await waitFor('a START event', began, 60_000);
   const [service = 0] = descendants(ran.child.pid ?? 0);
   const environment = readFileSync(`/proc/${service}/environ`, 'utf8').split('\0');
   const names = environment.map((entry) => entry.split('=')[0]).filter((name) => name !== '');
