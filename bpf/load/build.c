@@ -83,7 +83,7 @@ static int open_build(const struct wd_options *options, __u32 mode, __u32 genera
 
 	if (!build)
 		return -ENOMEM;
-	if (!options || !options->verbose)
+	if (options && !options->verbose)
 		libbpf_set_print(quiet);
 	err = wd_image_open(mode, generation, &build->image);
 	for (int i = 0; !err && i < WD_MAPS; i++) {
@@ -135,7 +135,12 @@ static bool maps_fit(const struct wd_set *set, __u32 mode, char ret_text[WD_LAYO
 /* The modes share their maps: a host goes from one to the other without losing any. */
 bool wd_build_fits(const struct wd_set *set, char ret_text[WD_LAYOUT_TEXT])
 {
-	return maps_fit(set, WD_MODE_AUDIT, ret_text) && maps_fit(set, WD_MODE_LSM, ret_text);
+	libbpf_print_fn_t before = libbpf_set_print(quiet);
+	bool fits = maps_fit(set, WD_MODE_AUDIT, ret_text) &&
+		    maps_fit(set, WD_MODE_LSM, ret_text);
+
+	libbpf_set_print(before);
+	return fits;
 }
 
 static int prepare_maps(struct wd_build *build, const struct wd_options *options,

@@ -152,9 +152,9 @@ int wd_seal_allows_upgrade(const struct wd_options *options, const struct wd_con
 {
 	_cleanup_set_ struct wd_set old;
 
+	wd_set_init(&old);
 	if (!before->sealed)
 		return EX_OK;
-	wd_set_init(&old);
 	if (wd_set_open_maps(options->dir, &old) ||
 	    wd_set_open_generation(options->dir, before->generation, before->mode, &old))
 		wd_note("%s: not whole: nothing of this can be recorded", options->dir);

@@ -151,7 +151,7 @@ async function services(wanted: (events: Event[]) => boolean): Promise<Event[]> 
     return wanted(events) && events;
   };
   try {
-    return await waitFor('the events', found, 30_000);
+    return await waitFor('the events', found, 90_000);
   } finally {
     child.kill('SIGTERM');
     await new Promise((done) => child.on('exit', done));
