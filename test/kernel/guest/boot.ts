@@ -67,7 +67,7 @@ const DEFAULT_TIMEOUT = 300;
 /** A boot takes seconds. The emulator is known to hang now and then before it, in its firmware. */
 const BOOT_SECONDS = 90;
 /** With an initramfs it comes after our first load of the guard, and udev. */
-const bootSeconds = ({ initrd }: GuestJob) => (initrd === undefined ? BOOT_SECONDS : 300);
+const bootLimit = ({ initrd }: GuestJob) => (initrd === undefined ? BOOT_SECONDS : 300);
 /** Not at the start of a line: the firmware's last one has no end. */
 const UP = /guest: up in /;
 const DEFAULT_MEMORY = 2048;
@@ -172,7 +172,7 @@ async function runQemu(args: readonly string[], job: GuestJob): Promise<Ended> {
   const boot = setTimeout(() => {
     stuck = !interactive && !UP.test(plain(text));
     if (stuck) child.kill('SIGKILL');
-  }, bootSeconds(job) * 1000);
+  }, bootLimit(job) * 1000);
   const limit = interactive ? 2 ** 31 - 1 : (job.timeoutSeconds ?? DEFAULT_TIMEOUT) * 1000;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -219,7 +219,7 @@ function readOutput(
 async function bootOnce(args: readonly string[], job: GuestJob): Promise<Ended> {
   const first = await runQemu(args, job);
   if (!first.stuck || PANIC.test(first.console)) return first;
-  const what = `${job.kernel}: the emulator was not up after ${bootSeconds(job)} s: boots again`;
+  const what = `${job.kernel}: the emulator was not up after ${bootLimit(job)} s: boots again`;
   process.stderr.write(`guest: ${what}\n`);
   return runQemu(args, job);
 }
@@ -242,7 +242,7 @@ export async function runGuest(job: GuestJob): Promise<GuestRun> {
     }
     if (PANIC.test(console)) throw new GuestError('PANIC', `${name} panicked`, console);
     if (timedOut || stuck) {
-      const after = stuck ? bootSeconds(job) : (job.timeoutSeconds ?? DEFAULT_TIMEOUT);
+      const after = stuck ? bootLimit(job) : (job.timeoutSeconds ?? DEFAULT_TIMEOUT);
       throw new GuestError('TIMEOUT', `${name} did not end within ${after} s`, console);
     }
     const output = readOutput(directory);

@@ -19,7 +19,7 @@ function opened(text: string): { body: string; good: boolean } {
 
 test('a token of a sealed guard names one action, what it is for, and is signed', () => {
   const request = {
-    ...{ action: 'apply', sha256: 'ab'.repeat(32), host: 'web-1', boot: '*' },
+    ...({ action: 'apply', sha256: 'ab'.repeat(32), host: 'web-1', boot: '*' } as const),
     ...{ notBeforeMs: 1, notAfterMs: 2, operator: 'carol', reason: 'CHG-7' },
   } as const;
   const { body, good } = opened(makeSealedToken(request, privateKey));
@@ -33,7 +33,7 @@ test('a token of a sealed guard names one action, what it is for, and is signed'
 
 test('one line a field: nothing can be smuggled in', () => {
   const request = {
-    ...{ action: 'unseal', sha256: '0'.repeat(64), host: '*', boot: '*' },
+    ...({ action: 'unseal', sha256: '0'.repeat(64), host: '*', boot: '*' } as const),
     ...{ notBeforeMs: 1, notAfterMs: 2, operator: 'carol', reason: 'a\nhost *' },
   } as const;
   assert.throws(() => makeSealedToken(request, privateKey), /reason .*one line/);

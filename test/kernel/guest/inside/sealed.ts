@@ -204,7 +204,12 @@ async function lookAt(ran: Running): Promise<void> {
     const texts = seals.map(({ details }) => details.map(({ value }) => value).join(' '));
     return texts.some((text) => /stop: no token/.test(text)) && texts;
   });
-  for (const wanted of [/ sealed$/, /unload: no token/, /release that was sealed/, /another host/]) {
+  for (const wanted of [
+    / sealed$/,
+    /unload: no token/,
+    /release that was sealed/,
+    /another host/,
+  ]) {
     assert.ok(
       seen.some((text) => wanted.test(text)),
       `${wanted}: ${seen.join('\n')}`,
