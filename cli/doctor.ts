@@ -132,12 +132,21 @@ function watched(config: Config): Finding {
   return state.runs ? note('watchdog', trouble, next) : bad('watchdog', trouble, next);
 }
 
+/** Of a guard that is loaded. */
+function seal({ runDir }: Config): Finding {
+  if (existsSync(join(runDir, 'sealed')))
+    return ok('sealed', 'unload, upgrade, raising and another policy need a token of an operator');
+  const text = 'no: root can stop this, change its policy, or raise anybody';
+  return note('sealed', text, 'docs/operating/running.md has how to seal');
+}
+
 function running(config: Config): Finding[] {
   try {
     const state = loadedState(config.runDir);
     return [
       ok('loaded', `mode ${state.mode}, pins in ${join(config.runDir, 'bpf')}`),
       watched(config),
+      seal(config),
     ];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -23,6 +23,7 @@ import { riskVerb } from './risk.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { sweepVerb } from './sweep.ts';
 import { tailVerb } from './tail.ts';
+import { tokenVerb } from './token.ts';
 import { topicsVerb } from './topics.ts';
 import { trustVerb } from './trust.ts';
 import { upVerb } from './up.ts';
@@ -50,6 +51,7 @@ function build(): Command {
     pardonVerb,
     pinVerb,
     breakGlassVerb,
+    tokenVerb,
     observeVerb,
     adjustVerb,
     labelVerb,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { applyVerb } from './policy/apply.ts';
+import { bootVerb } from './policy/boot.ts';
 import { checkVerb } from './policy/check.ts';
 import { diffVerb } from './policy/diff.ts';
 import { historyVerb } from './policy/history.ts';
@@ -24,6 +25,7 @@ export function policyVerb(program: Command): void {
     rollbackVerb,
     historyVerb,
     keygenVerb,
+    bootVerb,
     schemaVerb,
   ]) {
     verb(policy);

@@ -283,8 +283,8 @@ const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
     details: '`ring`, `found`',
   },
   GUARD: {
-    what: 'the watchdog saw that the guard does not run or is not held, or that it runs again',
-    details: '`state` (`stopped`, `runs`), `found`',
+    what: 'the guard does not run or is not held, or runs again; what was there before it',
+    details: '`state` (`stopped`, `runs`, `refused`: a boot policy, `before`), `found`',
   },
   SEAL: {
     what: 'the guard was sealed or unsealed, or refused what needs a token while it is',

@@ -68,6 +68,7 @@ static __noinline int begin(struct wd_config *cfg, struct wd_stats *all, struct 
 	else
 		__builtin_memset(&open->act, 0, sizeof(open->act));
 	wd_start(open, call->command, call->attr_size, flags);
+	open->generation = generation;
 	wd_know_who(cfg, open, has_store);
 	wd_add(&all->acts, 1);
 	wd_add(&all->open, 1);
@@ -179,6 +180,23 @@ static __always_inline bool is_hidden(struct wd_config *cfg, const struct wd_cal
 	return wd_is_ours(kind, id);
 }
 
+static __always_inline bool is_of_newer(const struct wd_config *cfg, const struct wd_open *open)
+{
+	return open && open->active != WD_CLOSED && open->generation > generation &&
+	       open->generation <= cfg->generation;
+}
+
+/* True when a newer guard, which runs first, has opened and judged this very call. */
+static __always_inline bool is_judged(struct wd_config *cfg, struct task_struct *task,
+				      const struct wd_open *outer)
+{
+	if (is_newest(cfg) || !outer)
+		return false;
+	if (is_of_newer(cfg, outer))
+		return true;
+	return outer->nested && is_of_newer(cfg, bpf_task_storage_get(&nested, task, 0, 0));
+}
+
 /* lsm/bpf. */
 static __always_inline enum wd_refused enter(const struct wd_call *call)
 {
@@ -193,11 +211,14 @@ static __always_inline enum wd_refused enter(const struct wd_call *call)
 		return WD_GO_ON;
 	store = bpf_task_storage_get(&tasks, task, 0, 0);
 	if (is_ours(store)) {
-		wd_add(&all->own_acts, 1);
+		if (is_newest(cfg))
+			wd_add(&all->own_acts, 1);
 		return WD_GO_ON;
 	}
 	hidden = is_hidden(cfg, call);
 	open = outer = wd_open_call(task);
+	if (is_judged(cfg, task, outer))
+		return WD_GO_ON;
 	if (outer && outer->active == WD_OPEN)
 		open = place_for(cfg, all, task, outer, call->command);
 	if (!open || !outer) {
@@ -259,6 +280,20 @@ static __always_inline void abandon_inner(struct wd_config *cfg, struct wd_stats
 	wd_abandon(cfg, all, inner);
 }
 
+/* True when this end is none of what an older guard has opened and nobody has closed. */
+static __always_inline bool is_left_to_newer(struct wd_config *cfg, struct task_struct *task,
+					     const struct wd_call *call, bool inner)
+{
+	struct wd_open *open = bpf_task_storage_get(&calls, task, 0, 0);
+
+	if (is_newest(cfg))
+		return false;
+	if (inner && open)
+		open = open->nested ? bpf_task_storage_get(&nested, task, 0, 0) : NULL;
+	return !open || open->generation != generation || open->active == WD_CLOSED ||
+	       open->act.command != call->command;
+}
+
 /* The end of __sys_bpf. `inner` when a program called it. */
 static __noinline int leave(struct wd_call *call, long result, bool inner)
 {
@@ -267,7 +302,7 @@ static __noinline int leave(struct wd_call *call, long result, bool inner)
 	struct wd_stats *all = wd_stats();
 	struct wd_open *open;
 
-	if (!cfg || !all)
+	if (!cfg || !all || is_left_to_newer(cfg, task, call, inner))
 		return 0;
 	open = record_of(task, inner);
 	if (open && open->active == WD_SENT && open->act.command == call->command) {

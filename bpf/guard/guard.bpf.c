@@ -22,6 +22,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
+#define WD_OLDER_ACTS 1
 #include "call.h"
 #include "common.h"
 #include "issue.h"
@@ -86,7 +87,8 @@ int BPF_PROG(guard_prog_load, struct bpf_prog *prog)
 	open = open_call_of(task);
 	if (!open)
 		return refusal(refused_outside(cfg, 0, CONTENT));
-	scan_load(cfg, open, prog);
+	if (!open->scanned || is_newest(cfg))
+		scan_load(cfg, open, prog);
 	return refusal(refuse_decided(cfg, all, open));
 }
 
@@ -106,7 +108,7 @@ int guard_prog_check(__u64 *ctx)
 	if (!cfg || role_of(task) != WD_ROLE_NONE)
 		return 0;
 	open = open_call_of(task);
-	if (!open || bpf_get_func_arg(ctx, 0, &address) ||
+	if (!open || (open->scanned && !is_newest(cfg)) || bpf_get_func_arg(ctx, 0, &address) ||
 	    bpf_probe_read_kernel(&prog, sizeof(prog), (void *)address) || !prog)
 		return 0;
 	scan_load(cfg, open, prog);

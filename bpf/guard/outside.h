@@ -44,7 +44,10 @@ static __always_inline __u32 via_of(struct task_struct *task)
 	}
 }
 
-/* Where the act's record grows. NULL for an act of our own, and without memory. */
+/*
+ * Where the act's record grows. NULL for an act of our own, without memory, and for a guard that a
+ * newer one has taken over from: that has recorded the act, and this one only refuses on.
+ */
 static __noinline struct wd_open *begin_outside(struct wd_config *cfg, __u32 command, __u32 via)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -52,7 +55,7 @@ static __noinline struct wd_open *begin_outside(struct wd_config *cfg, __u32 com
 	struct wd_stats *all = wd_stats();
 	struct wd_open *open;
 
-	if (!all)
+	if (!all || !is_newest(cfg))
 		return NULL;
 	if (is_ours(store)) {
 		wd_add(&all->own_acts, 1);

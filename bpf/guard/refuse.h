@@ -40,6 +40,12 @@ static __always_inline bool is_ours(const struct wd_task *store)
 	return store && store->role != WD_ROLE_NONE;
 }
 
+/* False for a guard that is about to be detached: it does what the newest has not done. */
+static __always_inline bool is_newest(const struct wd_config *cfg)
+{
+	return cfg->generation == generation;
+}
+
 static __always_inline void set_off_reflex(struct wd_config *cfg, struct wd_open *open)
 {
 	bool tamper = open->act.rule == WD_RULE_PROTECTED;

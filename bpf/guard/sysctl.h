@@ -29,7 +29,7 @@ static __noinline int record_sysctl(const struct wd_config *cfg, __u32 decision)
 		.session = WD_NO_ID,
 	};
 
-	if (!all)
+	if (!all || !is_newest(cfg))
 		return 0;
 	act.pid = ids >> 32;
 	act.tid = (__u32)ids;

@@ -63,11 +63,11 @@ static __noinline int refused_attach(struct wd_config *cfg, __u32 via)
 	return end_outside(cfg, open);
 }
 
-static __always_inline void count_classic(enum wd_classic which)
+static __always_inline void count_classic(const struct wd_config *cfg, enum wd_classic which)
 {
 	struct wd_stats *all = wd_stats();
 
-	if (all)
+	if (all && cfg && is_newest(cfg))
 		wd_add(&all->classic[which], 1);
 }
 
@@ -86,14 +86,14 @@ static __noinline int refused_filter(struct wd_config *cfg, struct sock *sk)
 		return 0;
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
 	if (family == FAMILY_NETLINK) {
-		count_classic(WD_CLASSIC_NETLINK);
+		count_classic(cfg, WD_CLASSIC_NETLINK);
 		return 0;
 	}
 	if (family != FAMILY_PACKET && BPF_CORE_READ(sk, sk_type) != TYPE_RAW) {
-		count_classic(WD_CLASSIC_OTHER);
+		count_classic(cfg, WD_CLASSIC_OTHER);
 		return 0;
 	}
-	count_classic(WD_CLASSIC_PACKET);
+	count_classic(cfg, WD_CLASSIC_PACKET);
 	open = begin_outside(cfg, WD_FILTER, WD_VIA_SETSOCKOPT);
 	if (!open)
 		return 0;
@@ -282,8 +282,7 @@ int guard_link_free(__u64 *ctx)
 SEC("fentry/bpf_prog_create_from_user")
 int guard_seccomp(__u64 *ctx)
 {
-	if (active_config())
-		count_classic(WD_CLASSIC_SECCOMP);
+	count_classic(active_config(), WD_CLASSIC_SECCOMP);
 	return 0;
 }
 

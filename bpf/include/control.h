@@ -125,6 +125,9 @@ struct wd_config {
 	__u32 pad;
 	__u8 build[WD_DIGEST_LEN]; /* SHA-256 of the object that the active programs came from */
 	struct wd_policy_half policy[WD_POLICY_HALVES];
+	__u32 sealed;	       /* 1: what switches off, raises or changes needs a token */
+	__u32 boot_revision;   /* of the boot policy that this began with; 0: none */
+	__u8 bundle[WD_DIGEST_LEN]; /* while sealed: of the release that services run from */
 };
 
 enum wd_loader_kind {
@@ -293,12 +296,13 @@ struct wd_tier_case {
 enum wd_declared {
 	WD_DECLARE_SKIPPED = 0,
 	WD_DECLARE_RAISED = 1,
+	WD_DECLARE_GENERATION = 2, /* from now on the programs of `generation` act */
 };
 
 /* Context of the `declare` program: what warden-load says for the record. */
 struct wd_declare {
 	__u32 what;	       /* enum wd_declared */
-	__u32 pad;
+	__u32 generation;
 	__u64 skipped;	       /* how often the kernel skipped one of our hooks, in all */
 	struct wd_raised raised; /* without its head */
 };

@@ -340,6 +340,7 @@ enum wd_raise_action {
 	WD_RAISE_SET = 1,
 	WD_RAISE_CLEARED = 2,
 	WD_RAISE_REFUSED = 3,
+	WD_SAID_BEFORE = 4,    /* of the guard: what was attached before it */
 };
 
 #define WD_RAISE_ID 32

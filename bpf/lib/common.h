@@ -19,11 +19,22 @@
 /* Set before load; the active generation is in the config map, so that two sets can overlap. */
 const volatile __u32 generation = 0;
 
+/*
+ * 1 where programs go on acting when newer ones act, until they are detached: a hook runs the
+ * newest first, and `config` can change between it and the one before. If that had stopped by then,
+ * the call would get by both.
+ */
+#ifndef WD_OLDER_ACTS
+#define WD_OLDER_ACTS 0
+#endif
+
 static __always_inline struct wd_config *active_config(void)
 {
 	struct wd_config *cfg = wd_config();
 
-	return cfg && cfg->generation == generation ? cfg : NULL;
+	if (!cfg || cfg->generation == generation)
+		return cfg;
+	return WD_OLDER_ACTS && cfg->generation > generation ? cfg : NULL;
 }
 
 static __always_inline __u32 role_of(struct task_struct *task)
@@ -153,6 +164,16 @@ static __always_inline int declare_raised(const struct wd_declare *ctx)
 	return 0;
 }
 
+/* One store: a map update copies bytes, and half a number would be a generation that nobody has. */
+static __always_inline int declare_generation(__u32 next)
+{
+	struct wd_config *cfg = wd_config();
+
+	if (cfg)
+		*(volatile __u32 *)&cfg->generation = next;
+	return 0;
+}
+
 /*
  * From 7.0 on the kernel runs tracepoint programs preemptibly, and skips one that another task is
  * in the middle of on the same CPU. It counts them: that is declared as loss.
@@ -166,6 +187,8 @@ int declare(struct wd_declare *ctx)
 
 	if (ctx->what == WD_DECLARE_RAISED)
 		return declare_raised(ctx);
+	if (ctx->what == WD_DECLARE_GENERATION)
+		return declare_generation(ctx->generation);
 	if (!own_state || !all)
 		return 0;
 	before = own_state->skipped_generation == generation ? own_state->skipped : 0;

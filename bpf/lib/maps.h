@@ -41,7 +41,7 @@ struct wd_open {
 	__u32 blameless;       /* 1: refused for what another act did: sets off no reflex */
 	__u32 run_signer;      /* TEST_RUN: who signed the program that it runs */
 	__s32 run_serial;
-	__u32 pad;
+	__u32 generation;      /* of the guard that opened it */
 	__u64 pinning;	       /* OBJ_PIN: the object, once the kernel has found it */
 	__u64 attr_address;
 	struct wd_walk walk;
@@ -249,7 +249,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
+	__uint(max_entries, 1024);
 	__type(key, struct wd_own_key);
 	__type(value, __u32);
 } own SEC(".maps");

@@ -84,7 +84,7 @@ static int open_build(const struct wd_options *options, __u32 mode, __u32 genera
 
 	if (!build)
 		return -ENOMEM;
-	if (!options || !options->verbose)
+	if (options && !options->verbose)
 		libbpf_set_print(quiet);
 	err = wd_image_open(mode, generation, &build->image);
 	for (int i = 0; !err && i < WD_MAPS; i++) {
@@ -119,35 +119,29 @@ void wd_build_hash(__u32 mode, __u8 ret_hash[WD_DIGEST_LEN])
 	wd_sha256(object, len, ret_hash);
 }
 
-/* A ring may have any size: it is given on the command line. */
-static bool map_fits(const struct bpf_map *built, int fd, bool is_ring)
-{
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(fd, &info, &len))
-		return false;
-	return info.type == bpf_map__type(built) && info.key_size == bpf_map__key_size(built) &&
-	       info.value_size == bpf_map__value_size(built) &&
-	       (is_ring || info.max_entries == bpf_map__max_entries(built));
-}
-
-static bool maps_fit(const struct wd_set *set, __u32 mode)
+static bool maps_fit(const struct wd_set *set, __u32 mode, char ret_text[WD_LAYOUT_TEXT])
 {
 	_cleanup_build_ struct wd_build *build = NULL;
 
+	snprintf(ret_text, WD_LAYOUT_TEXT, "the programs of this build can't be opened");
 	if (open_build(NULL, mode, 0, &build))
 		return false;
 	for (int i = 0; i < WD_MAPS; i++)
-		if (!map_fits(build->maps[i], set->map[i], i < WD_ALL_RINGS))
+		if (!wd_layout_fits(build->image.object, build->maps[i], set->map[i],
+				    i < WD_ALL_RINGS, ret_text))
 			return false;
 	return true;
 }
 
 /* The modes share their maps: a host goes from one to the other without losing any. */
-bool wd_build_fits(const struct wd_set *set)
+bool wd_build_fits(const struct wd_set *set, char ret_text[WD_LAYOUT_TEXT])
 {
-	return maps_fit(set, WD_MODE_AUDIT) && maps_fit(set, WD_MODE_LSM);
+	libbpf_print_fn_t before = libbpf_set_print(quiet);
+	bool fits = maps_fit(set, WD_MODE_AUDIT, ret_text) &&
+		    maps_fit(set, WD_MODE_LSM, ret_text);
+
+	libbpf_set_print(before);
+	return fits;
 }
 
 static int prepare_maps(struct wd_build *build, const struct wd_options *options,

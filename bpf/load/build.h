@@ -3,14 +3,18 @@
 #ifndef WARDEN_BUILD_H
 #define WARDEN_BUILD_H
 
+#include "layout.h"
 #include "options.h"
 #include "set.h"
 
 /* SHA-256 of the object that this binary has for a mode: what tells one build from another. */
 void wd_build_hash(__u32 mode, __u8 ret_hash[WD_DIGEST_LEN]);
 
-/* True when `set` holds pinned maps that this build can use as they are. */
-bool wd_build_fits(const struct wd_set *set);
+/*
+ * True when `set` holds pinned maps that this build can use as they are; else `ret_text` says what
+ * differs.
+ */
+bool wd_build_fits(const struct wd_set *set, char ret_text[WD_LAYOUT_TEXT]);
 
 /*
  * Loads the programs of a mode as generation `generation`, on the maps of `set` where they are

@@ -5,84 +5,40 @@
  *	the same build, whole		adopt: refresh the policy, label, canary
  *	another build or mode, same	load the new programs beside the old ones on the same maps,
  *	layout				switch the generation, canary, then drop the old ones
- *	anything else			load and prove a new set, then replace what is pinned
+ *	pins are missing		load and prove a new set, then replace what is pinned
  *
- * Whatever a crash left half done is the third case, or is dropped with the old generation.
+ * Maps of another layout are left alone: a new set would begin without labels, and throw away what
+ * the rings hold. Whatever a crash left half done is the third case, or is dropped with the old
+ * generation.
  */
 #include "load.h"
 
 #include "apply.h"
+#include "before.h"
 #include "build.h"
 #include "cleanup.h"
-#include "forget.h"
 #include "mode.h"
 #include "place.h"
 #include "protect.h"
 #include "prove.h"
 #include "say.h"
-#include "sha256.h"
+#include "settle.h"
 #include "source.h"
+#include "upgrade.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
-static int fail_canary(int err)
-{
-	if (err == -ENOTRECOVERABLE)
-		return wd_fail(EX_PROTOCOL, "canary", "bpf(2)", 0,
-			       "the programs are attached but do not run");
-	return wd_fail(EX_OSERR, "canary", "bpf(2)", err, NULL);
-}
-
-/* From now on this file, run by root, is one of ours: the guard can't keep it out. */
-static int know_self(const struct wd_set *set)
-{
-	_cleanup_fd_ int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct wd_config config;
-	int err = fd < 0 ? -errno : wd_config_read(set, &config);
-
-	if (!err)
-		err = wd_key_of(set, fd, &config.self);
-	if (!err)
-		err = wd_sha256_fd(fd, config.self_digest);
-	return err ? err : wd_config_write(set, &config);
-}
-
-/* The policy, the labels and the proof: what every way of coming up ends with. */
-static int settle(const struct wd_set *set, enum wd_baseline mode)
-{
-	int err = wd_own_objects(set);
-
-	if (err)
-		return wd_fail(EX_OSERR, "list own objects", "own", err, NULL);
-	err = know_self(set);
-	if (err)
-		return wd_fail(EX_OSERR, "know own file", "/proc/self/exe", err, NULL);
-	err = wd_label_baseline(set, mode);
-	if (err)
-		return wd_fail(EX_OSERR, "label running tasks", "baseline", err, NULL);
-	err = wd_canary(set);
-	return err ? fail_canary(err) : EX_OK;
-}
-
-static int take_role(const struct wd_set *set)
-{
-	int err = wd_give_role(set, getpid(), WD_ROLE_LOAD);
-
-	return err ? wd_fail(EX_OSERR, "take own role", "tasks", err, NULL) : EX_OK;
-}
-
-static int start_config(const struct wd_set *set, __u32 mode, __u32 generation)
+static int start_config(const struct wd_set *set, __u32 mode, __u32 boot_revision)
 {
 	struct wd_config config = {
 		.layout_version = WD_LAYOUT_VERSION,
 		.mode = mode,
-		.generation = generation,
+		.generation = 1,
+		.boot_revision = boot_revision,
 	};
 	int err;
 
@@ -91,33 +47,12 @@ static int start_config(const struct wd_set *set, __u32 mode, __u32 generation)
 	return err ? wd_fail(EX_OSERR, "write config", "config", err, NULL) : EX_OK;
 }
 
-/*
- * From here on every program is scanned. Called when that is so already: what was loaded before, a
- * load that is under way among it, is taken as it is. What went while no guard saw it is forgotten.
- */
-static int begin_guard(const struct wd_set *set)
-{
-	struct wd_config config;
-	struct timespec now;
-	int err = wd_config_read(set, &config);
-
-	if (err)
-		return err;
-	if (config.mode != WD_MODE_LSM || config.guard_boot_ns)
-		return 0;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	config.guard_boot_ns = (__u64)now.tv_sec * 1000000000 + now.tv_nsec;
-	err = wd_config_write(set, &config);
-	return err ? err : wd_forget_gone(set, config.guard_boot_ns);
-}
-
-static int pin_all(const char *dir, gid_t gid, const struct wd_set *set, __u32 generation,
-		   bool maps_too)
+static int pin_all(const char *dir, gid_t gid, const struct wd_set *set)
 {
 	char path[PATH_MAX];
-	int err = wd_set_pin_generation(dir, generation, set, path);
+	int err = wd_set_pin_generation(dir, 1, set, path);
 
-	if (!err && maps_too)
+	if (!err)
 		err = wd_set_pin_maps(dir, set, gid, path);
 	if (!err)
 		err = wd_set_pin_shared(dir, set, gid, path);
@@ -128,21 +63,24 @@ static int load_fresh(const struct wd_options *options, __u32 mode, gid_t gid,
 		      struct wd_policy *policy, struct wd_set *set)
 {
 	_cleanup_build_ struct wd_build *build = NULL;
-	int err, code = wd_build_load(options, mode, 1, set, &build);
+	static struct wd_before_list before;
+	int err = wd_before_look(&before);
+	int code = err ? wd_fail(EX_OSERR, "look what is attached", "bpf(2)", err, NULL) :
+			 wd_build_load(options, mode, 1, set, &build);
 
 	if (!code)
-		code = start_config(set, mode, 1);
+		code = start_config(set, mode, policy->boot_revision);
 	if (!code)
-		code = take_role(set);
+		code = wd_take_role(set);
 	if (!code)
 		code = wd_apply_policy(set, policy, true);
 	if (!code)
 		code = wd_build_attach(build, set);
 	if (code)
 		return code;
-	err = begin_guard(set);
+	err = wd_begin_guard(set);
 	code = err ? wd_fail(EX_OSERR, "begin", "config", err, NULL) :
-		     settle(set, WD_BASELINE_FIRST);
+		     wd_settle(set, WD_BASELINE_FIRST);
 	if (code)
 		return code;
 	/* The new set runs: only now does the old one go. */
@@ -152,71 +90,42 @@ static int load_fresh(const struct wd_options *options, __u32 mode, gid_t gid,
 	code = wd_bpffs_unmount(options->dir);
 	if (!code)
 		code = wd_bpffs_mount(options->dir, gid);
-	return code ? code : pin_all(options->dir, gid, set, 1, true);
-}
-
-static int load_adopted(struct wd_policy *policy, struct wd_set *set)
-{
-	int code = wd_apply_policy(set, policy, false);
-
-	return code ? code : settle(set, WD_BASELINE_FRESH);
-}
-
-/* Lets the programs of `to` act. A guard that begins with it has scanned nothing before. */
-static int switch_to(const struct wd_set *set, const struct wd_config *to)
-{
-	struct wd_config config;
-	int err = wd_config_read(set, &config);
-
-	if (err)
-		return err;
-	config.generation = to->generation;
-	config.mode = to->mode;
-	config.guard_boot_ns = to->guard_boot_ns;
-	memcpy(config.build, to->build, sizeof(config.build));
-	err = wd_config_write(set, &config);
-	return err ? err : begin_guard(set);
-}
-
-/* The new programs act, and are seen to; else the old ones act again, as they began. */
-static int take_over(const struct wd_set *set, const struct wd_config *before,
-		     const struct wd_config *next)
-{
-	struct wd_config back = *before;
-	int err = switch_to(set, next);
-	int code = err ? wd_fail(EX_OSERR, "switch generation", "config", err, NULL) :
-			 settle(set, WD_BASELINE_FRESH);
-
 	if (!code)
+		code = pin_all(options->dir, gid, set);
+	return code ? code : wd_before_tell(options->dir, set, &before);
+}
+
+/* What a file says of its own hash counts for nothing: sealed, the policy in force stays. */
+static int check_sealed(const struct wd_options *options, const struct wd_config *config,
+			const struct wd_policy *policy)
+{
+	const struct wd_policy_half *half = &config->policy[config->half % WD_POLICY_HALVES];
+
+	if (!config->sealed || !memcmp(half->hash, policy->scalars.hash, sizeof(half->hash)))
 		return EX_OK;
-	/* Nobody knows whether the new ones scanned: what was loaded meanwhile is as it is. */
-	back.guard_boot_ns = 0;
-	err = switch_to(set, &back);
-	return err ? wd_fail(EX_OSERR, "switch back", "config", err, NULL) : code;
+	return wd_fail(EX_NOPERM, "policy", options->policy, 0,
+		       "sealed, and not the policy in force: warden-load apply --token");
 }
 
-static int load_upgraded(const struct wd_options *options, __u32 mode, gid_t gid,
-			 struct wd_policy *policy, const struct wd_config *before,
-			 struct wd_set *set)
+/* The policy in force stays when it is sealed, or when that of early boot is older. */
+static int load_adopted(const struct wd_config *config, struct wd_policy *policy,
+			struct wd_set *set)
 {
-	_cleanup_build_ struct wd_build *build = NULL;
-	struct wd_config next = { .generation = before->generation + 1, .mode = mode };
-	int code = wd_build_load(options, mode, next.generation, set, &build);
+	int code = wd_keeps_policy(config, policy) ? EX_OK : wd_apply_policy(set, policy, false);
 
-	wd_build_hash(mode, next.build);
-	if (before->mode == WD_MODE_LSM && mode == WD_MODE_LSM)
-		next.guard_boot_ns = before->guard_boot_ns;
-	if (!code)
-		code = wd_build_attach(build, set);
-	if (!code)
-		code = pin_all(options->dir, gid, set, next.generation, false);
-	if (!code)
-		code = wd_apply_policy(set, policy, false);
-	if (!code)
-		code = take_over(set, before, &next);
-	wd_protect_end(options->dir, code ? before->generation : next.generation);
-	wd_set_drop_generations(options->dir, code ? before->generation : next.generation);
-	return code;
+	return code ? code : wd_settle(set, WD_BASELINE_FRESH);
+}
+
+/* Nothing has been touched: what is loaded goes on. */
+static int fail_layout(const char *dir, const char *differs)
+{
+	char advice[WD_LAYOUT_TEXT + 192];
+
+	snprintf(advice, sizeof(advice),
+		 "another layout is loaded, which goes on: %s; let the services store what the "
+		 "rings hold, then warden-load unload and load: nothing is guarded in between",
+		 differs);
+	return wd_fail(EX_UNAVAILABLE, "upgrade", dir, 0, advice);
 }
 
 /*
@@ -227,16 +136,35 @@ static int can_keep(const char *dir, struct wd_set *set, struct wd_config *ret_c
 		    bool *ret_keep)
 {
 	int err = wd_bpffs_is_mounted(dir) ? wd_set_open_maps(dir, set) : -ENOENT;
+	char differs[WD_LAYOUT_TEXT];
 
 	*ret_keep = false;
 	if (err == -EPERM || err == -EACCES)
 		return wd_fail(EX_NOPERM, "open pins", dir, err,
-			       "the guard in force refuses this caller: warden-load unload first, "
-			       "which it can't refuse, or run this as a loader that may do it");
+			       "the guard in force knows another warden-load: have that one hand "
+			       "over to this file (warden-load hand-over)");
+	if (err && wd_set_lacks(dir)) {
+		snprintf(differs, sizeof(differs), "map %s: is not there", wd_set_lacks(dir));
+		return fail_layout(dir, differs);
+	}
 	if (err)
 		return EX_OK;
-	*ret_keep = wd_build_fits(set) && !wd_config_read(set, ret_config) &&
-		    ret_config->layout_version == WD_LAYOUT_VERSION && ret_config->generation != 0;
+	/* Before a call of ours is judged by the policy: to look at the maps takes some. */
+	err = wd_give_role(set, getpid(), WD_ROLE_LOAD);
+	if (!wd_build_fits(set, differs))
+		return fail_layout(dir, differs);
+	if (err)
+		return wd_fail(EX_OSERR, "take own role", "tasks", err, NULL);
+	err = wd_config_read(set, ret_config);
+	if (err)
+		return wd_fail(EX_OSERR, "read config", "config", err, NULL);
+	if (ret_config->layout_version != WD_LAYOUT_VERSION) {
+		snprintf(differs, sizeof(differs), "layout %u of records, of this build %u",
+			 ret_config->layout_version, WD_LAYOUT_VERSION);
+		return fail_layout(dir, differs);
+	}
+	/* A load that was stopped before anything of it acted. */
+	*ret_keep = ret_config->generation != 0;
 	if (!*ret_keep)
 		wd_set_close(set);
 	return EX_OK;
@@ -274,19 +202,23 @@ static int go_on(const struct wd_options *options, __u32 mode, gid_t gid,
 		 enum wd_how *ret_how)
 {
 	char path[PATH_MAX];
-	int err, code = wd_bpffs_mount(options->dir, gid);
+	int err, code = check_sealed(options, config, policy);
 
+	if (!code)
+		code = wd_bpffs_mount(options->dir, gid);
 	if (code)
 		return code;
-	err = wd_set_drop_generations(options->dir, config->generation);
+	err = wd_protect_end(options->dir, config->generation);
+	if (!err)
+		err = wd_set_drop_generations(options->dir, config->generation);
 	if (err)
 		return wd_fail(EX_OSERR, "drop leftovers", options->dir, err, NULL);
 	if (can_adopt(options->dir, mode, config, set)) {
 		*ret_how = WD_HOW_ADOPTED;
-		code = load_adopted(policy, set);
+		code = load_adopted(config, policy, set);
 	} else {
 		*ret_how = WD_HOW_UPGRADED;
-		code = load_upgraded(options, mode, gid, policy, config, set);
+		code = wd_upgrade(options, mode, gid, policy, config, set);
 	}
 	if (code)
 		return code;
@@ -307,9 +239,6 @@ static int bring_up(const struct wd_options *options, gid_t gid, struct wd_polic
 	int code = can_keep(options->dir, set, &config, &keep);
 	__u32 mode;
 
-	/* First of all: what is tried for the mode is no use of BPF that anybody must judge. */
-	if (!code && keep)
-		code = take_role(set);
 	if (!code)
 		code = wd_mode_choose(options->mode, &mode);
 	if (code)

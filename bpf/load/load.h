@@ -33,6 +33,12 @@ int wd_load_policy(const struct wd_options *options, const struct wd_set *set);
  */
 int wd_unload(const char *dir);
 
+/*
+ * Waits until the kernel has detached programs whose pins are gone; a negative `count` when they
+ * are not known, but that the guard refuses us. Returns an exit code.
+ */
+int wd_wait_detached(const char *dir, const __u32 *programs, int count);
+
 /* Writes DIR/load.json, and prints the same with `--json`. Returns an exit code. */
 int wd_report(const struct wd_options *options, gid_t gid, const struct wd_policy *policy,
 	      const struct wd_set *set, enum wd_how how);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* warden-load: the one privileged program. Each verb is one function; options.c has the help. */
+#include "boot.h"
 #include "cleanup.h"
+#include "handover.h"
 #include "load.h"
 #include "options.h"
 #include "place.h"
 #include "probe.h"
 #include "run.h"
 #include "say.h"
+#include "seal.h"
 #include "token.h"
 
 #include <errno.h>
@@ -28,15 +31,25 @@ static int load(const struct wd_options *options)
 	_cleanup_set_ struct wd_set set;
 	_cleanup_fd_ int lock = -1;
 	static struct wd_policy policy;
+	static struct wd_boot boot;
+	const char *file = options->boot_policy;
 	int code;
 
 	wd_set_init(&set);
-	code = wd_policy_read(options->policy, &policy);
+	code = wd_place_make(options->dir);
+	if (!code && wd_boot_is_off())
+		return wd_boot_note_off(options->dir);
 	if (!code)
-		code = wd_place_make(options->dir);
+		code = file ? wd_boot_choose(file, &policy, &boot) :
+			      wd_policy_read(options->policy, &policy);
+	policy.boot_revision = boot.revision;
 	if (!code)
 		code = wd_place_lock(options->dir, &lock);
-	return code ? code : wd_load(options, options->gid, &policy, &set);
+	if (!code)
+		code = wd_load(options, options->gid, &policy, &set);
+	if (!code && file)
+		wd_boot_told(&set, file, &boot);
+	return code;
 }
 
 static int unload(const struct wd_options *options)
@@ -47,6 +60,8 @@ static int unload(const struct wd_options *options)
 	if (access(options->dir, F_OK))
 		return EX_OK;
 	code = wd_place_lock(options->dir, &lock);
+	if (!code)
+		code = wd_seal_allows_unload(options, WD_ACTION_UNLOAD);
 	return code ? code : wd_unload(options->dir);
 }
 
@@ -55,8 +70,11 @@ static int stop(const struct wd_options *options)
 {
 	const struct timespec pause = { .tv_nsec = 100 * 1000000L };
 	pid_t owner = wd_place_owner(options->dir);
-	int err = wd_place_signal(options->dir, SIGTERM);
+	int err, code = owner ? wd_seal_allows_unload(options, WD_ACTION_STOP) : EX_OK;
 
+	if (code)
+		return code;
+	err = wd_place_signal(options->dir, SIGTERM);
 	if (err == -ESRCH)
 		return wd_fail(EX_UNAVAILABLE, "stop", options->dir, 0, "nothing runs there");
 	if (err)
@@ -95,7 +113,25 @@ static int said(const struct wd_options *options, int code, const struct wd_requ
 
 static int act_raise(const struct wd_options *options, const struct wd_set *set)
 {
-	return said(options, wd_raise_set(set, &options->request), &options->request, "given");
+	int code = wd_seal_allows_raise(options, set);
+
+	if (!code)
+		code = wd_raise_set(set, &options->request);
+	return said(options, code, &options->request, "given");
+}
+
+static int act_apply(const struct wd_options *options, const struct wd_set *set)
+{
+	int code = wd_seal_allows_file(options, set, WD_ACTION_APPLY, options->policy);
+
+	return code ? code : wd_load_policy(options, set);
+}
+
+static int act_hand_over(const struct wd_options *options, const struct wd_set *set)
+{
+	int code = wd_seal_allows_file(options, set, WD_ACTION_UPGRADE, options->to);
+
+	return code ? code : wd_hand_over(options, set);
 }
 
 static int act_clear(const struct wd_options *options, const struct wd_set *set)
@@ -118,6 +154,37 @@ static int act_glass(const struct wd_options *options, const struct wd_set *set)
 	return said(options, code, &request, "given");
 }
 
+static const struct {
+	enum wd_verb verb;
+	int (*act)(const struct wd_options *options, const struct wd_set *set);
+} REQUESTS[] = {
+	{ WD_VERB_APPLY, act_apply },	      { WD_VERB_RAISE, act_raise },
+	{ WD_VERB_CLEAR, act_clear },	      { WD_VERB_RAISES, act_raises },
+	{ WD_VERB_GLASS, act_glass },	      { WD_VERB_HAND_OVER, act_hand_over },
+	{ WD_VERB_SEAL, wd_seal },	      { WD_VERB_UNSEAL, wd_unseal },
+};
+
+static int run_verb(const struct wd_options *options)
+{
+	for (size_t i = 0; i < WD_COUNT(REQUESTS); i++)
+		if (options->verb == REQUESTS[i].verb)
+			return with_pins(options, REQUESTS[i].act);
+	switch (options->verb) {
+	case WD_VERB_PROBE:
+		return wd_probe(options);
+	case WD_VERB_LOAD:
+		return load(options);
+	case WD_VERB_UNLOAD:
+		return unload(options);
+	case WD_VERB_STOP:
+		return stop(options);
+	case WD_VERB_WATCH:
+		return wd_watch(options);
+	default:
+		return wd_run(options);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct wd_options options;
@@ -130,25 +197,5 @@ int main(int argc, char **argv)
 	code = need_root();
 	if (code)
 		return code;
-	if (options.verb == WD_VERB_PROBE)
-		return wd_probe(&options);
-	if (options.verb == WD_VERB_LOAD)
-		return load(&options);
-	if (options.verb == WD_VERB_UNLOAD)
-		return unload(&options);
-	if (options.verb == WD_VERB_APPLY)
-		return with_pins(&options, wd_load_policy);
-	if (options.verb == WD_VERB_STOP)
-		return stop(&options);
-	if (options.verb == WD_VERB_WATCH)
-		return wd_watch(&options);
-	if (options.verb == WD_VERB_RAISE)
-		return with_pins(&options, act_raise);
-	if (options.verb == WD_VERB_CLEAR)
-		return with_pins(&options, act_clear);
-	if (options.verb == WD_VERB_RAISES)
-		return with_pins(&options, act_raises);
-	if (options.verb == WD_VERB_GLASS)
-		return with_pins(&options, act_glass);
-	return wd_run(&options);
+	return run_verb(&options);
 }

@@ -37,6 +37,8 @@ enum option_code {
 	OPTION_AUTHOR,
 	OPTION_REASON,
 	OPTION_TOKEN,
+	OPTION_TO,
+	OPTION_BOOT_POLICY,
 	OPTION_RING_DENY,
 	OPTION_RING_OBJECT,
 	OPTION_RING_BULK,
@@ -51,6 +53,8 @@ enum option_code {
 		     BIT(OPTION_ID) | BIT(OPTION_AUTHOR) | BIT(OPTION_REASON))
 #define RAISE_TAKES (BIT(OPTION_TIER) | BIT(OPTION_COMMANDS) | BIT(OPTION_ISSUED_MS))
 #define COMMON (BIT(OPTION_JSON) | BIT(OPTION_VERBOSE))
+/* What needs a token while the guard is sealed. */
+#define SEALED (COMMON | BIT(OPTION_TOKEN))
 
 static const struct option OPTIONS[] = {
 	{ "dir", required_argument, NULL, OPTION_DIR },
@@ -79,6 +83,8 @@ static const struct option OPTIONS[] = {
 	{ "author", required_argument, NULL, OPTION_AUTHOR },
 	{ "reason", required_argument, NULL, OPTION_REASON },
 	{ "token", required_argument, NULL, OPTION_TOKEN },
+	{ "boot-policy", required_argument, NULL, OPTION_BOOT_POLICY },
+	{ "to", required_argument, NULL, OPTION_TO },
 	{},
 };
 
@@ -89,17 +95,21 @@ static const struct verb {
 	unsigned int takes;
 } VERBS[] = {
 	{ "probe", WD_VERB_PROBE, 0, COMMON },
-	{ "load", WD_VERB_LOAD, LOAD_NEEDS | BIT(OPTION_GID), COMMON | LOAD_TAKES },
-	{ "unload", WD_VERB_UNLOAD, BIT(OPTION_DIR), COMMON },
+	{ "load", WD_VERB_LOAD, BIT(OPTION_DIR) | BIT(OPTION_GID),
+	  SEALED | LOAD_TAKES | BIT(OPTION_POLICY) | BIT(OPTION_BOOT_POLICY) },
+	{ "unload", WD_VERB_UNLOAD, BIT(OPTION_DIR), SEALED },
 	{ "run", WD_VERB_RUN,
 	  LOAD_NEEDS | BIT(OPTION_USER) | BIT(OPTION_APP) | BIT(OPTION_STATE),
-	  COMMON | LOAD_TAKES | BIT(OPTION_KEEP) },
-	{ "apply", WD_VERB_APPLY, LOAD_NEEDS | BIT(OPTION_SOURCE), COMMON },
-	{ "stop", WD_VERB_STOP, BIT(OPTION_DIR), COMMON },
-	{ "raise", WD_VERB_RAISE, CLEAR_NEEDS | BIT(OPTION_FOR_MS), COMMON | RAISE_TAKES },
+	  SEALED | LOAD_TAKES | BIT(OPTION_KEEP) },
+	{ "apply", WD_VERB_APPLY, LOAD_NEEDS | BIT(OPTION_SOURCE), SEALED },
+	{ "stop", WD_VERB_STOP, BIT(OPTION_DIR), SEALED },
+	{ "raise", WD_VERB_RAISE, CLEAR_NEEDS | BIT(OPTION_FOR_MS), SEALED | RAISE_TAKES },
 	{ "clear", WD_VERB_CLEAR, CLEAR_NEEDS, COMMON | BIT(OPTION_ISSUED_MS) },
 	{ "raises", WD_VERB_RAISES, BIT(OPTION_DIR), COMMON },
 	{ "watch", WD_VERB_WATCH, BIT(OPTION_DIR), COMMON },
+	{ "hand-over", WD_VERB_HAND_OVER, BIT(OPTION_DIR) | BIT(OPTION_TO), SEALED },
+	{ "seal", WD_VERB_SEAL, BIT(OPTION_DIR) | BIT(OPTION_APP), COMMON },
+	{ "unseal", WD_VERB_UNSEAL, BIT(OPTION_DIR), SEALED },
 	{ "break-glass", WD_VERB_GLASS, BIT(OPTION_DIR) | BIT(OPTION_TOKEN), COMMON },
 };
 
@@ -281,6 +291,10 @@ static int read_option(int option, const char *text, struct wd_options *options)
 		return read_mode(text, &options->mode);
 	case OPTION_SOURCE:
 		return read_path(text, &options->source);
+	case OPTION_BOOT_POLICY:
+		return read_path(text, &options->boot_policy);
+	case OPTION_TO:
+		return read_path(text, &options->to);
 	case OPTION_TOKEN:
 		options->token = text;
 		return 0;
@@ -360,5 +374,8 @@ int wd_options_read(int argc, char **argv, struct wd_options *ret_options)
 		given |= BIT(option);
 	}
 	code = check_options(verb, given);
+	if (!code && verb->verb == WD_VERB_LOAD &&
+	    !(given & BIT(OPTION_POLICY)) == !(given & BIT(OPTION_BOOT_POLICY)))
+		code = usage("needs one", "policy or boot-policy");
 	return code ? code : check_command(argc, argv, ret_options);
 }

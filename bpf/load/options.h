@@ -20,6 +20,9 @@ enum wd_verb {
 	WD_VERB_RAISES,
 	WD_VERB_GLASS,
 	WD_VERB_WATCH,
+	WD_VERB_HAND_OVER,
+	WD_VERB_SEAL,
+	WD_VERB_UNSEAL,
 };
 
 struct wd_options {
@@ -38,6 +41,8 @@ struct wd_options {
 	__u32 ring_bytes[WD_ALL_RINGS]; /* 0: as built */
 	const char *source;    /* of `apply`: the policy that services read */
 	const char *token;     /* of `break-glass` */
+	const char *boot_policy; /* of `load` */
+	const char *to;	       /* of `hand-over` */
 	struct wd_request request; /* of `raise` and `clear` */
 	char **command;	       /* of `run`, ended by NULL */
 };

@@ -379,12 +379,18 @@ static int fail_at(const char *path, unsigned int line, const char *wrong)
 int wd_policy_read(const char *path, struct wd_policy *ret_policy)
 {
 	_cleanup_file_ FILE *file = fopen(path, "re");
+
+	if (!file)
+		return wd_fail(EX_NOINPUT, "policy", path, errno, "give a compiled policy file");
+	return wd_policy_take(file, path, ret_policy);
+}
+
+int wd_policy_take(FILE *file, const char *path, struct wd_policy *ret_policy)
+{
 	static char line[LINE_BYTES];
 	unsigned int number = 0;
 	const char *wrong;
 
-	if (!file)
-		return wd_fail(EX_NOINPUT, "policy", path, errno, "give a compiled policy file");
 	memset(ret_policy, 0, sizeof(*ret_policy));
 	while (fgets(line, sizeof(line), file)) {
 		size_t len = strlen(line);

@@ -33,6 +33,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #define WD_LOADER_NAME 64
 #define WD_TIERS 5
@@ -75,6 +76,7 @@ struct wd_policy {
 	__u32 tiers_set;
 	__u32 scalars_set;
 	bool ended;
+	__u32 boot_revision;   /* of early boot; 0: any other policy */
 	__u32 operators_count;
 	struct wd_operator_key operator_names[WD_MAX_OPERATORS];
 	struct wd_operator operator_keys[WD_MAX_OPERATORS];
@@ -93,6 +95,9 @@ const char *wd_read_domain(struct wd_policy *policy, char **cursor);
 
 /* Reads and checks; `ret_policy` is large: let it live in static storage. Returns an exit code. */
 int wd_policy_read(const char *path, struct wd_policy *ret_policy);
+
+/* The same of an open file, which is called `path`. */
+int wd_policy_take(FILE *file, const char *path, struct wd_policy *ret_policy);
 
 /* `auid`, `loader` or `uid` as its number; 0 for anything else. */
 __u32 wd_subject_kind(const char *name);

@@ -119,15 +119,18 @@ int wd_protect_begin(const char *dir, const struct wd_set *set)
 			     "needs a kernel with CONFIG_CGROUP_BPF") : EX_OK;
 }
 
-static int detach_one(const char *dir, const char *generation, int cgroup)
+static int detach_one(const char *dir, const char *generation)
 {
-	_cleanup_fd_ int program = -1;
+	_cleanup_fd_ int program = -1, cgroup = -1;
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/bpf/%s/guard_sysctl", dir, generation);
 	program = bpf_obj_get(path);
 	if (program < 0)
 		return errno == ENOENT ? 0 : -errno;
+	cgroup = open_root_cgroup();
+	if (cgroup < 0)
+		return cgroup;
 	if (bpf_prog_detach2(program, cgroup, BPF_CGROUP_SYSCTL) && errno != ENOENT)
 		return -errno;
 	return 0;
@@ -135,14 +138,11 @@ static int detach_one(const char *dir, const char *generation, int cgroup)
 
 int wd_protect_end(const char *dir, __u32 keep)
 {
-	_cleanup_fd_ int cgroup = open_root_cgroup();
 	_cleanup_dir_ DIR *pins = NULL;
 	char path[PATH_MAX], kept[64];
 	struct dirent *entry;
 	int err = 0;
 
-	if (cgroup < 0)
-		return cgroup;
 	snprintf(path, sizeof(path), "%s/bpf", dir);
 	snprintf(kept, sizeof(kept), GENERATION_PREFIX "%u", keep);
 	pins = opendir(path);
@@ -150,7 +150,7 @@ int wd_protect_end(const char *dir, __u32 keep)
 		if (strncmp(entry->d_name, GENERATION_PREFIX, strlen(GENERATION_PREFIX)) ||
 		    !strcmp(entry->d_name, kept))
 			continue;
-		int one = detach_one(dir, entry->d_name, cgroup);
+		int one = detach_one(dir, entry->d_name);
 
 		err = one ? one : err;
 	}

@@ -54,6 +54,14 @@ int wd_label_baseline(const struct wd_set *set, enum wd_baseline mode)
 	return err ? err : off;
 }
 
+int wd_let_act(const struct wd_set *set, __u32 generation)
+{
+	struct wd_declare context = { .what = WD_DECLARE_GENERATION, .generation = generation };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &context, .ctx_size_in = sizeof(context));
+
+	return bpf_prog_test_run_opts(set->declare, &run) ? -errno : 0;
+}
+
 int wd_canary(const struct wd_set *set)
 {
 	struct wd_stats before, after;

@@ -13,6 +13,9 @@ int wd_give_role(const struct wd_set *set, pid_t pid, enum wd_role role);
 /* Labels the tasks that are there, by the baseline iterator. Returns 0 or -errno. */
 int wd_label_baseline(const struct wd_set *set, enum wd_baseline mode);
 
+/* Lets the programs of a generation act, in one store. Returns 0 or -errno. */
+int wd_let_act(const struct wd_set *set, __u32 generation);
+
 /* Makes the canary call; -ENOTRECOVERABLE when the programs did not see it. */
 int wd_canary(const struct wd_set *set);
 

@@ -79,7 +79,7 @@ int wd_raise_open(const char *dir, struct wd_set *set)
 	err = wd_give_role(set, getpid(), WD_ROLE_LOAD);
 	if (!err)
 		err = wd_config_read(set, &config);
-	if (!err && config.layout_version != WD_LAYOUT_VERSION)
+	if (err == -EPROTO || (!err && config.layout_version != WD_LAYOUT_VERSION))
 		return wd_fail(EX_UNAVAILABLE, "maps", dir, 0,
 			       "another version of bpf-warden is loaded");
 	if (!err)

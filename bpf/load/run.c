@@ -5,11 +5,13 @@
  */
 #include "run.h"
 
+#include "boot.h"
 #include "cleanup.h"
 #include "load.h"
 #include "place.h"
 #include "prove.h"
 #include "say.h"
+#include "seal.h"
 #include "service.h"
 #include "source.h"
 #include "watchdog.h"
@@ -36,6 +38,7 @@ struct monitor {
 	struct wd_service service;
 	struct wd_set set;
 	struct wd_watchdog watchdog;
+	__u8 bundle[WD_DIGEST_LEN]; /* of the release, while it is sealed */
 	sigset_t signals;
 	pid_t child;
 	int64_t restarts[RESTARTS_MAX]; /* when, in a ring */
@@ -88,8 +91,11 @@ static int make_app_mount_point(const char *dir)
 static int start(struct monitor *monitor)
 {
 	_cleanup_fd_ int go = -1;
-	int pipe_fds[2], err;
+	int pipe_fds[2], err, code = wd_seal_allows_service(&monitor->set, &monitor->service,
+								monitor->bundle);
 
+	if (code)
+		return code;
 	if (pipe2(pipe_fds, O_CLOEXEC))
 		return wd_fail(EX_OSERR, "pipe", "service", errno, NULL);
 	monitor->service.monitor = getpid();
@@ -120,7 +126,6 @@ static int wait_signal(struct monitor *monitor, int64_t ms)
 
 	ms = ms < look ? ms : look;
 	limit = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-
 	do {
 		number = sigtimedwait(&monitor->signals, NULL, &limit);
 	} while (number < 0 && errno == EINTR);
@@ -373,6 +378,7 @@ int wd_run(const struct wd_options *options)
 	static struct wd_policy policy;
 	_cleanup_fd_ int lock = -1;
 	int code, end;
+	bool keep;
 
 	wd_set_init(&monitor.set);
 	block_signals(&monitor.signals);
@@ -385,8 +391,10 @@ int wd_run(const struct wd_options *options)
 		wd_set_close(&monitor.set);
 		return code;
 	}
+	wd_boot_tell_off(&monitor.set, options->dir);
 	code = keep_running(&monitor);
+	keep = options->keep || monitor.gave_up || wd_is_sealed(&monitor.set);
 	wd_set_close(&monitor.set);
-	end = options->keep || monitor.gave_up ? EX_OK : wd_unload(options->dir);
+	end = keep ? EX_OK : wd_unload(options->dir);
 	return code ? code : end;
 }

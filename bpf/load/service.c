@@ -6,24 +6,24 @@
 #include "service.h"
 
 #include "cleanup.h"
+#include "environment.h"
+#include "release.h"
 #include "say.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <grp.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #define FIRST_FREE_FD 3
-
-extern char **environ;
 
 struct capabilities {
 	struct __user_cap_header_struct head;
@@ -49,6 +49,22 @@ static int reset_signals(void)
 	return sigprocmask(SIG_SETMASK, &none, NULL) ? -errno : 0;
 }
 
+/* What was checked is in memory, and read-only there. */
+static int mount_release(const struct wd_service *service, const char *path)
+{
+	const unsigned long flags = MS_NOSUID | MS_NODEV;
+	int code;
+
+	if (mount("release", path, "tmpfs", flags, "mode=0755,size=1g"))
+		return wd_fail(EX_OSERR, "mount", path, errno, NULL);
+	code = wd_release_copy(service->app, service->bundle, path);
+	if (code)
+		return code;
+	if (mount(NULL, path, NULL, MS_REMOUNT | MS_RDONLY | flags, "mode=0755,size=1g"))
+		return wd_fail(EX_OSERR, "mount read-only", path, errno, NULL);
+	return EX_OK;
+}
+
 /* Our own mount namespace, in which DIR/app is `app`. Unmounts outside still reach us. */
 static int mount_app(const struct wd_service *service, char ret_path[PATH_MAX])
 {
@@ -59,8 +75,10 @@ static int mount_app(const struct wd_service *service, char ret_path[PATH_MAX])
 
 	snprintf(ret_path, PATH_MAX, "%s/app", service->dir);
 	if (unshare(CLONE_NEWNS) ||
-	    syscall(SYS_mount, NULL, "/", NULL, MS_SLAVE | MS_REC, NULL))
+	    mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL))
 		return wd_fail(EX_OSERR, "mount namespace", "/", errno, NULL);
+	if (service->bundle)
+		return mount_release(service, ret_path);
 	tree = (int)syscall(SYS_open_tree, AT_FDCWD, service->app,
 			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (tree < 0)
@@ -71,16 +89,6 @@ static int mount_app(const struct wd_service *service, char ret_path[PATH_MAX])
 	    syscall(SYS_move_mount, tree, "", AT_FDCWD, ret_path, MOVE_MOUNT_F_EMPTY_PATH))
 		return wd_fail(EX_OSERR, "mount", ret_path, errno, NULL);
 	return EX_OK;
-}
-
-static void clear_environment(void)
-{
-	char **out = environ;
-
-	for (char **in = environ; *in; in++)
-		if (strncmp(*in, "LD_", 3) && strncmp(*in, "NODE_OPTIONS=", 13))
-			*out++ = *in;
-	*out = NULL;
 }
 
 static int drop_bounding_set(void)
@@ -182,7 +190,7 @@ _Noreturn void wd_service_exec(const struct wd_service *service)
 	if (chdir(app))
 		_exit(wd_fail(EX_NOPERM, "application directory", service->app, errno,
 			      "the service's user can't read it: let others read and enter it"));
-	clear_environment();
+	wd_environment_clear(service->bundle != NULL);
 	execvp(service->command[0], service->command);
 	_exit(wd_fail(EX_UNAVAILABLE, "execute", service->command[0], errno,
 		      "paths are relative to --app; the service's user must be able to run it"));

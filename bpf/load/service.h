@@ -3,11 +3,13 @@
 #ifndef WARDEN_SERVICE_H
 #define WARDEN_SERVICE_H
 
+#include <linux/types.h>
 #include <sys/types.h>
 
 struct wd_service {
 	const char *dir;
 	const char *app;
+	const __u8 *bundle;    /* SHA-256 of the release that `app` is to hold; NULL: unsealed */
 	char **command;
 	uid_t uid;
 	gid_t gid;

@@ -124,6 +124,22 @@ int wd_set_open_maps(const char *dir, struct wd_set *set)
 	return err;
 }
 
+/* The iterators are pinned last: without them the load was not whole. */
+const char *wd_set_lacks(const char *dir)
+{
+	char path[PATH_MAX];
+
+	shared_path(path, dir, WD_ITERATOR_PINS[WD_ITERATORS - 1].name);
+	if (access(path, F_OK))
+		return NULL;
+	for (int i = 0; i < WD_MAPS; i++) {
+		shared_path(path, dir, WD_MAP_PINS[i].name);
+		if (access(path, F_OK) && errno == ENOENT)
+			return WD_MAP_PINS[i].name;
+	}
+	return NULL;
+}
+
 static int open_one(const char *dir, __u32 generation, const char *name, int *ret_fd)
 {
 	char path[PATH_MAX];
@@ -294,17 +310,19 @@ static int find_program(const char *path, __u32 *ret_id)
 	return 0;
 }
 
-int wd_set_list_programs(const char *dir, __u32 *ret_ids, int room)
+int wd_set_list_programs(const char *dir, __u32 less, __u32 *ret_ids, int room)
 {
 	_cleanup_dir_ DIR *pins = NULL;
-	char path[PATH_MAX];
+	char path[PATH_MAX], left_out[64];
 	struct dirent *entry;
 	int count = 0, err = 0;
 
 	shared_path(path, dir, "");
+	snprintf(left_out, sizeof(left_out), GENERATION_PREFIX "%u", less);
 	pins = opendir(path);
 	while (pins && (entry = readdir(pins))) {
-		if (strncmp(entry->d_name, GENERATION_PREFIX, strlen(GENERATION_PREFIX)))
+		if (strncmp(entry->d_name, GENERATION_PREFIX, strlen(GENERATION_PREFIX)) ||
+		    !strcmp(entry->d_name, left_out))
 			continue;
 		for (int i = 0; i < WD_HOOKS && count < room; i++) {
 			int one;
@@ -319,10 +337,16 @@ int wd_set_list_programs(const char *dir, __u32 *ret_ids, int room)
 	return err ? err : count;
 }
 
+/* Of another layout it may be larger than what we have room for. */
 int wd_config_read(const struct wd_set *set, struct wd_config *ret_config)
 {
-	__u32 zero = 0;
+	struct bpf_map_info info = {};
+	__u32 zero = 0, len = sizeof(info);
 
+	if (bpf_obj_get_info_by_fd(set->map[WD_MAP_CONFIG], &info, &len))
+		return -errno;
+	if (info.value_size != sizeof(*ret_config))
+		return -EPROTO;
 	return bpf_map_lookup_elem(set->map[WD_MAP_CONFIG], &zero, ret_config) ? -errno : 0;
 }
 

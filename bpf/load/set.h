@@ -79,14 +79,20 @@ void wd_set_close(struct wd_set *set);
 /* Opens the pinned maps, all or none. Returns 0 or -errno. */
 int wd_set_open_maps(const char *dir, struct wd_set *set);
 
+/* The first map that is not pinned although a whole load is; NULL when there is none. */
+const char *wd_set_lacks(const char *dir);
+
 /* Opens what is pinned of a generation that runs in `mode`, all or none. Returns 0 or -errno. */
 int wd_set_open_generation(const char *dir, __u32 generation, __u32 mode, struct wd_set *set);
 
+/* Of hooks, in a few generations. */
+#define WD_PROGRAMS_MAX (4 * WD_HOOKS)
+
 /*
- * The programs on the hooks that are pinned, of any generation: up to `room` of them. Returns their
- * number, or -errno of the last that could not be opened.
+ * The programs on the hooks that are pinned, of any generation but `less` (0: of all): up to
+ * `room` of them. Returns their number, or -errno of the last that could not be opened.
  */
-int wd_set_list_programs(const char *dir, __u32 *ret_ids, int room);
+int wd_set_list_programs(const char *dir, __u32 less, __u32 *ret_ids, int room);
 
 /* Each returns 0 or -errno, with the path that failed in `ret_path` of PATH_MAX bytes. */
 int wd_set_pin_maps(const char *dir, const struct wd_set *set, gid_t gid, char *ret_path);

@@ -4,8 +4,7 @@
 
 #include "cleanup.h"
 #include "say.h"
-#include "sha256.h"
-#include "words.h"
+#include "token_text.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -17,199 +16,6 @@
 #include <unistd.h>
 
 #define TOKEN_MAX 4096
-#define SIGNATURE_LEN 64
-#define HOST_LEN 254
-#define BOOT_LEN 40
-
-struct token {
-	struct wd_request request;
-	char host[HOST_LEN];
-	char boot[BOOT_LEN];
-	__u64 not_before;
-	__u64 not_after;
-	struct wd_nonce nonce;
-	struct wd_operator_key operator;
-	__u8 signature[SIGNATURE_LEN];
-	size_t signed_len;
-	__u32 seen;	       /* bit n: line n of LINES */
-};
-
-/* A number of milliseconds: up to 16 digits. */
-static const char *read_ms(const char *text, __u64 *ret_ms)
-{
-	size_t len = text ? strlen(text) : 0;
-
-	if (len == 0 || len > 16 || strspn(text, "0123456789") != len)
-		return "needs a number of milliseconds";
-	*ret_ms = strtoull(text, NULL, 10);
-	return NULL;
-}
-
-/* A text that fits, without control characters. */
-static const char *read_text(const char *text, char *ret_text, size_t room)
-{
-	size_t len = text ? strlen(text) : 0;
-
-	if (len == 0 || len >= room)
-		return "is missing or too long";
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 127)
-			return "has control characters";
-	memcpy(ret_text, text, len + 1);
-	return NULL;
-}
-
-static const char *read_version(struct token *token, char *rest)
-{
-	(void)token;
-	return strcmp(rest, "1") ? "this build reads version 1" : NULL;
-}
-
-static const char *read_action(struct token *token, char *rest)
-{
-	token->request.kind = WD_RAISE_GLASS;
-	return strcmp(rest, "break-glass") ? "needs break-glass" : NULL;
-}
-
-static const char *read_host(struct token *token, char *rest)
-{
-	return read_text(rest, token->host, sizeof(token->host));
-}
-
-static const char *read_boot(struct token *token, char *rest)
-{
-	return read_text(rest, token->boot, sizeof(token->boot));
-}
-
-static const char *read_not_before(struct token *token, char *rest)
-{
-	return read_ms(rest, &token->not_before);
-}
-
-static const char *read_not_after(struct token *token, char *rest)
-{
-	return read_ms(rest, &token->not_after);
-}
-
-/* Its first half names the raise from now on. */
-static const char *read_nonce(struct token *token, char *rest)
-{
-	if (wd_unhex(rest, WD_NONCE_LEN, token->nonce.bytes))
-		return "needs 32 hexadecimal digits";
-	memcpy(token->request.id, rest, 16);
-	return NULL;
-}
-
-static const char *read_for(struct token *token, char *rest)
-{
-	return read_ms(rest, &token->request.for_ms);
-}
-
-static const char *read_commands(struct token *token, char *rest)
-{
-	__u8 bytes[sizeof(token->request.commands)];
-
-	if (wd_unhex(rest, sizeof(bytes), bytes))
-		return "needs 16 hexadecimal digits";
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		token->request.commands = token->request.commands << 8 | bytes[i];
-	return NULL;
-}
-
-static const char *read_over_ceiling(struct token *token, char *rest)
-{
-	token->request.over_ceiling = rest[0] == '1';
-	return strcmp(rest, "0") && strcmp(rest, "1") ? "needs 0 or 1" : NULL;
-}
-
-static const char *read_operator(struct token *token, char *rest)
-{
-	const char *wrong = read_text(rest, token->operator.name, sizeof(token->operator.name));
-
-	if (!wrong)
-		wrong = read_text(rest, token->request.author, WD_RAISE_AUTHOR);
-	return wrong;
-}
-
-static const char *read_reason(struct token *token, char *rest)
-{
-	return read_text(rest, token->request.reason, WD_RAISE_REASON);
-}
-
-static const char *read_signature(struct token *token, char *rest)
-{
-	return wd_unhex(rest, SIGNATURE_LEN, token->signature) ? "needs 128 hexadecimal digits" :
-								NULL;
-}
-
-static const char *read_subject(struct token *token, char *rest)
-{
-	struct wd_request *request = &token->request;
-	struct wd_subject *subject = &request->subjects[request->subjects_count];
-	char *kind = wd_take_word(&rest);
-
-	if (request->subjects_count == WD_RAISE_SUBJECTS)
-		return "more than 8";
-	subject->kind = kind ? wd_subject_kind(kind) : 0;
-	if (!subject->kind || wd_take_number(&rest, NULL, 0, UINT32_MAX, &subject->id))
-		return "needs auid, loader or uid, and a number";
-	request->subjects_count++;
-	return NULL;
-}
-
-static const struct {
-	const char *word;
-	const char *(*read)(struct token *token, char *rest);
-	bool many;
-} LINES[] = {
-	{ "warden-token", read_version, false },      { "action", read_action, false },
-	{ "host", read_host, false },		      { "boot", read_boot, false },
-	{ "not_before", read_not_before, false },     { "not_after", read_not_after, false },
-	{ "nonce", read_nonce, false },		      { "for_ms", read_for, false },
-	{ "commands", read_commands, false },	      { "over_ceiling", read_over_ceiling, false },
-	{ "operator", read_operator, false },	      { "reason", read_reason, false },
-	{ "subject", read_subject, true },	      { "signature", read_signature, false },
-};
-
-#define ALL_LINES ((1U << WD_COUNT(LINES)) - 1)
-
-static const char *read_line(struct token *token, char *line)
-{
-	char *rest = line, *word = wd_take_word(&rest);
-
-	for (__u32 i = 0; word && rest && i < WD_COUNT(LINES); i++) {
-		if (strcmp(word, LINES[i].word))
-			continue;
-		if (token->seen >> i & 1 && !LINES[i].many)
-			return "given twice";
-		token->seen |= 1U << i;
-		return LINES[i].read(token, rest);
-	}
-	return "unknown line";
-}
-
-/* Cuts the text into lines, in place. `ret_line` is the number of the one that is wrong. */
-static const char *read_token(char *text, struct token *token, unsigned int *ret_line)
-{
-	const __u32 signature = 1U << (WD_COUNT(LINES) - 1);
-
-	for (char *at = text, *end; *at; at = end + 1) {
-		const char *wrong;
-
-		(*ret_line)++;
-		end = strchr(at, '\n');
-		if (!end)
-			return "is not ended: it was cut off";
-		if (token->seen & signature)
-			return "nothing may follow the signature";
-		*end = 0;
-		token->signed_len = at - text;
-		wrong = read_line(token, at);
-		if (wrong)
-			return wrong;
-	}
-	return token->seen == ALL_LINES ? NULL : "lacks a line";
-}
 
 static __u64 now_ms(void)
 {
@@ -222,7 +28,7 @@ static __u64 now_ms(void)
 static bool is_host(const char *wanted)
 {
 	const char *name = getenv("WARDEN_HOST");
-	char own[HOST_LEN] = "";
+	char own[WD_TOKEN_HOST] = "";
 
 	if (!strcmp(wanted, "*"))
 		return true;
@@ -234,7 +40,7 @@ static bool is_host(const char *wanted)
 static bool is_boot(const char *wanted)
 {
 	_cleanup_file_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-	char own[BOOT_LEN] = "";
+	char own[WD_TOKEN_BOOT] = "";
 
 	if (!strcmp(wanted, "*"))
 		return true;
@@ -244,15 +50,15 @@ static bool is_boot(const char *wanted)
 	return !strcmp(wanted, own);
 }
 
-static bool verifies(const struct wd_operator *operator, const char *text, size_t len,
-		     const __u8 *signature)
+bool wd_verifies(const struct wd_operator *operator, const char *text, size_t len,
+		 const __u8 signature[WD_SIGNATURE_LEN])
 {
 	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, operator->key,
 						    WD_KEY_LEN);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	bool good = key && context &&
 		    EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
-		    EVP_DigestVerify(context, signature, SIGNATURE_LEN,
+		    EVP_DigestVerify(context, signature, WD_SIGNATURE_LEN,
 				     (const unsigned char *)text, len) == 1;
 
 	EVP_MD_CTX_free(context);
@@ -261,7 +67,7 @@ static bool verifies(const struct wd_operator *operator, const char *text, size_
 }
 
 /* What is wrong with a token that can be read; `text` as it was signed. */
-static const char *check(const struct wd_set *set, const struct token *token, const char *text)
+static const char *check(const struct wd_set *set, const struct wd_token *token, const char *text)
 {
 	struct wd_operator operator;
 	__u64 now = now_ms();
@@ -269,7 +75,7 @@ static const char *check(const struct wd_set *set, const struct token *token, co
 
 	if (bpf_map_lookup_elem(set->map[WD_MAP_OPERATORS], &token->operator, &operator))
 		return "the policy in force has no such operator";
-	if (!verifies(&operator, text, token->signed_len, token->signature))
+	if (!wd_verifies(&operator, text, token->signed_len, token->signature))
 		return "its signature is not the operator's";
 	if (!is_host(token->host))
 		return "it is for another host";
@@ -303,42 +109,83 @@ static int read_file(const char *path, char ret_text[TOKEN_MAX + 1])
 	return EX_OK;
 }
 
-static int refuse(const struct wd_set *set, const struct token *token, const char *path,
+static int refuse(const struct wd_set *set, const struct wd_token *token, const char *path,
 		  int code, const char *why)
 {
-	wd_raise_refused(set, &token->request, why);
+	char text[WD_RAISE_REASON];
+
+	snprintf(text, sizeof(text), "%s: %s", wd_action_name(token->action), why);
+	if (token->action == WD_ACTION_GLASS)
+		wd_raise_refused(set, &token->request, why);
+	else
+		wd_say_state(set, WD_SAID_SEAL, WD_RAISE_REFUSED, text);
 	return wd_fail(code, "token", path, 0, why);
 }
 
-int wd_token_redeem(const struct wd_set *set, const char *path, struct wd_request *ret_request)
+/* Reads and checks, but uses nothing up. */
+static int take(const struct wd_set *set, const char *path, enum wd_action wanted,
+		struct wd_token *token)
 {
 	static char text[TOKEN_MAX + 1], copy[TOKEN_MAX + 1];
-	static struct token token;
 	unsigned int line = 0;
-	__u32 used = 1;
 	const char *wrong;
 	int code = read_file(path, text);
 
 	if (code)
 		return code;
 	memcpy(copy, text, sizeof(copy));
-	wrong = read_token(copy, &token, &line);
+	memset(token, 0, sizeof(*token));
+	wrong = wd_token_parse(copy, token, &line);
 	if (wrong)
 		return fail_read(path, line, wrong);
-	wrong = check(set, &token, text);
-	if (wrong)
-		return refuse(set, &token, path, EX_NOPERM, wrong);
+	wrong = check(set, token, text);
+	if (!wrong && token->action != wanted)
+		wrong = "it is for another action";
+	return wrong ? refuse(set, token, path, EX_NOPERM, wrong) : EX_OK;
+}
+
+/* Before it acts: a crash in between wastes the token, it can't be redeemed twice. */
+static int use_up(const struct wd_set *set, const struct wd_token *token, const char *path)
+{
+	__u32 used = 1;
+
+	if (bpf_map_update_elem(set->map[WD_MAP_NONCES], &token->nonce, &used, BPF_NOEXIST))
+		return refuse(set, token, path, EX_OSERR,
+			      "its nonce can't be kept: 4096 were redeemed since the programs "
+			      "were loaded");
+	return EX_OK;
+}
+
+int wd_token_redeem(const struct wd_set *set, const char *path, struct wd_request *ret_request)
+{
+	static struct wd_token token;
+	const char *wrong;
+	int code = take(set, path, WD_ACTION_GLASS, &token);
+
+	if (code)
+		return code;
 	/* Before the nonce is used up: what is refused now may be given later. */
 	wrong = wd_raise_wrong(set, &token.request, &code);
 	if (wrong)
 		return refuse(set, &token, path, code, wrong);
-	/* Before it acts: a crash in between wastes the token, it can't be redeemed twice. */
-	if (bpf_map_update_elem(set->map[WD_MAP_NONCES], &token.nonce, &used, BPF_NOEXIST))
-		return refuse(set, &token, path, EX_OSERR,
-			      "its nonce can't be kept: 4096 were redeemed since the programs "
-			      "were loaded");
-	code = wd_raise_set(set, &token.request);
+	code = use_up(set, &token, path);
+	if (!code)
+		code = wd_raise_set(set, &token.request);
 	if (!code)
 		*ret_request = token.request;
 	return code;
+}
+
+int wd_token_allow(const struct wd_set *set, const char *path, enum wd_action action,
+		   const __u8 *digest)
+{
+	static const __u8 nothing[WD_SHA256_LEN];
+	static struct wd_token token;
+	int code = take(set, path, action, &token);
+
+	if (code)
+		return code;
+	if (memcmp(token.digest, digest ? digest : nothing, sizeof(token.digest)))
+		return refuse(set, &token, path, EX_NOPERM, "it is for something else: sha256");
+	return use_up(set, &token, path);
 }

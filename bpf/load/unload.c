@@ -16,7 +16,6 @@
 
 #define WAIT_MS 30000
 #define LOOK_EVERY_MS 20
-#define PROGRAMS_MAX (4 * WD_HOOKS)
 
 /* EPERM is the guard itself: whether the program is there is more than it tells. */
 static bool is_gone(__u32 program)
@@ -49,7 +48,7 @@ static bool is_over(const char *dir, const __u32 *programs, int count)
 	return true;
 }
 
-static int wait_until_over(const char *dir, const __u32 *programs, int count)
+int wd_wait_detached(const char *dir, const __u32 *programs, int count)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_EVERY_MS * 1000000L };
 
@@ -66,8 +65,9 @@ int wd_unload(const char *dir)
 {
 	static const char *const leftovers[] = { "load.json", "load.json.next", "source",
 						  "source.next", "guard.json",
-						  "guard.json.next", "request.lock" };
-	__u32 programs[PROGRAMS_MAX];
+						  "guard.json.next", "request.lock", "sealed",
+						  "before.json" };
+	__u32 programs[WD_PROGRAMS_MAX];
 	_cleanup_fd_ int lock = -1;
 	char path[PATH_MAX];
 	int count, code;
@@ -75,13 +75,13 @@ int wd_unload(const char *dir)
 	/* A request that hangs may not keep root from getting out. */
 	if (wd_place_request(dir, &lock))
 		wd_note("unload: %s: goes on all the same", dir);
-	count = wd_set_list_programs(dir, programs, PROGRAMS_MAX);
+	count = wd_set_list_programs(dir, 0, programs, WD_PROGRAMS_MAX);
 	if (wd_protect_end(dir, 0))
 		wd_note("unload: %s: the program that keeps ftrace_enabled stays till a reboot",
 			dir);
 	code = wd_bpffs_unmount(dir);
 	if (!code)
-		code = wait_until_over(dir, programs, count);
+		code = wd_wait_detached(dir, programs, count);
 	for (size_t i = 0; i < WD_COUNT(leftovers); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, leftovers[i]);
 		if (unlink(path) && errno != ENOENT)

@@ -15,7 +15,7 @@ import {
 } from '../shared/applied.ts';
 import { colors } from '../shared/colors.ts';
 import { CliError, EXIT } from '../shared/exit.ts';
-import { isLoaded, runLoader } from '../shared/kernel.ts';
+import { isLoaded, runLoader, sealedToken } from '../shared/kernel.ts';
 import { type LoadedPolicy, loadPolicy } from '../shared/policy-file.ts';
 import { stagePolicy } from '../shared/staging.ts';
 import { readKey } from '../shared/token.ts';
@@ -125,7 +125,8 @@ function enact(config: Config, target: Target): string {
   if (!isLoaded(config)) return 'nothing is loaded here: it counts from the next start';
   const { policy, text, stage, percent } = target;
   const { compiled, source } = stagePolicy(config, { policy, text, rollout: { stage, percent } });
-  runLoader(['apply', '--dir', config.runDir, '--policy', compiled, '--source', source]);
+  const files = ['--policy', compiled, '--source', source];
+  runLoader(['apply', '--dir', config.runDir, ...files, ...sealedToken()]);
   return 'in force';
 }
 

@@ -52,6 +52,12 @@ export interface Raise {
   readonly forMs: number;
 }
 
+/** What warden-load asks for while the guard is sealed; it looks at none otherwise. */
+export function sealedToken(): string[] {
+  const file = process.env.WARDEN_TOKEN;
+  return file === undefined ? [] : ['--token', file];
+}
+
 /** Asks warden-load for what only it may give; it ends in the kernel. Throws `CliError`. */
 export function raiseInKernel({ runDir }: Config, raise: Raise): void {
   const { override, subjects, tier, commands, forMs } = raise;
@@ -64,6 +70,7 @@ export function raiseInKernel({ runDir }: Config, raise: Raise): void {
     ...(commands === null ? [] : ['--commands', commands.toString(16).padStart(16, '0')]),
     ...['--for-ms', `${forMs}`, '--issued-ms', `${timeMs}`],
     ...['--id', id, '--author', author, '--reason', reason],
+    ...sealedToken(),
   ]);
 }
 

@@ -1,15 +1,18 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Config } from '#config';
 import type { Mode } from '#event';
 import { enforcesAnything, type Policy } from '#policy';
 import { CliError, EXIT } from './exit.ts';
+import { sealedToken } from './kernel.ts';
 import { loadPolicy } from './policy-file.ts';
 import { LOADER } from './probe.ts';
 import { stagePolicy } from './staging.ts';
 
 /** The root of the checkout. */
 export const APP = resolve(import.meta.dirname, '../..');
+/** This very program below it: of a checkout, or of a release. */
+const MAIN = relative(APP, realpathSync(process.argv[1] ?? APP));
 const SERVICE_USER = 'bpf-warden';
 
 /** What must hold before anything is loaded, each with its next step. */
@@ -68,11 +71,14 @@ export function launch(config: Config, options: Launched): never {
     ...['--dir', runDir, '--policy', compiled, '--user', SERVICE_USER],
     ...['--app', APP, '--state', stateDir],
     ...(options.keep ? ['--keep'] : []),
+    ...sealedToken(),
     ...Object.entries(config.ringBytes).flatMap(([ring, size]) => [`--ring-${ring}`, `${size}`]),
     '--',
     nodePath(runDir),
+    // Else SIGUSR1 opens an inspector to whoever may send it.
+    '--disable-sigusr1',
     '--disable-warning=ExperimentalWarning',
-    join(runDir, 'app/cli/main.ts'),
+    join(runDir, 'app', MAIN),
     options.verb ?? 'up',
   ];
   const environment = {

@@ -28,6 +28,8 @@ export interface GuestJob {
   readonly oneThread?: boolean;
   /** Lets the guest reach servers of this machine at 10.0.2.2. */
   readonly network?: boolean;
+  /** A file of an initramfs; without it the kernel mounts the base by itself. */
+  readonly initrd?: string;
   /** Ends the guest as if its power were cut. */
   readonly signal?: AbortSignal;
   /** More files, by absolute path. */
@@ -64,6 +66,8 @@ const OUTPUT_BYTES = 64 << 20;
 const DEFAULT_TIMEOUT = 300;
 /** A boot takes seconds. The emulator is known to hang now and then before it, in its firmware. */
 const BOOT_SECONDS = 90;
+/** With an initramfs it comes after our first load of the guard, and udev. */
+const bootLimit = ({ initrd }: GuestJob) => (initrd === undefined ? BOOT_SECONDS : 300);
 /** Not at the start of a line: the firmware's last one has no end. */
 const UP = /guest: up in /;
 const DEFAULT_MEMORY = 2048;
@@ -127,6 +131,7 @@ async function qemuArguments(job: GuestJob, directory: string): Promise<string[]
     ],
     ...['-smp', '2', '-m', String(job.memoryMiB ?? DEFAULT_MEMORY)],
     ...['-kernel', image, '-append', append, '-nographic', '-no-reboot'],
+    ...(job.initrd === undefined ? [] : ['-initrd', job.initrd]),
     ...(job.network === true
       ? ['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile=']
       : ['-nic', 'none']),
@@ -167,7 +172,7 @@ async function runQemu(args: readonly string[], job: GuestJob): Promise<Ended> {
   const boot = setTimeout(() => {
     stuck = !interactive && !UP.test(plain(text));
     if (stuck) child.kill('SIGKILL');
-  }, BOOT_SECONDS * 1000);
+  }, bootLimit(job) * 1000);
   const limit = interactive ? 2 ** 31 - 1 : (job.timeoutSeconds ?? DEFAULT_TIMEOUT) * 1000;
   const timer = setTimeout(() => {
     timedOut = true;
@@ -214,7 +219,7 @@ function readOutput(
 async function bootOnce(args: readonly string[], job: GuestJob): Promise<Ended> {
   const first = await runQemu(args, job);
   if (!first.stuck || PANIC.test(first.console)) return first;
-  const what = `${job.kernel}: the emulator was not up after ${BOOT_SECONDS} s: boots again`;
+  const what = `${job.kernel}: the emulator was not up after ${bootLimit(job)} s: boots again`;
   process.stderr.write(`guest: ${what}\n`);
   return runQemu(args, job);
 }
@@ -237,7 +242,7 @@ export async function runGuest(job: GuestJob): Promise<GuestRun> {
     }
     if (PANIC.test(console)) throw new GuestError('PANIC', `${name} panicked`, console);
     if (timedOut || stuck) {
-      const after = stuck ? BOOT_SECONDS : (job.timeoutSeconds ?? DEFAULT_TIMEOUT);
+      const after = stuck ? bootLimit(job) : (job.timeoutSeconds ?? DEFAULT_TIMEOUT);
       throw new GuestError('TIMEOUT', `${name} did not end within ${after} s`, console);
     }
     const output = readOutput(directory);

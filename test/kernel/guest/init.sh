@@ -6,8 +6,9 @@
 export NODE_COMPILE_CACHE=/opt/bpf-warden/.node-cache WARDEN_PATIENCE=6
 export PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin HOME=/root TERM=linux
 umask 022
-mount -t proc none /proc
-mount -t sysfs none /sys
+# An initramfs has mounted some of it already; its /run has what early boot left there.
+[ -e /proc/mounts ] || mount -t proc none /proc
+[ -d /sys/kernel ] || mount -t sysfs none /sys
 mount -t devtmpfs none /dev 2>/dev/null
 mkdir -p /dev/pts /dev/shm
 mount -t devpts none /dev/pts
@@ -16,7 +17,7 @@ mount -t securityfs none /sys/kernel/security
 mount -t bpf none /sys/fs/bpf
 mount -t tracefs none /sys/kernel/tracing
 mount -t cgroup2 none /sys/fs/cgroup
-mount -t tmpfs -o mode=755 none /run
+grep -q " /run " /proc/mounts || mount -t tmpfs -o mode=755 none /run
 mount -t tmpfs -o mode=1777 none /tmp
 ln -sf /proc/self/fd /dev/fd
 hostname guest
