@@ -1,0 +1,175 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { EventJson } from '#event';
+import { type GuestJob, type Kernel, runGuest } from '../kernel/guest/index.ts';
+import type { Attack, Setting } from './types.ts';
+
+/** One boot: which kernel, how, and under which setting. */
+export interface Boot {
+  readonly kernel: Kernel;
+  readonly setting: Setting;
+  readonly preempt?: string;
+}
+
+/** What the runner in the guest says of an attack (`attacks/run.c`). */
+export interface Made {
+  readonly attack: string;
+  readonly beginUs: number;
+  readonly endUs: number;
+  /** Of the attack's process; -1: it did not end in time. */
+  readonly status: number;
+  readonly truth: Truth | null;
+}
+
+export interface Truth {
+  readonly gained: boolean;
+  readonly how: string;
+  readonly errno: string | null;
+}
+
+export interface Booted {
+  readonly made: readonly Made[];
+  readonly events: readonly EventJson[];
+  /** The attack after which the guard was gone, so that the rest was not made. */
+  readonly lost: string | null;
+  readonly seconds: number;
+}
+
+const HERE = import.meta.dirname;
+const BUILD = join(HERE, 'build');
+const AT = '/usr/local/bin';
+const ZEROS = '0'.repeat(64);
+const FIRST_AUID = 10100;
+const SECONDS = 900;
+const STREAM = '/run/lab/stream';
+const RUN_DIR = '/run/warden';
+
+/** What of the build goes where; some programs are there under several names. */
+const INSTALLED: Readonly<Record<string, string>> = {
+  'lab-run': 'lab-run',
+  attack: 'attack',
+  agent: 'agent',
+  powertool: 'attack',
+  skeleton: 'attack',
+};
+
+export function build(): void {
+  execFileSync('make', ['-s', '-C', HERE], { stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+function policyFor(setting: Setting): string {
+  const digest = createHash('sha256')
+    .update(readFileSync(join(BUILD, 'agent')))
+    .digest('hex');
+  return readFileSync(join(HERE, 'policy.yaml'), 'utf8')
+    .replace(ZEROS, digest)
+    .replace(/^mode: enforce$/m, `mode: ${setting === 'observe' ? 'observe' : 'enforce'}`);
+}
+
+function filesFor(setting: Setting): Record<string, Uint8Array | string> {
+  const files: Record<string, Uint8Array | string> = {
+    '/run/lab/policy.yaml': policyFor(setting),
+  };
+  for (const [name, built] of Object.entries(INSTALLED)) {
+    files[`${AT}/${name}`] = readFileSync(join(BUILD, built));
+  }
+  return files;
+}
+
+/** Starts the product and waits for its first event. */
+const START_PRODUCT = `
+WARDEN_HOST=guest WARDEN_LOG_LEVEL=warn ./warden up --json --state /var/lib/lab \\
+  --policy /run/lab/policy.yaml >${STREAM} 2>/run/lab/errors &
+export LAB_GUARD_PID=$! LAB_GUARD_PINS=${RUN_DIR}/bpf
+for i in $(seq 900); do
+  grep -q '"command":"START"' ${STREAM} && break
+  sleep 0.1
+done
+grep -q '"command":"START"' ${STREAM} || { cat /run/lab/errors >&2; exit 70; }
+`;
+
+const STARTS: Readonly<Record<Setting, string>> = {
+  none: '',
+  signing: '',
+  observe: START_PRODUCT,
+  enforce: START_PRODUCT,
+};
+
+function order(attack: Attack, index: number): string {
+  const auid = attack.auid ?? String(FIRST_AUID + index);
+  return [attack.name, auid, attack.settleMs ?? 0, attack.fixture ?? 'none'].join(':');
+}
+
+/** The guest's script: start, attacks, what the product said. */
+function scriptFor({ setting }: Boot, attacks: readonly Attack[]): string {
+  const health = setting === 'none' || setting === 'observe' ? [] : ['-h'];
+  const run = [`${AT}/lab-run`, ...health, ...attacks.map(order)].join(' ');
+  const product = setting === 'observe' || setting === 'enforce';
+  return [
+    'mkdir -p /run/lab',
+    STARTS[setting],
+    run,
+    ...(product ? ['sleep 2', `sed 's/^/EVENT /' ${STREAM}`] : []),
+  ].join('\n');
+}
+
+function madeOf(line: string): Made | null {
+  const said = JSON.parse(line) as Record<string, unknown>;
+  if (said.begin === undefined) return null;
+  return {
+    attack: String(said.attack),
+    beginUs: Number(said.begin),
+    endUs: Number(said.end),
+    status: Number(said.status),
+    truth: said.truth as Truth | null,
+  };
+}
+
+function eventOf(line: string): EventJson | null {
+  try {
+    return JSON.parse(line) as EventJson;
+  } catch {
+    // The last line of a product that was killed.
+    return null;
+  }
+}
+
+function parse(stdout: string): Omit<Booted, 'seconds'> {
+  const lines = stdout.split('\n');
+  const said = lines.filter((line) => line.startsWith('{'));
+  const events = lines.filter((line) => line.startsWith('EVENT {'));
+  return {
+    made: said.map(madeOf).filter((one) => one !== null),
+    events: events.map((line) => eventOf(line.slice(6))).filter((one) => one !== null),
+    lost: said.map((line) => JSON.parse(line).lost as string | undefined).find(Boolean) ?? null,
+  };
+}
+
+/** Boots once and makes these attacks, as far as the guard lives. Throws when nothing started. */
+export async function attackIn(
+  boot: Boot,
+  attacks: readonly Attack[],
+  say: (text: string) => void,
+): Promise<Booted> {
+  const job: GuestJob = {
+    kernel: boot.kernel,
+    command: scriptFor(boot, attacks),
+    files: filesFor(boot.setting),
+    timeoutSeconds: SECONDS,
+    say,
+    ...(boot.preempt !== undefined && { append: `preempt=${boot.preempt}` }),
+    onConsole: (line) => {
+      const at = line.indexOf('lab: ');
+      if (at >= 0) say(`${boot.kernel} ${boot.setting}: ${line.slice(at + 5)}`);
+    },
+  };
+  const run = await runGuest(job);
+  if (run.status !== 0) {
+    const said = `${run.stderr}\n${run.stdout.slice(-2000)}`;
+    throw new Error(`${boot.kernel} ${boot.setting}: ended with ${run.status}: ${said}`);
+  }
+  if (run.stderr.trim() !== '') say(run.stderr.trim());
+  return { ...parse(run.stdout), seconds: run.seconds };
+}

@@ -1,0 +1,128 @@
+import type { EventJson } from '#event';
+import type { Boot, Made } from './guest.ts';
+import type { Attack, Result, Row, Setting } from './types.ts';
+import { RESULTS } from './types.ts';
+
+/** Parts of an event that tell what it is. */
+interface Seen {
+  readonly act: { readonly command: string; readonly via: string; readonly errno: string | null };
+  readonly process: { readonly comm: string } | null;
+  readonly verdict: { readonly decision: string; readonly rule: string | null };
+}
+
+const seen = (event: EventJson) => event as unknown as Seen & EventJson;
+const timeUs = ({ time }: EventJson): number =>
+  Date.parse(`${time.slice(0, 23)}Z`) * 1000 + Number(time.slice(23, 26));
+
+/** What the system says about itself, and which of it is the record of an attack. */
+const SYSTEM = ['GUARD', 'DRIFT', 'LOSS', 'FORK', 'RING_TAMPER', 'LOG_TAMPER', 'STOP', 'TAMPER'];
+/** The runner's own, and the agent's before the attack. */
+const OWN = ['lab-run'];
+
+function isRefusal(event: EventJson): boolean {
+  return seen(event).verdict.decision !== 'allow';
+}
+
+function signalsOf({ trust }: EventJson): readonly string[] {
+  return trust?.signals ?? [];
+}
+
+/** Whether an event alone tells somebody that this was an attack. */
+function tells(attack: Attack, event: EventJson): boolean {
+  const { act } = seen(event);
+  const { record } = attack;
+  return (
+    isRefusal(event) ||
+    signalsOf(event).length > 0 ||
+    SYSTEM.includes(act.command) ||
+    (record?.command.test(act.command) === true && (record.via?.test(act.via) ?? true))
+  );
+}
+
+/** One event in a few words. */
+function name(event: EventJson): string {
+  const { act, verdict } = seen(event);
+  const via = act.via === 'bpf' ? '' : ` via ${act.via}`;
+  const decision = verdict.decision === 'allow' ? '' : ` ${verdict.decision} ${verdict.rule}`;
+  const signals = signalsOf(event).map((signal) => ` ${signal}`);
+  const state = event.details?.state === undefined ? '' : ` ${event.details.state}`;
+  return `${act.command}${via}${state}${decision}${signals.join('')}`;
+}
+
+/** The event that tells most: a refusal before a signal, a signal before a mere record. */
+function eventFor(attack: Attack, made: Made, events: readonly EventJson[]): EventJson | null {
+  const during = events.filter((event) => {
+    const at = timeUs(event);
+    return (
+      at >= made.beginUs - 1000 &&
+      at <= made.endUs + 1000 &&
+      !OWN.includes(seen(event).process?.comm ?? '')
+    );
+  });
+  const telling = during.filter((event) => tells(attack, event));
+  const ranks = [
+    (event: EventJson) => seen(event).verdict.decision === 'deny',
+    isRefusal,
+    (event: EventJson) => SYSTEM.includes(seen(event).act.command),
+    () => true,
+  ];
+  for (const rank of ranks) {
+    const found = telling.findLast(rank);
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+export function expectedOf(attack: Attack, setting: Setting): Result {
+  if (setting === 'enforce') return attack.expected;
+  if (setting === 'observe') return attack.expected === 'refused' ? 'reported' : attack.expected;
+  return setting === 'signing' && attack.signingRefuses === true ? 'refused' : 'allowed';
+}
+
+function resultOf(attack: Attack, made: Made, event: EventJson | null): Result {
+  const told = event !== null;
+  if (made.truth?.gained === true) return told ? 'reported' : 'allowed';
+  return attack.needsEvent === true && !told ? 'allowed' : 'refused';
+}
+
+/** The row of one attack in one boot; null: it was not made there. */
+export function judge(
+  boot: Boot,
+  attack: Attack,
+  made: Made | undefined,
+  events: readonly EventJson[],
+): Row {
+  const { kernel, setting, preempt } = boot;
+  const base = {
+    attack: attack.name,
+    family: attack.family,
+    kernel: preempt === undefined ? kernel : `${kernel} preempt=${preempt}`,
+    setting,
+    expected: expectedOf(attack, setting),
+  };
+  if (made === undefined || made.truth === null) {
+    const how = made === undefined ? 'not made' : `ended with ${made.status} and no word`;
+    return { ...base, got: 'not run', event: null, how };
+  }
+  const event = eventFor(attack, made, events);
+  const { errno, how } = made.truth;
+  return {
+    ...base,
+    got: resultOf(attack, made, event),
+    event: event === null ? null : name(event),
+    how: errno === null ? how : `${how}: ${errno}`,
+  };
+}
+
+/** How far a row falls short: 0 or less is as good as expected. */
+export function shortfall({ expected, got }: Row): number {
+  if (got === 'not run') return RESULTS.length;
+  return RESULTS.indexOf(got) - RESULTS.indexOf(expected);
+}
+
+/** A row that must not stand: weaker than expected, or an attack that proves nothing. */
+export function isWrong(row: Row): boolean {
+  if (row.setting === 'enforce') return shortfall(row) > 0;
+  // An attack that gains nothing where nothing stands in its way shows nothing elsewhere.
+  return row.setting === 'none' && row.got !== 'allowed';
+}

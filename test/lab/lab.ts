@@ -1,0 +1,77 @@
+import type { Kernel } from '../kernel/guest/index.ts';
+import { CATALOGUE } from './catalogue.ts';
+import { attackIn, type Boot, type Booted, build } from './guest.ts';
+import { judge } from './judge.ts';
+import type { Attack, Row, Setting } from './types.ts';
+
+export interface LabOptions {
+  readonly kernels: readonly Kernel[];
+  readonly settings: readonly Setting[];
+  readonly preempt?: string;
+  readonly wanted?: (attack: Attack) => boolean;
+  /** Boots at once. */
+  readonly atOnce?: number;
+  readonly say?: (text: string) => void;
+}
+
+function attacksFor({ kernel, setting }: Boot, wanted: (attack: Attack) => boolean): Attack[] {
+  const here = CATALOGUE.filter(
+    (attack) =>
+      wanted(attack) &&
+      (attack.kernels ?? [kernel]).includes(kernel) &&
+      (attack.settings ?? [setting]).includes(setting),
+  );
+  const last = (attack: Attack) => (attack.destructive === true ? 1 : 0);
+  return here.toSorted((a, b) => last(a) - last(b));
+}
+
+/** All attacks of one setting; boots again when one of them was the guard's end. */
+async function attackAll(
+  boot: Boot,
+  attacks: readonly Attack[],
+  say: (text: string) => void,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  let left = attacks;
+  while (left.length > 0) {
+    const booted: Booted = await attackIn(boot, left, say);
+    const done = booted.lost === null ? left.length : lostAt(left, booted.lost);
+    for (const attack of left.slice(0, done)) {
+      const made = booted.made.find((one) => one.attack === attack.name);
+      rows.push(judge(boot, attack, made, booted.events));
+    }
+    left = left.slice(done);
+    if (left.length > 0) say(`${boot.kernel} ${boot.setting}: no guard after ${booted.lost}`);
+  }
+  return rows;
+}
+
+/** How many were made when the guard was gone after this one. */
+function lostAt(attacks: readonly Attack[], name: string): number {
+  return Math.max(1, attacks.findIndex((attack) => attack.name === name) + 1);
+}
+
+function bootsOf({ kernels, settings, preempt }: LabOptions): Boot[] {
+  return kernels.flatMap((kernel) =>
+    settings
+      .filter((setting) => setting !== 'signing' || kernel === '7.2')
+      .map((setting) => ({ kernel, setting, ...(preempt !== undefined && { preempt }) })),
+  );
+}
+
+/** Runs the lab. Throws when a guest could not be started or came to a bad end. */
+export async function runLab(options: LabOptions): Promise<Row[]> {
+  const { wanted = () => true, atOnce = 2, say = () => undefined } = options;
+  build();
+  const boots = bootsOf(options);
+  const rows: Row[][] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < boots.length; i = next++) {
+      const boot = boots[i] as Boot;
+      rows[i] = await attackAll(boot, attacksFor(boot, wanted), say);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, boots.length) }, worker));
+  return rows.flat();
+}
