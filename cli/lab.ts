@@ -10,6 +10,7 @@ interface LabCommand {
   readonly only?: string;
   readonly json?: boolean;
   readonly out?: string;
+  readonly keep?: string;
 }
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
@@ -32,6 +33,7 @@ async function lab(options: LabCommand): Promise<void> {
     settings: chosen(SETTINGS, options.setting),
     ...(options.preempt !== undefined && { preempt: options.preempt }),
     ...(only !== undefined && { wanted: ({ name }) => matchesGlob(name, only) }),
+    ...(options.keep !== undefined && { keep: options.keep }),
     say: (text) => process.stderr.write(`lab: ${text}\n`),
   });
   const json = rows.map((row) => JSON.stringify(row)).join('\n');
@@ -55,6 +57,7 @@ export const labVerb = (program: Command): void => {
     .option('--only <glob>', 'attacks by name')
     .option('--json', 'one object a row')
     .option('--out <file>', 'write the rows there as well')
+    .option('--keep <directory>', 'what each guest said, the events among it')
     .addHelpText('after', "\nExample:\n  $ ./warden lab --kernel 6.12 --only 'load-*'")
     .action(lab);
 };

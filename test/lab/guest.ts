@@ -1,9 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventJson } from '#event';
-import { type GuestJob, type Kernel, runGuest } from '../kernel/guest/index.ts';
+import {
+  GuestError,
+  type GuestJob,
+  type GuestRun,
+  type Kernel,
+  runGuest,
+} from '../kernel/guest/index.ts';
 import type { Attack, Setting } from './types.ts';
 
 /** One boot: which kernel, how, and under which setting. */
@@ -30,6 +36,8 @@ export interface Truth {
 }
 
 export interface Booted {
+  /** All that the guest said: for whoever asks why. */
+  readonly stdout: string;
   readonly made: readonly Made[];
   readonly events: readonly EventJson[];
   /** The attack after which the guard was gone, so that the rest was not made. */
@@ -43,16 +51,21 @@ const AT = '/usr/local/bin';
 const ZEROS = '0'.repeat(64);
 const FIRST_AUID = 10100;
 const SECONDS = 900;
-const STREAM = '/run/lab/stream';
+/** Not below /run, which an attack unmounts. */
+const STREAM = '/root/stream';
+const POLICY = '/etc/lab-policy.yaml';
+const SIGNING_PINS = '/sys/fs/bpf/signing';
 const RUN_DIR = '/run/warden';
 
 /** What of the build goes where; some programs are there under several names. */
 const INSTALLED: Readonly<Record<string, string>> = {
   'lab-run': 'lab-run',
   attack: 'attack',
+  attack32: 'attack32',
   agent: 'agent',
   powertool: 'attack',
   skeleton: 'attack',
+  interpreter: 'attack',
 };
 
 export function build(): void {
@@ -68,38 +81,62 @@ function policyFor(setting: Setting): string {
     .replace(/^mode: enforce$/m, `mode: ${setting === 'observe' ? 'observe' : 'enforce'}`);
 }
 
+function addSigning(files: Record<string, Uint8Array | string>): void {
+  files[`${AT}/lab-keys`] = readFileSync(join(BUILD, 'lab-keys'));
+  files['/root/signing.bpf.o'] = readFileSync(join(BUILD, 'signing.bpf.o'));
+  for (const name of readdirSync(join(BUILD, 'signatures'))) {
+    files[`/root/signatures/${name}`] = readFileSync(join(BUILD, 'signatures', name));
+  }
+}
+
 function filesFor(setting: Setting): Record<string, Uint8Array | string> {
   const files: Record<string, Uint8Array | string> = {
-    '/run/lab/policy.yaml': policyFor(setting),
+    [POLICY]: policyFor(setting),
   };
   for (const [name, built] of Object.entries(INSTALLED)) {
     files[`${AT}/${name}`] = readFileSync(join(BUILD, built));
   }
+  if (setting === 'signing') addSigning(files);
+  files['/usr/local/lib/evil.so'] = readFileSync(join(BUILD, 'evil.so'));
   return files;
 }
 
 /** Starts the product and waits for its first event. */
 const START_PRODUCT = `
 WARDEN_HOST=guest WARDEN_LOG_LEVEL=warn ./warden up --json --state /var/lib/lab \\
-  --policy /run/lab/policy.yaml >${STREAM} 2>/run/lab/errors &
+  --policy ${POLICY} >${STREAM} 2>/root/errors &
 export LAB_GUARD_PID=$! LAB_GUARD_PINS=${RUN_DIR}/bpf
 for i in $(seq 900); do
   grep -q '"command":"START"' ${STREAM} && break
   sleep 0.1
 done
-grep -q '"command":"START"' ${STREAM} || { cat /run/lab/errors >&2; exit 70; }
+grep -q '"command":"START"' ${STREAM} || { cat /root/errors >&2; exit 70; }
+`;
+
+/** The vendor's key is there and sealed before anybody else runs; then the rule counts. */
+const START_SIGNING = `
+mkdir -p /run/lab/signatures ${SIGNING_PINS}
+cp /root/signatures/* /run/lab/signatures/
+lab-keys /root/signatures/certificate >/run/lab/signatures/keyring || exit 70
+bpftool prog loadall /root/signing.bpf.o ${SIGNING_PINS} pinmaps ${SIGNING_PINS} autoattach ||
+  exit 70
+number=$(printf '%08x' "$(cat /run/lab/signatures/keyring)")
+bytes=$(echo "$number" | sed 's/\\(..\\)\\(..\\)\\(..\\)\\(..\\)/\\4 \\3 \\2 \\1/')
+bpftool map update pinned ${SIGNING_PINS}/keyring key hex 00 00 00 00 value hex $bytes || exit 70
+export LAB_GUARD_PINS=${SIGNING_PINS}
 `;
 
 const STARTS: Readonly<Record<Setting, string>> = {
   none: '',
-  signing: '',
+  signing: START_SIGNING,
   observe: START_PRODUCT,
   enforce: START_PRODUCT,
 };
 
 function order(attack: Attack, index: number): string {
   const auid = attack.auid ?? String(FIRST_AUID + index);
-  return [attack.name, auid, attack.settleMs ?? 0, attack.fixture ?? 'none'].join(':');
+  const { name, settleMs = 0, fixture = 'none', program = 'attack' } = attack;
+  return [name, auid, settleMs, fixture, program].join(':');
 }
 
 /** The guest's script: start, attacks, what the product said. */
@@ -136,7 +173,7 @@ function eventOf(line: string): EventJson | null {
   }
 }
 
-function parse(stdout: string): Omit<Booted, 'seconds'> {
+function parse(stdout: string): Omit<Booted, 'seconds' | 'stdout'> {
   const lines = stdout.split('\n');
   const said = lines.filter((line) => line.startsWith('{'));
   const events = lines.filter((line) => line.startsWith('EVENT {'));
@@ -145,6 +182,17 @@ function parse(stdout: string): Omit<Booted, 'seconds'> {
     events: events.map((line) => eventOf(line.slice(6))).filter((one) => one !== null),
     lost: said.map((line) => JSON.parse(line).lost as string | undefined).find(Boolean) ?? null,
   };
+}
+
+/** The emulator faults now and then: one more boot, and the first is told. */
+async function runTwice(job: GuestJob, say: (text: string) => void): Promise<GuestRun> {
+  try {
+    return await runGuest(job);
+  } catch (error) {
+    if (!(error instanceof GuestError)) throw error;
+    say(`${job.kernel}: boots again: ${error.message}`);
+    return runGuest(job);
+  }
 }
 
 /** Boots once and makes these attacks, as far as the guard lives. Throws when nothing started. */
@@ -158,6 +206,7 @@ export async function attackIn(
     command: scriptFor(boot, attacks),
     files: filesFor(boot.setting),
     timeoutSeconds: SECONDS,
+    ...(attacks.some(({ patches }) => patches === true) && { oneThread: true }),
     say,
     ...(boot.preempt !== undefined && { append: `preempt=${boot.preempt}` }),
     onConsole: (line) => {
@@ -165,11 +214,11 @@ export async function attackIn(
       if (at >= 0) say(`${boot.kernel} ${boot.setting}: ${line.slice(at + 5)}`);
     },
   };
-  const run = await runGuest(job);
+  const run = await runTwice(job, say);
   if (run.status !== 0) {
     const said = `${run.stderr}\n${run.stdout.slice(-2000)}`;
     throw new Error(`${boot.kernel} ${boot.setting}: ended with ${run.status}: ${said}`);
   }
   if (run.stderr.trim() !== '') say(run.stderr.trim());
-  return { ...parse(run.stdout), seconds: run.seconds };
+  return { ...parse(run.stdout), stdout: run.stdout, seconds: run.seconds };
 }

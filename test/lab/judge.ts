@@ -31,6 +31,7 @@ function signalsOf({ trust }: EventJson): readonly string[] {
 function tells(attack: Attack, event: EventJson): boolean {
   const { act } = seen(event);
   const { record } = attack;
+  if (attack.needsEvent === true) return record?.command.test(act.command) ?? isRefusal(event);
   return (
     isRefusal(event) ||
     signalsOf(event).length > 0 ||
@@ -123,6 +124,6 @@ export function shortfall({ expected, got }: Row): number {
 /** A row that must not stand: weaker than expected, or an attack that proves nothing. */
 export function isWrong(row: Row): boolean {
   if (row.setting === 'enforce') return shortfall(row) > 0;
-  // An attack that gains nothing where nothing stands in its way shows nothing elsewhere.
+  // What machines live on, refused; or an attack that gains nothing where nothing stands in its way shows nothing elsewhere.
   return row.setting === 'none' && row.got !== 'allowed';
 }

@@ -1,5 +1,7 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Kernel } from '../kernel/guest/index.ts';
-import { CATALOGUE } from './catalogue.ts';
+import { CATALOGUE } from './catalogue/index.ts';
 import { attackIn, type Boot, type Booted, build } from './guest.ts';
 import { judge } from './judge.ts';
 import type { Attack, Row, Setting } from './types.ts';
@@ -11,6 +13,8 @@ export interface LabOptions {
   readonly wanted?: (attack: Attack) => boolean;
   /** Boots at once. */
   readonly atOnce?: number;
+  /** A directory for what each guest said. */
+  readonly keep?: string;
   readonly say?: (text: string) => void;
 }
 
@@ -29,12 +33,13 @@ function attacksFor({ kernel, setting }: Boot, wanted: (attack: Attack) => boole
 async function attackAll(
   boot: Boot,
   attacks: readonly Attack[],
-  say: (text: string) => void,
+  { say = () => undefined, keep }: LabOptions,
 ): Promise<Row[]> {
   const rows: Row[] = [];
   let left = attacks;
   while (left.length > 0) {
     const booted: Booted = await attackIn(boot, left, say);
+    if (keep !== undefined) keepOutput(keep, boot, left, booted);
     const done = booted.lost === null ? left.length : lostAt(left, booted.lost);
     for (const attack of left.slice(0, done)) {
       const made = booted.made.find((one) => one.attack === attack.name);
@@ -44,6 +49,16 @@ async function attackAll(
     if (left.length > 0) say(`${boot.kernel} ${boot.setting}: no guard after ${booted.lost}`);
   }
   return rows;
+}
+
+function keepOutput(
+  directory: string,
+  { kernel, setting }: Boot,
+  [first]: readonly Attack[],
+  { stdout }: Booted,
+): void {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, `${kernel}-${setting}-from-${first?.name}`), stdout);
 }
 
 /** How many were made when the guard was gone after this one. */
@@ -61,17 +76,22 @@ function bootsOf({ kernels, settings, preempt }: LabOptions): Boot[] {
 
 /** Runs the lab. Throws when a guest could not be started or came to a bad end. */
 export async function runLab(options: LabOptions): Promise<Row[]> {
-  const { wanted = () => true, atOnce = 2, say = () => undefined } = options;
+  const { wanted = () => true, atOnce = 2 } = options;
   build();
-  const boots = bootsOf(options);
+  const jobs = bootsOf(options).flatMap((boot) => {
+    const { patch = [], leave = [] } = Object.groupBy(attacksFor(boot, wanted), ({ patches }) =>
+      patches === true ? 'patch' : 'leave',
+    );
+    return [leave, patch].map((attacks) => ({ boot, attacks }));
+  });
   const rows: Row[][] = [];
   let next = 0;
   const worker = async () => {
-    for (let i = next++; i < boots.length; i = next++) {
-      const boot = boots[i] as Boot;
-      rows[i] = await attackAll(boot, attacksFor(boot, wanted), say);
+    for (let i = next++; i < jobs.length; i = next++) {
+      const { boot, attacks } = jobs[i] as (typeof jobs)[number];
+      rows[i] = await attackAll(boot, attacks, options);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, boots.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(atOnce, jobs.length) }, worker));
   return rows.flat();
 }

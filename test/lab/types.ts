@@ -43,15 +43,21 @@ export interface Attack {
   /** Settings it makes sense under; by default all. */
   readonly settings?: readonly Setting[];
   /** `-`: a process without a login uid. By default a login uid of its own. */
-  readonly auid?: '-';
+  readonly auid?: '-' | `${number}`;
+  /** The executable it is run as; by default one that the policy does not list. */
+  readonly program?: 'powertool' | 'skeleton';
   /** What the agent does before. */
   readonly fixture?: 'agent' | 'served';
   /** Milliseconds until whoever reports has reported. */
   readonly settleMs?: number;
   /** The guard may be gone after it: last in a boot. */
   readonly destructive?: boolean;
+  /** Patches the kernel's text, which the emulator survives on one thread only: in its own boot. */
+  readonly patches?: boolean;
   /** Refused or not, it is only beaten when an event says so. */
   readonly needsEvent?: boolean;
+  /** No attack: to refuse it would break machines. */
+  readonly mustWork?: boolean;
   /** In the short run of `npm test`. */
   readonly smoke?: boolean;
 }

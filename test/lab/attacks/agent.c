@@ -4,11 +4,11 @@
 
 #include <fcntl.h>
 
-#define MAX_SIGNATURE 4096
 #define CONFIG_INDEX 0
 #define JUMP_INDEX 1
 
-const char *const program_names[PROGRAMS] = { "block", "deny", "learn", "old" };
+const char *const program_names[PROGRAMS] = { "lab_block", "lab_deny", "lab_learn",
+						"lab_old" };
 
 /* r0 = config[0] ? 1 : whatever the tail says; 1 without a tail. */
 static unsigned int put_block(struct bpf_insn *code)
@@ -70,7 +70,7 @@ int load_signed(enum signed_program which, unsigned int type, unsigned int attac
 {
 	struct bpf_insn code[MAX_INSNS];
 	char signature[MAX_SIGNATURE];
-	struct program program = { .type = type, .attach_type = attach_type, .code = code,
+	struct program program = { .name = program_names[which], .type = type, .attach_type = attach_type, .code = code,
 				   .fds = fds };
 	ssize_t n = read_signature(which, signature, &program.keyring);
 
@@ -95,4 +95,17 @@ int forbid_sockets(enum signed_program which, const char *cgroup)
 bool acts_as_agent(void)
 {
 	return !forbid_sockets(PROGRAM_OLD, SERVICE) && !may_connect(SERVICE);
+}
+
+size_t put_signed_load(enum signed_program which, struct bpf_insn code[MAX_INSNS],
+		       char signature[MAX_SIGNATURE], void *attributes)
+{
+	struct program program = { .type = BPF_PROG_TYPE_CGROUP_SOCK,
+				   .attach_type = BPF_CGROUP_INET_SOCK_CREATE, .code = code };
+	ssize_t n = read_signature(which, signature, &program.keyring);
+
+	program.count = put_agent_program(which, code);
+	program.signature = n > 0 ? signature : NULL;
+	program.signature_size = n > 0 ? n : 0;
+	return put_load(&program, attributes);
 }

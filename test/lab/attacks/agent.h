@@ -24,6 +24,8 @@
 #define SERVICE "/sys/fs/cgroup/lab-service"
 
 #define SECRET 0x5ec2e7c0deULL
+/* The upper half of what is in config, for those who look for it; the lower one is the switch. */
+#define CONFIG_TAG 0x5ec2e7cU
 
 /* Signatures and the number of the keyring, made at boot where the kernel checks them. */
 #define SIGNATURES "/run/lab/signatures"
@@ -37,6 +39,7 @@ enum signed_program {
 };
 
 #define MAX_INSNS 16
+#define MAX_SIGNATURE 2048
 
 #define AGENT_MARK "lab-agent-task."
 
@@ -47,11 +50,17 @@ struct agent_task {
 	char cgroup[64];
 };
 
+/* Where that lies in the agent's memory: as text, a number. */
+#define AGENT_TASK_AT "/run/lab/agent.task"
+
 extern const char *const program_names[PROGRAMS];
 unsigned int put_agent_program(enum signed_program which, struct bpf_insn code[MAX_INSNS]);
 /* Loads one of them with its signature, if there is one; `fds`: config and jump, or NULL. */
 int load_signed(enum signed_program which, unsigned int type, unsigned int attach_type,
 		const int *fds);
+/* The attributes of such a load as a socket rule, for whoever makes the call by other means. */
+size_t put_signed_load(enum signed_program which, struct bpf_insn code[MAX_INSNS],
+		       char signature[MAX_SIGNATURE], void *attributes);
 /* Loads one of them and attaches it to a cgroup with PROG_ATTACH. */
 int forbid_sockets(enum signed_program which, const char *cgroup);
 /* Takes the internet from the service, which the policy allows to the agent and not to others. */

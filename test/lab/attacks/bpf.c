@@ -15,6 +15,8 @@ struct signature_fields {
 
 #define SIGNATURE_OFFSET 152
 
+_Static_assert(sizeof(union bpf_attr) <= LOAD_ATTR_SIZE, "attributes of a load");
+
 union load_attr {
 	union bpf_attr attr;
 	struct {
@@ -23,12 +25,12 @@ union load_attr {
 	} with;
 };
 
-int load(const struct program *program)
+size_t put_load(const struct program *program, void *attributes)
 {
-	union load_attr wide = {};
-	union bpf_attr *attr = &wide.attr;
-	size_t size = sizeof(*attr) < SIGNATURE_OFFSET ? sizeof(*attr) : SIGNATURE_OFFSET;
+	union load_attr *wide = attributes;
+	union bpf_attr *attr = &wide->attr;
 
+	memset(wide, 0, sizeof(*wide));
 	attr->prog_type = program->type;
 	attr->expected_attach_type = program->attach_type;
 	attr->insns = address(program->code);
@@ -38,14 +40,21 @@ int load(const struct program *program)
 	attr->attach_btf_id = program->attach_btf_id;
 	attr->attach_prog_fd = program->attach_fd;
 	attr->fd_array = address(program->fds);
-	strcpy(attr->prog_name, "lab");
-	if (program->signature) {
-		wide.with.fields.signature = address(program->signature);
-		wide.with.fields.signature_size = program->signature_size;
-		wide.with.fields.keyring = program->keyring;
-		size = sizeof(wide.with);
-	}
-	return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &wide, size);
+	strncpy(attr->prog_name, program->name ? program->name : "lab", BPF_OBJ_NAME_LEN - 1);
+	if (!program->signature)
+		return sizeof(*attr) < SIGNATURE_OFFSET ? sizeof(*attr) : SIGNATURE_OFFSET;
+	wide->with.fields.signature = address(program->signature);
+	wide->with.fields.signature_size = program->signature_size;
+	wide->with.fields.keyring = program->keyring;
+	return sizeof(wide->with);
+}
+
+int load(const struct program *program)
+{
+	union load_attr attributes;
+	size_t size = put_load(program, &attributes);
+
+	return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, size);
 }
 
 int load_code(unsigned int type, const struct bpf_insn *code, unsigned int count)
@@ -232,4 +241,14 @@ bool forbidden_runs(void)
 	put_forbidden(code);
 	fd = load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, code, FORBIDDEN_INSNS - 1);
 	return fd >= 0 && writes_mark(fd);
+}
+
+bool forbidden_type_loads(void)
+{
+	const struct bpf_insn code[] = { MOV_IMM(0, 1), EXIT() };
+	_cleanup_fd_ int fd = load(&(struct program){ .type = BPF_PROG_TYPE_CGROUP_SOCK,
+						      .attach_type = BPF_CGROUP_INET_SOCK_CREATE,
+						      .code = code, .count = COUNT(code) });
+
+	return fd >= 0;
 }

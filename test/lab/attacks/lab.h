@@ -41,7 +41,8 @@ struct attack {
 
 /* One table a family, ended by an empty row. */
 extern const struct attack hidden_attacks[], control_attacks[], identity_attacks[];
-extern const struct attack disguise_attacks[], guard_attacks[], blinding_attacks[];
+extern const struct attack disguise_attacks[], guard_attacks[], removal_attacks[];
+extern const struct attack blinding_attacks[];
 extern const struct attack around_attacks[], theft_attacks[], namespace_attacks[];
 
 static inline struct outcome gained(const char *how)
@@ -98,6 +99,7 @@ static inline struct bpf_insn insn(int code, int dst, int src, int off, int imm)
 /* bpf.c: objects and programs. All return an fd, or -1 with errno. */
 
 struct program {
+	const char *name;      /* "lab" without one */
 	unsigned int type;
 	unsigned int attach_type;
 	const struct bpf_insn *code;
@@ -111,6 +113,10 @@ struct program {
 	int keyring;
 };
 
+#define LOAD_ATTR_SIZE 168
+
+/* What PROG_LOAD is given, in LOAD_ATTR_SIZE bytes; returns how many of them count. */
+size_t put_load(const struct program *program, void *attributes);
 int load(const struct program *program);
 int load_code(unsigned int type, const struct bpf_insn *code, unsigned int count);
 int make_map(unsigned int type, unsigned int key, unsigned int value, unsigned int entries,
@@ -136,6 +142,8 @@ void put_forbidden(struct bpf_insn code[FORBIDDEN_INSNS]);
 bool writes_mark(int program);
 /* Loads and runs it: whether it ran. errno is that of the load. */
 bool forbidden_runs(void);
+/* A harmless program of a type that only the agent may load. */
+bool forbidden_type_loads(void);
 
 /* scene.c: what is around the attack. */
 
@@ -151,8 +159,10 @@ int read_file(const char *path, char *text, size_t size);
 int copy_file(const char *from, const char *to);
 /* Another process of the same subject tries the forbidden load: whether the guard is gone. */
 bool guard_is_gone(void);
-/* Gets this subject lowered at once, by the reflex on helpers. */
+/* Gets this subject lowered at once, by a reflex of the policy. */
 void get_lowered(void);
+/* Becomes another user, with the capabilities that it has. */
+int become(uid_t uid);
 /* Whether a process may make an internet socket in this cgroup; the agent forbids it. */
 bool may_connect(const char *cgroup);
 

@@ -8,7 +8,8 @@
 #include "agent.h"
 
 static const struct attack *const families[] = {
-	hidden_attacks,
+	hidden_attacks, control_attacks, identity_attacks, disguise_attacks, around_attacks, theft_attacks,
+	guard_attacks, removal_attacks, blinding_attacks, namespace_attacks,
 };
 
 static const struct attack *attack_named(const char *name)
@@ -35,8 +36,8 @@ int main(int argc, char **argv)
 	const struct attack *attack;
 	struct outcome outcome;
 
-	if (argc == 2 && !strcmp(argv[1], "forbidden"))
-		return !forbidden_runs();
+	if (argc >= 2 && !strcmp(argv[1], "forbidden"))
+		return !(forbidden_runs() || forbidden_type_loads());
 	if (argc == 2 && !strcmp(argv[1], "act"))
 		return !acts_as_agent();
 	attack = argc == 2 ? attack_named(argv[1]) : NULL;

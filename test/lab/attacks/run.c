@@ -2,10 +2,10 @@
 /*
  * Makes attacks one after the other, each as somebody else, and prints when each began and ended.
  *
- *	lab-run [-h] NAME:AUID:SETTLE:FIXTURE...
+ *	lab-run [-h] NAME:AUID:SETTLE:FIXTURE:PROGRAM...
  *
  * AUID: login uid of the attacker, `-` for a process without one. SETTLE: milliseconds to wait
- * afterwards for those who report. FIXTURE: what the agent does before: `agent` makes its objects
+ * afterwards for those who report. PROGRAM: as which executable. FIXTURE: what the agent does before: `agent` makes its objects
  * anew, `served` stays as well, `none`. -h: after each attack somebody new tries the forbidden
  * load, to tell whether the guard is still there; when it is not, the rest is for another boot.
  *
@@ -19,7 +19,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define ATTACK "/usr/local/bin/attack"
+#define BIN "/usr/local/bin/"
+#define ATTACK BIN "attack"
 #define TIMEOUT_SECONDS 60
 #define PROBER "10999"
 #define TRUTH 1024
@@ -29,6 +30,7 @@ struct order {
 	char auid[16];
 	int settle_ms;
 	char fixture[16];
+	char program[32];
 };
 
 static long long now_us(void)
@@ -123,13 +125,15 @@ static pid_t prepare(const struct order *order)
 
 static void attack(const struct order *order)
 {
-	char *const argv[] = { ATTACK, (char *)order->name, NULL };
+	char program[64];
+	char *const argv[] = { program, (char *)order->name, NULL };
 	char path[] = "/tmp/lab-truth-XXXXXX", truth[TRUTH];
 	_cleanup_fd_ int out = mkstemp(path);
 	pid_t agent = prepare(order);
 	long long begin, end;
 	int status;
 
+	snprintf(program, sizeof(program), BIN "%s", order->program);
 	sleep_ms(50);
 	begin = now_us();
 	status = run_as(order->auid, argv, out);
@@ -172,9 +176,9 @@ int main(int argc, char **argv)
 		struct order order = {};
 		bool alive;
 
-		if (sscanf(argv[i], "%63[^:]:%15[^:]:%d:%15s", order.name, order.auid,
-			   &order.settle_ms, order.fixture) != 4) {
-			fprintf(stderr, "%s: expected NAME:AUID:SETTLE:FIXTURE\n", argv[i]);
+		if (sscanf(argv[i], "%63[^:]:%15[^:]:%d:%15[^:]:%31s", order.name, order.auid,
+			   &order.settle_ms, order.fixture, order.program) != 5) {
+			fprintf(stderr, "%s: expected NAME:AUID:SETTLE:FIXTURE:PROGRAM\n", argv[i]);
 			return 64;
 		}
 		to_console(order.name);

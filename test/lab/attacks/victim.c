@@ -59,9 +59,14 @@ static int make_secret(void)
 
 static int make_config(void)
 {
-	return bpf(BPF_MAP_CREATE,
+	uint64_t value = (uint64_t)CONFIG_TAG << 32;
+	int map = bpf(BPF_MAP_CREATE,
 		   ATTR(.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8,
 			.max_entries = 1, .map_flags = BPF_F_MMAPABLE, .map_name = "lab_config"));
+
+	if (map >= 0)
+		map_put(map, 0, &value);
+	return map;
 }
 
 static int load_sock(enum signed_program which, const int *fds)
@@ -154,6 +159,14 @@ static void answer(int client, int config)
 		return;
 }
 
+/* An attacker would find it by the symbols of the file. */
+static int tell_place(void)
+{
+	_cleanup_fd_ int fd = open(AGENT_TASK_AT, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	return fd >= 0 && dprintf(fd, "%d %lu", getpid(), address(&task)) > 0 ? 0 : -1;
+}
+
 static int serve(void)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = AGENT_SOCKET };
@@ -162,6 +175,8 @@ static int serve(void)
 
 	mkdir("/run/lab", 0755);
 	unlink(AGENT_SOCKET);
+	if (tell_place())
+		return -1;
 	if (config < 0 || bind(socket_fd, (void *)&at, sizeof(at)) || listen(socket_fd, 8))
 		return -1;
 	for (;;) {
