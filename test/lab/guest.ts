@@ -82,7 +82,9 @@ function policyFor(setting: Setting): string {
 }
 
 function addSigning(files: Record<string, Uint8Array | string>): void {
-  files[`${AT}/lab-keys`] = readFileSync(join(BUILD, 'lab-keys'));
+  for (const name of ['lab-keys', 'lab-signing']) {
+    files[`${AT}/${name}`] = readFileSync(join(BUILD, name));
+  }
   files['/root/signing.bpf.o'] = readFileSync(join(BUILD, 'signing.bpf.o'));
   for (const name of readdirSync(join(BUILD, 'signatures'))) {
     files[`/root/signatures/${name}`] = readFileSync(join(BUILD, 'signatures', name));
@@ -118,11 +120,7 @@ const START_SIGNING = `
 mkdir -p /run/lab/signatures ${SIGNING_PINS}
 cp /root/signatures/* /run/lab/signatures/
 lab-keys /root/signatures/certificate >/run/lab/signatures/keyring || exit 70
-bpftool prog loadall /root/signing.bpf.o ${SIGNING_PINS} pinmaps ${SIGNING_PINS} autoattach ||
-  exit 70
-number=$(printf '%08x' "$(cat /run/lab/signatures/keyring)")
-bytes=$(echo "$number" | sed 's/\\(..\\)\\(..\\)\\(..\\)\\(..\\)/\\4 \\3 \\2 \\1/')
-bpftool map update pinned ${SIGNING_PINS}/keyring key hex 00 00 00 00 value hex $bytes || exit 70
+lab-signing /root/signing.bpf.o ${SIGNING_PINS} "$(cat /run/lab/signatures/keyring)" || exit 70
 export LAB_GUARD_PINS=${SIGNING_PINS}
 `;
 
@@ -136,7 +134,8 @@ const STARTS: Readonly<Record<Setting, string>> = {
 function order(attack: Attack, index: number): string {
   const auid = attack.auid ?? String(FIRST_AUID + index);
   const { name, settleMs = 0, fixture = 'none', program = 'attack' } = attack;
-  return [name, auid, settleMs, fixture, program].join(':');
+  const end = attack.destructive === true ? 'last' : 'any';
+  return [name, auid, settleMs, fixture, program, end].join(':');
 }
 
 /** The guest's script: start, attacks, what the product said. */

@@ -16,21 +16,26 @@ const timeUs = ({ time }: EventJson): number =>
 
 /** What the system says about itself, and which of it is the record of an attack. */
 const SYSTEM = ['GUARD', 'DRIFT', 'LOSS', 'FORK', 'RING_TAMPER', 'LOG_TAMPER', 'STOP', 'TAMPER'];
-/** The runner's own, and the agent's before the attack. */
+/** The runner's own. */
 const OWN = ['lab-run'];
+/** By which attackers get themselves lowered, before the attack that counts. */
+const LOWERING = ['TOKEN_CREATE', 'REFLEX'];
+/** That somebody makes a first program of some kind tells of no attack. */
+const MILD = ['S10', 'S11', 'S12', 'S13', 'S14', 'S15', 'S16', 'S16H'];
 
 function isRefusal(event: EventJson): boolean {
   return seen(event).verdict.decision !== 'allow';
 }
 
 function signalsOf({ trust }: EventJson): readonly string[] {
-  return trust?.signals ?? [];
+  return (trust?.signals ?? []).filter((signal) => !MILD.includes(signal));
 }
 
 /** Whether an event alone tells somebody that this was an attack. */
 function tells(attack: Attack, event: EventJson): boolean {
   const { act } = seen(event);
   const { record } = attack;
+  if (attack.family !== 'namespaces' && LOWERING.includes(act.command)) return false;
   if (attack.needsEvent === true) return record?.command.test(act.command) ?? isRefusal(event);
   return (
     isRefusal(event) ||

@@ -162,7 +162,7 @@ static struct outcome interpreter(void)
 	char *const argv[] = { (char *)script, NULL };
 	int status;
 
-	dprintf(fd, "#!/usr/local/bin/interpreter forbidden\n");
+	dprintf(fd, "#!/usr/local/bin/interpreter write\n");
 	lab_close(&fd);
 	fd = -1;
 	status = spawn(argv);

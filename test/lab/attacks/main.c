@@ -2,8 +2,8 @@
 /*
  * attack NAME	makes one attack and prints what came of it, as one line of JSON
  *
- * Status 0: it gained something, 1: nothing. `attack forbidden` is the forbidden load alone,
- * `attack act` what only the agent may do.
+ * Status 0: it gained something, 1: nothing. `attack forbidden` tries what nobody here may load,
+ * `attack write` the program that writes into processes alone, `attack act` what the agent may do.
  */
 #include "agent.h"
 
@@ -38,6 +38,8 @@ int main(int argc, char **argv)
 
 	if (argc >= 2 && !strcmp(argv[1], "forbidden"))
 		return !(forbidden_runs() || forbidden_type_loads());
+	if (argc >= 2 && !strcmp(argv[1], "write"))
+		return !forbidden_runs();
 	if (argc == 2 && !strcmp(argv[1], "act"))
 		return !acts_as_agent();
 	attack = argc == 2 ? attack_named(argv[1]) : NULL;

@@ -70,7 +70,7 @@ static int load_with_token(int token)
 /* Alice, root in a user namespace: with a bpffs that root has delegated she makes a token. */
 static void in_namespace(struct deal *deal)
 {
-	int mount_fd, token = -1;
+	int mount_fd, root, token = -1;
 
 	if (!setresuid(10001, 10001, 10001) && !unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		deal->fs = (int)syscall(SYS_fsopen, "bpf", 0);
@@ -78,8 +78,9 @@ static void in_namespace(struct deal *deal)
 	deal->turn = 1;
 	wait_turn(deal, 2);
 	mount_fd = (int)syscall(SYS_fsmount, deal->fs, 0, 0);
-	if (mount_fd >= 0) {
-		uint32_t request[2] = { 0, mount_fd };
+	root = openat(mount_fd, ".", O_DIRECTORY | O_CLOEXEC);
+	if (root >= 0) {
+		uint32_t request[2] = { 0, root };
 		char attributes[sizeof(union bpf_attr)] = "";
 
 		memcpy(attributes, request, sizeof(request));

@@ -58,9 +58,15 @@ static struct outcome umount_ancestor(void)
 {
 	const char *above = strncmp(guard_pins(), "/run", 4) ? "/sys" : "/run";
 
+	struct outcome outcome;
+
 	if (umount2(above, MNT_DETACH))
 		return failed("umount above its bpffs");
-	return guard_soon("umount above its bpffs");
+	outcome = guard_soon("umount above its bpffs");
+	/* Without it this machine can't even be switched off. */
+	if (!strcmp(above, "/sys"))
+		mount("none", above, "sysfs", 0, NULL);
+	return outcome;
 }
 
 static struct outcome by_id(int fd, const char *how)

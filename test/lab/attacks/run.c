@@ -2,12 +2,13 @@
 /*
  * Makes attacks one after the other, each as somebody else, and prints when each began and ended.
  *
- *	lab-run [-h] NAME:AUID:SETTLE:FIXTURE:PROGRAM...
+ *	lab-run [-h] NAME:AUID:SETTLE:FIXTURE:PROGRAM:END...
  *
  * AUID: login uid of the attacker, `-` for a process without one. SETTLE: milliseconds to wait
  * afterwards for those who report. PROGRAM: as which executable. FIXTURE: what the agent does before: `agent` makes its objects
- * anew, `served` stays as well, `none`. -h: after each attack somebody new tries the forbidden
- * load, to tell whether the guard is still there; when it is not, the rest is for another boot.
+ * anew, `served` stays as well, `none`. END: `last` when guard or monitor may be gone afterwards.
+ * -h: after each attack somebody new tries the forbidden load, to tell whether the guard is still
+ * there; when it is not, the rest is for another boot.
  *
  * The policy lists this program as one that logs people in: the login uid that it writes counts.
  */
@@ -31,6 +32,7 @@ struct order {
 	int settle_ms;
 	char fixture[16];
 	char program[32];
+	char end[8];
 };
 
 static long long now_us(void)
@@ -159,6 +161,20 @@ static bool guarded(void)
 	return run_as(PROBER, argv, -1) == 1;
 }
 
+#define WATCHDOG_MS 3000
+
+/* What the product says of itself, when it has had time to look. */
+static bool monitored(void)
+{
+	char text[1024];
+
+	if (!guard_pid())
+		return true;
+	sleep_ms(WATCHDOG_MS);
+	return !kill(guard_pid(), 0) && !read_file("/run/warden/guard.json", text, sizeof(text)) &&
+	       strstr(text, "\"runs\":true");
+}
+
 static void to_console(const char *text)
 {
 	_cleanup_fd_ int fd = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
@@ -176,14 +192,14 @@ int main(int argc, char **argv)
 		struct order order = {};
 		bool alive;
 
-		if (sscanf(argv[i], "%63[^:]:%15[^:]:%d:%15[^:]:%31s", order.name, order.auid,
-			   &order.settle_ms, order.fixture, order.program) != 5) {
-			fprintf(stderr, "%s: expected NAME:AUID:SETTLE:FIXTURE:PROGRAM\n", argv[i]);
+		if (sscanf(argv[i], "%63[^:]:%15[^:]:%d:%15[^:]:%31[^:]:%7s", order.name, order.auid,
+			   &order.settle_ms, order.fixture, order.program, order.end) != 6) {
+			fprintf(stderr, "%s: expected NAME:AUID:SETTLE:FIXTURE:PROGRAM:END\n", argv[i]);
 			return 64;
 		}
 		to_console(order.name);
 		attack(&order);
-		alive = !health || guarded();
+		alive = (!health || guarded()) && (strcmp(order.end, "last") || monitored());
 		if (!alive) {
 			printf("{\"lost\":\"%s\"}\n", order.name);
 			return 0;
