@@ -17,6 +17,8 @@ export interface Boot {
   readonly kernel: Kernel;
   readonly setting: Setting;
   readonly preempt?: string;
+  /** Loads that the racing attack tries; by default about a thousand. */
+  readonly tries?: number;
 }
 
 /** What the runner in the guest says of an attack (`attacks/run.c`). */
@@ -50,7 +52,13 @@ const BUILD = join(HERE, 'build');
 const AT = '/usr/local/bin';
 const ZEROS = '0'.repeat(64);
 const FIRST_AUID = 10100;
+/** Of the act that ends a run. */
+const LAST_AUID = 10998;
 const SECONDS = 900;
+/** Boots until a guest has run to its end. */
+const TRIES = 4;
+const STATE = '/var/lib/lab';
+const MADE = '/root/made';
 /** Not below /run, which an attack unmounts. */
 const STREAM = '/root/stream';
 const POLICY = '/etc/lab-policy.yaml';
@@ -63,6 +71,7 @@ const INSTALLED: Readonly<Record<string, string>> = {
   attack: 'attack',
   attack32: 'attack32',
   agent: 'agent',
+  starter: 'agent',
   powertool: 'attack',
   skeleton: 'attack',
   interpreter: 'attack',
@@ -105,10 +114,10 @@ function filesFor(setting: Setting): Record<string, Uint8Array | string> {
 
 /** Starts the product and waits for its first event. */
 const START_PRODUCT = `
-WARDEN_HOST=guest WARDEN_LOG_LEVEL=warn ./warden up --json --state /var/lib/lab \\
+WARDEN_HOST=guest WARDEN_LOG_LEVEL=warn ./warden up --json --state ${STATE} \\
   --policy ${POLICY} >${STREAM} 2>/root/errors &
 export LAB_GUARD_PID=$! LAB_GUARD_PINS=${RUN_DIR}/bpf
-for i in $(seq 900); do
+for i in $(seq 2400); do
   grep -q '"command":"START"' ${STREAM} && break
   sleep 0.1
 done
@@ -122,6 +131,21 @@ cp /root/signatures/* /run/lab/signatures/
 lab-keys /root/signatures/certificate >/run/lab/signatures/keyring || exit 70
 lab-signing /root/signing.bpf.o ${SIGNING_PINS} "$(cat /run/lab/signatures/keyring)" || exit 70
 export LAB_GUARD_PINS=${SIGNING_PINS}
+`;
+
+/**
+ * Waits until the services have caught up, as far as they live: until they tell of an act that is
+ * made for this, again and again, because rings may be full. Then prints the whole log.
+ */
+const READ_EVENTS = `
+for i in $(seq 40); do
+  kill -0 $LAB_GUARD_PID || break
+  lab-run load-plain:${LAST_AUID}:0:none:attack:any >/dev/null
+  sleep 5
+  grep -q 'uid:${LAST_AUID}@corp' ${STREAM} && break
+  [ $i -ge 3 ] && grep -q '"lost"' ${MADE} && break
+done
+./warden tail --all --no-follow --json --state ${STATE} | sed 's/^/EVENT /'
 `;
 
 const STARTS: Readonly<Record<Setting, string>> = {
@@ -138,16 +162,20 @@ function order(attack: Attack, index: number): string {
   return [name, auid, settleMs, fixture, program, end].join(':');
 }
 
+/** Seconds that an attack may take: an emulated load takes some milliseconds. */
+const dose = (tries: number): number => 60 + Math.ceil(tries / 20);
+
 /** The guest's script: start, attacks, what the product said. */
-function scriptFor({ setting }: Boot, attacks: readonly Attack[]): string {
+function scriptFor({ setting, tries }: Boot, attacks: readonly Attack[]): string {
   const health = setting === 'none' || setting === 'observe' ? [] : ['-h'];
   const run = [`${AT}/lab-run`, ...health, ...attacks.map(order)].join(' ');
   const product = setting === 'observe' || setting === 'enforce';
   return [
     'mkdir -p /run/lab',
+    ...(tries === undefined ? [] : [`export LAB_TRIES=${tries} LAB_TIMEOUT=${dose(tries)}`]),
     STARTS[setting],
-    run,
-    ...(product ? ['sleep 2', `sed 's/^/EVENT /' ${STREAM}`] : []),
+    `${run} | tee ${MADE}`,
+    ...(product ? [READ_EVENTS] : []),
   ].join('\n');
 }
 
@@ -183,14 +211,15 @@ function parse(stdout: string): Omit<Booted, 'seconds' | 'stdout'> {
   };
 }
 
-/** The emulator faults now and then: one more boot, and the first is told. */
-async function runTwice(job: GuestJob, say: (text: string) => void): Promise<GuestRun> {
-  try {
-    return await runGuest(job);
-  } catch (error) {
-    if (!(error instanceof GuestError)) throw error;
-    say(`${job.kernel}: boots again: ${error.message}`);
-    return runGuest(job);
+/** The emulator faults now and then, the more the busier its machine is: each time is told. */
+async function runPatiently(job: GuestJob, say: (text: string) => void): Promise<GuestRun> {
+  for (let left = TRIES; ; left -= 1) {
+    try {
+      return await runGuest(job);
+    } catch (error) {
+      if (!(error instanceof GuestError) || left <= 1) throw error;
+      say(`${job.kernel}: boots again: ${error.message.split('\n')[0]}`);
+    }
   }
 }
 
@@ -204,7 +233,7 @@ export async function attackIn(
     kernel: boot.kernel,
     command: scriptFor(boot, attacks),
     files: filesFor(boot.setting),
-    timeoutSeconds: SECONDS,
+    timeoutSeconds: SECONDS + (boot.tries === undefined ? 0 : dose(boot.tries)),
     ...(attacks.some(({ patches }) => patches === true) && { oneThread: true }),
     say,
     ...(boot.preempt !== undefined && { append: `preempt=${boot.preempt}` }),
@@ -213,7 +242,7 @@ export async function attackIn(
       if (at >= 0) say(`${boot.kernel} ${boot.setting}: ${line.slice(at + 5)}`);
     },
   };
-  const run = await runTwice(job, say);
+  const run = await runPatiently(job, say);
   if (run.status !== 0) {
     const said = `${run.stderr}\n${run.stdout.slice(-2000)}`;
     throw new Error(`${boot.kernel} ${boot.setting}: ended with ${run.status}: ${said}`);

@@ -1,4 +1,5 @@
 import type { EventJson } from '#event';
+import { CATALOGUE } from './catalogue/index.ts';
 import type { Boot, Made } from './guest.ts';
 import type { Attack, Result, Row, Setting } from './types.ts';
 import { RESULTS } from './types.ts';
@@ -49,15 +50,21 @@ function tells(attack: Attack, event: EventJson): boolean {
 function name(event: EventJson): string {
   const { act, verdict } = seen(event);
   const via = act.via === 'bpf' ? '' : ` via ${act.via}`;
-  const decision = verdict.decision === 'allow' ? '' : ` ${verdict.decision} ${verdict.rule}`;
+  const decision = isRefusal(event) ? ` ${verdict.decision} ${verdict.rule}` : '';
   const signals = signalsOf(event).map((signal) => ` ${signal}`);
   const state = event.details?.state === undefined ? '' : ` ${event.details.state}`;
   return `${act.command}${via}${state}${decision}${signals.join('')}`;
 }
 
-/** The event that tells most: a refusal before a signal, a signal before a mere record. */
-function eventFor(attack: Attack, made: Made, events: readonly EventJson[]): EventJson | null {
-  const during = events.filter((event) => {
+/** A record like any other, which nobody would look at: what it says is shown all the same. */
+function isPlain(event: EventJson): boolean {
+  const { act, process } = seen(event);
+  return process !== null && !LOWERING.includes(act.command);
+}
+
+/** What was recorded while the attack was made, by others than the runner. */
+function during(made: Made, events: readonly EventJson[]): EventJson[] {
+  return events.filter((event) => {
     const at = timeUs(event);
     return (
       at >= made.beginUs - 1000 &&
@@ -65,7 +72,11 @@ function eventFor(attack: Attack, made: Made, events: readonly EventJson[]): Eve
       !OWN.includes(seen(event).process?.comm ?? '')
     );
   });
-  const telling = during.filter((event) => tells(attack, event));
+}
+
+/** The event that tells most: a refusal before a signal, a signal before a mere record. */
+function eventFor(attack: Attack, all: readonly EventJson[]): EventJson | null {
+  const telling = all.filter((event) => tells(attack, event));
   const ranks = [
     (event: EventJson) => seen(event).verdict.decision === 'deny',
     isRefusal,
@@ -110,12 +121,14 @@ export function judge(
     const how = made === undefined ? 'not made' : `ended with ${made.status} and no word`;
     return { ...base, got: 'not run', event: null, how };
   }
-  const event = eventFor(attack, made, events);
+  const all = during(made, events);
+  const event = eventFor(attack, all);
+  const plain = all.findLast((one) => isPlain(one));
   const { errno, how } = made.truth;
   return {
     ...base,
     got: resultOf(attack, made, event),
-    event: event === null ? null : name(event),
+    event: event !== null ? name(event) : plain !== undefined ? `(${name(plain)})` : null,
     how: errno === null ? how : `${how}: ${errno}`,
   };
 }
@@ -126,9 +139,13 @@ export function shortfall({ expected, got }: Row): number {
   return RESULTS.indexOf(got) - RESULTS.indexOf(expected);
 }
 
-/** A row that must not stand: weaker than expected, or an attack that proves nothing. */
+const MUST_WORK = new Set(CATALOGUE.filter(({ mustWork }) => mustWork).map(({ name }) => name));
+
+/** A row that must not stand: weaker than expected, what machines live on refused, no attack. */
 export function isWrong(row: Row): boolean {
-  if (row.setting === 'enforce') return shortfall(row) > 0;
-  // What machines live on, refused; or an attack that gains nothing where nothing stands in its way shows nothing elsewhere.
+  if (row.setting === 'enforce') {
+    return shortfall(row) > 0 || (row.got === 'refused' && MUST_WORK.has(row.attack));
+  }
+  // An attack that gains nothing where nothing stands in its way shows nothing elsewhere.
   return row.setting === 'none' && row.got !== 'allowed';
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Kernel } from '../kernel/guest/index.ts';
+import { GuestError, type Kernel } from '../kernel/guest/index.ts';
 import { CATALOGUE } from './catalogue/index.ts';
 import { attackIn, type Boot, type Booted, build } from './guest.ts';
 import { judge } from './judge.ts';
@@ -10,6 +10,8 @@ export interface LabOptions {
   readonly kernels: readonly Kernel[];
   readonly settings: readonly Setting[];
   readonly preempt?: string;
+  /** Loads that the racing attack tries. */
+  readonly tries?: number;
   readonly wanted?: (attack: Attack) => boolean;
   /** Boots at once. */
   readonly atOnce?: number;
@@ -29,6 +31,23 @@ function attacksFor({ kernel, setting }: Boot, wanted: (attack: Attack) => boole
   return here.toSorted((a, b) => last(a) - last(b));
 }
 
+const NOTHING: Booted = { stdout: '', made: [], events: [], lost: null, seconds: 0 };
+
+/** A guest that came to no end is told, and its rows say that they were not made. */
+async function attackOrSay(
+  boot: Boot,
+  attacks: readonly Attack[],
+  say: (text: string) => void,
+): Promise<Booted> {
+  try {
+    return await attackIn(boot, attacks, say);
+  } catch (error) {
+    if (!(error instanceof GuestError)) throw error;
+    say(`${boot.kernel} ${boot.setting}: given up: ${error.message}`);
+    return NOTHING;
+  }
+}
+
 /** All attacks of one setting; boots again when one of them was the guard's end. */
 async function attackAll(
   boot: Boot,
@@ -38,7 +57,7 @@ async function attackAll(
   const rows: Row[] = [];
   let left = attacks;
   while (left.length > 0) {
-    const booted: Booted = await attackIn(boot, left, say);
+    const booted = await attackOrSay(boot, left, say);
     if (keep !== undefined) keepOutput(keep, boot, left, booted);
     const done = booted.lost === null ? left.length : lostAt(left, booted.lost);
     for (const attack of left.slice(0, done)) {
@@ -66,11 +85,16 @@ function lostAt(attacks: readonly Attack[], name: string): number {
   return Math.max(1, attacks.findIndex((attack) => attack.name === name) + 1);
 }
 
-function bootsOf({ kernels, settings, preempt }: LabOptions): Boot[] {
+function bootsOf({ kernels, settings, preempt, tries }: LabOptions): Boot[] {
   return kernels.flatMap((kernel) =>
     settings
       .filter((setting) => setting !== 'signing' || kernel === '7.2')
-      .map((setting) => ({ kernel, setting, ...(preempt !== undefined && { preempt }) })),
+      .map((setting) => ({
+        kernel,
+        setting,
+        ...(preempt !== undefined && { preempt }),
+        ...(tries !== undefined && { tries }),
+      })),
   );
 }
 

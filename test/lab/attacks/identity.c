@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #define SELF "/usr/local/bin/attack"
 #define ASIDE "/usr/local/bin/agent.aside"
@@ -154,6 +156,31 @@ static struct outcome fresh_loginuid(void)
 	return load_filter("a fresh login uid");
 }
 
+#define FALL_SECONDS 5
+
+/* Evidence against its user that the policy gives much weight: their trust is gone for good. */
+static void fall(void)
+{
+	const struct bpf_insn code[] = { MOV_IMM(1, 0), CALL(BPF_FUNC_send_signal), MOV_IMM(0, 0),
+					 EXIT() };
+	_cleanup_fd_ int fd = load_code(BPF_PROG_TYPE_RAW_TRACEPOINT, code, COUNT(code));
+
+	sleep(FALL_SECONDS);
+}
+
+/* After its fall root has a service manager start somebody of whom nothing is known. */
+static struct outcome by_starter(void)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = STARTER_SOCKET };
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char status = 1;
+
+	fall();
+	if (connect(fd, (void *)&at, sizeof(at)) || read(fd, &status, 1) != 1)
+		return failed("a service manager");
+	return status ? futile("a service as another user") : gained("a service as another user");
+}
+
 /* A script whose first line names an interpreter that the policy lists. */
 static struct outcome interpreter(void)
 {
@@ -183,5 +210,6 @@ const struct attack identity_attacks[] = {
 	{ "fresh-uid", fresh_uid },
 	{ "fresh-loginuid", fresh_loginuid },
 	{ "interpreter", interpreter },
+	{ "service-after-fall", by_starter },
 	{},
 };

@@ -42,7 +42,7 @@ struct attack {
 /* One table a family, ended by an empty row. */
 extern const struct attack hidden_attacks[], control_attacks[], identity_attacks[];
 extern const struct attack disguise_attacks[], guard_attacks[], removal_attacks[];
-extern const struct attack blinding_attacks[];
+extern const struct attack blinding_attacks[], possess_attacks[];
 extern const struct attack around_attacks[], theft_attacks[], namespace_attacks[];
 
 static inline struct outcome gained(const char *how)
@@ -144,6 +144,8 @@ bool writes_mark(int program);
 bool forbidden_runs(void);
 /* A harmless program of a type that only the agent may load. */
 bool forbidden_type_loads(void);
+/* A program that only watches, which those whose trust is gone may not load. */
+bool watcher_loads(void);
 
 /* scene.c: what is around the attack. */
 

@@ -3,13 +3,15 @@
  * attack NAME	makes one attack and prints what came of it, as one line of JSON
  *
  * Status 0: it gained something, 1: nothing. `attack forbidden` tries what nobody here may load,
- * `attack write` the program that writes into processes alone, `attack act` what the agent may do.
+ * `attack write` the program that writes into processes alone, `attack act` what the agent may do,
+ * `attack watch` what everybody of good standing may.
  */
 #include "agent.h"
 
 static const struct attack *const families[] = {
-	hidden_attacks, control_attacks, identity_attacks, disguise_attacks, around_attacks, theft_attacks,
-	guard_attacks, removal_attacks, blinding_attacks, namespace_attacks,
+	hidden_attacks, control_attacks, identity_attacks, disguise_attacks,  around_attacks,
+	theft_attacks,	guard_attacks,	 removal_attacks,  blinding_attacks,  possess_attacks,
+	namespace_attacks,
 };
 
 static const struct attack *attack_named(const char *name)
@@ -38,6 +40,8 @@ int main(int argc, char **argv)
 
 	if (argc >= 2 && !strcmp(argv[1], "forbidden"))
 		return !(forbidden_runs() || forbidden_type_loads());
+	if (argc == 2 && !strcmp(argv[1], "watch"))
+		return !watcher_loads();
 	if (argc >= 2 && !strcmp(argv[1], "write"))
 		return !forbidden_runs();
 	if (argc == 2 && !strcmp(argv[1], "act"))

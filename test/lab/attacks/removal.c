@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Family guard, by its objects: pins, maps, links, mounts, and its own programs turned against it. */
+/* Family guard, by its objects: pins, maps, links, mounts, and its own door. */
 #include "lab.h"
 
 #include <fcntl.h>

@@ -5,10 +5,11 @@
  *	lab-run [-h] NAME:AUID:SETTLE:FIXTURE:PROGRAM:END...
  *
  * AUID: login uid of the attacker, `-` for a process without one. SETTLE: milliseconds to wait
- * afterwards for those who report. PROGRAM: as which executable. FIXTURE: what the agent does before: `agent` makes its objects
- * anew, `served` stays as well, `none`. END: `last` when guard or monitor may be gone afterwards.
- * -h: after each attack somebody new tries the forbidden load, to tell whether the guard is still
- * there; when it is not, the rest is for another boot.
+ * afterwards for those who report. FIXTURE: what there is besides: `agent` makes its objects anew,
+ * `served` stays as well, `starter` is a service manager, `none`. PROGRAM: as which executable.
+ * END: `last` when guard or monitor may be gone afterwards. -h: after each attack somebody new
+ * tries the forbidden load, to tell whether the guard is still there; when it is not, the rest is
+ * for another boot.
  *
  * The policy lists this program as one that logs people in: the login uid that it writes counts.
  */
@@ -73,9 +74,10 @@ static pid_t start(const char *auid, char *const argv[], int out)
 /* Status, 128 and the signal, or -1 when it did not end in time. */
 static int finish(pid_t pid)
 {
-	int status;
+	const char *limit = getenv("LAB_TIMEOUT");
+	int status, seconds = limit ? atoi(limit) : TIMEOUT_SECONDS;
 
-	for (int i = 0; i < TIMEOUT_SECONDS * 100; i++) {
+	for (int i = 0; i < seconds * 100; i++) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 		sleep_ms(10);
@@ -107,22 +109,31 @@ static void read_truth(int out, char truth[TRUTH])
 			strcpy(truth, line);
 }
 
+/* Starts a program that stays, and waits for its socket. */
+static pid_t start_server(char *const argv[], const char *socket)
+{
+	pid_t pid;
+
+	unlink(socket);
+	pid = start("-", argv, -1);
+	for (int i = 0; i < 1000 && access(socket, F_OK); i++)
+		sleep_ms(10);
+	return pid;
+}
+
 static pid_t prepare(const struct order *order)
 {
 	char *const provision[] = { AGENT, "provision", NULL };
 	char *const serve[] = { AGENT, "serve", NULL };
+	char *const starter[] = { STARTER, "start", NULL };
 
 	if (!strcmp(order->fixture, "none"))
 		return 0;
+	if (!strcmp(order->fixture, "starter"))
+		return start_server(starter, STARTER_SOCKET);
 	if (run_as("-", provision, -1))
 		fprintf(stderr, "%s: the agent could not make its objects\n", order->name);
-	if (strcmp(order->fixture, "served"))
-		return 0;
-	pid_t pid = start("-", serve, -1);
-
-	for (int i = 0; i < 500 && access(AGENT_SOCKET, F_OK); i++)
-		sleep_ms(10);
-	return pid;
+	return strcmp(order->fixture, "served") ? 0 : start_server(serve, AGENT_SOCKET);
 }
 
 static void attack(const struct order *order)
@@ -145,7 +156,6 @@ static void attack(const struct order *order)
 	if (agent > 0) {
 		kill(agent, SIGKILL);
 		waitpid(agent, NULL, 0);
-		unlink(AGENT_SOCKET);
 	}
 	unlink(path);
 	read_truth(out, truth);
@@ -183,6 +193,12 @@ static void to_console(const char *text)
 		dprintf(fd, "lab: %s\n", text);
 }
 
+static bool read_order(const char *text, struct order *order)
+{
+	return sscanf(text, "%63[^:]:%15[^:]:%d:%15[^:]:%31[^:]:%7s", order->name, order->auid,
+		      &order->settle_ms, order->fixture, order->program, order->end) == 6;
+}
+
 int main(int argc, char **argv)
 {
 	bool health = argc > 1 && !strcmp(argv[1], "-h");
@@ -192,9 +208,8 @@ int main(int argc, char **argv)
 		struct order order = {};
 		bool alive;
 
-		if (sscanf(argv[i], "%63[^:]:%15[^:]:%d:%15[^:]:%31[^:]:%7s", order.name, order.auid,
-			   &order.settle_ms, order.fixture, order.program, order.end) != 6) {
-			fprintf(stderr, "%s: expected NAME:AUID:SETTLE:FIXTURE:PROGRAM:END\n", argv[i]);
+		if (!read_order(argv[i], &order)) {
+			fprintf(stderr, "%s: see the head of run.c\n", argv[i]);
 			return 64;
 		}
 		to_console(order.name);

@@ -103,9 +103,13 @@ int become(uid_t uid)
 	if (prctl(PR_SET_KEEPCAPS, 1) || setresuid(uid, uid, uid) ||
 	    syscall(SYS_capget, &header, caps))
 		return -1;
-	caps[0].effective = caps[0].permitted;
-	caps[1].effective = caps[1].permitted;
-	return (int)syscall(SYS_capset, &header, caps);
+	for (int i = 0; i < 2; i++)
+		caps[i].effective = caps[i].inheritable = caps[i].permitted;
+	if (syscall(SYS_capset, &header, caps))
+		return -1;
+	/* Over exec as well, as a service manager would. */
+	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_BPF, 0, 0) ||
+	       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_PERFMON, 0, 0);
 }
 
 static int connect_in(void *argument)

@@ -5,6 +5,8 @@
  *
  *	agent provision		makes maps, programs, link and pins anew, and ends
  *	agent serve		holds its maps, gives config to whoever asks at its socket
+ *	starter start		the same program as a service manager: at each connection to its
+ *				socket it runs a service as a user of its own, and says how it ended
  *	agent act		does what only the agent may: see acts_as_agent
  */
 #include "agent.h"
@@ -167,17 +169,27 @@ static int tell_place(void)
 	return fd >= 0 && dprintf(fd, "%d %lu", getpid(), address(&task)) > 0 ? 0 : -1;
 }
 
+static int listen_at(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strncpy(at.sun_path, path, sizeof(at.sun_path) - 1);
+	mkdir("/run/lab", 0755);
+	unlink(path);
+	if (bind(fd, (void *)&at, sizeof(at)) || listen(fd, 8)) {
+		lab_close(&fd);
+		return -1;
+	}
+	return fd;
+}
+
 static int serve(void)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = AGENT_SOCKET };
 	_cleanup_fd_ int config = open_pin(PIN_CONFIG);
-	_cleanup_fd_ int socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_fd_ int socket_fd = listen_at(AGENT_SOCKET);
 
-	mkdir("/run/lab", 0755);
-	unlink(AGENT_SOCKET);
-	if (tell_place())
-		return -1;
-	if (config < 0 || bind(socket_fd, (void *)&at, sizeof(at)) || listen(socket_fd, 8))
+	if (tell_place() || config < 0 || socket_fd < 0)
 		return -1;
 	for (;;) {
 		_cleanup_fd_ int client = accept(socket_fd, NULL, NULL);
@@ -185,6 +197,30 @@ static int serve(void)
 		if (client >= 0)
 			answer(client, config);
 	}
+}
+
+#define SERVICE_UID 20004
+
+static int serve_once(void *unused)
+{
+	char *const argv[] = { "/usr/local/bin/attack", "watch", NULL };
+
+	(void)unused;
+	return become(SERVICE_UID) ? 71 : spawn(argv);
+}
+
+static int start(void)
+{
+	_cleanup_fd_ int socket_fd = listen_at(STARTER_SOCKET);
+
+	while (socket_fd >= 0) {
+		_cleanup_fd_ int client = accept(socket_fd, NULL, NULL);
+		char status = client < 0 ? 1 : (char)in_child(serve_once, NULL);
+
+		if (client >= 0 && write(client, &status, 1) != 1)
+			continue;
+	}
+	return -1;
 }
 
 int main(int argc, char **argv)
@@ -197,6 +233,8 @@ int main(int argc, char **argv)
 		result = serve();
 	else if (argc == 2 && !strcmp(argv[1], "act"))
 		result = !acts_as_agent();
+	else if (argc == 2 && !strcmp(argv[1], "start"))
+		result = start();
 	if (result)
 		fprintf(stderr, "agent: %s: %m\n", argc > 1 ? argv[1] : "no command");
 	return result < 0 ? 71 : result;

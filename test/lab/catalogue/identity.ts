@@ -60,3 +60,16 @@ export const identity: readonly Attack[] = [
     signingRefuses: true,
   },
 ];
+
+/** The host is another one afterwards: after all others. */
+export const afterFall: readonly Attack[] = [
+  {
+    family: 'identity',
+    expected: 'refused',
+    name: 'service-after-fall',
+    gain: `${FRESH}: root has a service manager start another user`,
+    fixture: 'starter',
+    signingRefuses: true,
+    destructive: true,
+  },
+];

@@ -3,7 +3,7 @@ import { around } from './around.ts';
 import { control } from './control.ts';
 import { guard } from './guard.ts';
 import { hidden } from './hidden.ts';
-import { identity } from './identity.ts';
+import { afterFall, identity } from './identity.ts';
 import { namespaces } from './namespaces.ts';
 import { theft } from './theft.ts';
 
@@ -19,4 +19,5 @@ export const CATALOGUE: readonly Attack[] = [
   ...theft,
   ...namespaces,
   ...guard,
+  ...afterFall,
 ];

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* lab-signing OBJECT DIRECTORY KEYRING	attaches the guard that only asks for signatures, and pins it */
+/*
+ * lab-signing OBJECT DIRECTORY KEYRING
+ *
+ * Attaches the guard that only asks for signatures, pins it, and tells it which keyring counts.
+ */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * The guard of the setting `signing`: a program is loaded when it is signed by a key of one keyring,
- * and that is all that is asked.
+ * The guard of the setting `signing`: a program is loaded when it is signed by a key of one
+ * keyring, and that is all that is asked.
  */
 #include "kernel.h"
 #include <asm-generic/errno-base.h>
