@@ -10,6 +10,7 @@ import { doctorVerb } from './doctor.ts';
 import { enricherVerb } from './enricher.ts';
 import { explainVerb } from './explain.ts';
 import { hostVerb } from './host.ts';
+import { labVerb } from './lab.ts';
 import { labelVerb } from './label.ts';
 import { liftVerb } from './lift.ts';
 import { linksVerb } from './links.ts';
@@ -69,6 +70,7 @@ function build(): Command {
     enricherVerb,
     hostVerb,
     topicsVerb,
+    labVerb,
   ]) {
     verb(program);
   }

@@ -4,12 +4,14 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ownSchemas, SYSTEM_COMMANDS, type SystemCommand } from '#event';
 import { EXIT } from '../cli/shared/exit.ts';
+import { labPage, parseRows, RESULTS_FILE } from '../test/lab/page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { topicsPage } from './topics-page.ts';
 
 /**
  * Writes the generated pages of docs/reference from what the product itself says: the help texts,
- * the JSON Schema of an event, the Avro schemas; and puts each schema that is written into
+ * the JSON Schema of an event, the Avro schemas; the page of the attack lab; and puts each schema
+ * that is written into
  * schemas/history, where it stays. `--check` compares instead, and exits 1 with the
  * name of each page that is not as it would be written.
  */
@@ -359,6 +361,7 @@ export async function pages(): Promise<Page[]> {
     { path: 'docs/reference/events.md', text: eventsPage() },
     { path: 'docs/reference/metrics.md', text: metricsPage(notice, table) },
     { path: 'docs/reference/topics.md', text: topicsPage(notice, table) },
+    { path: 'test/lab/README.md', text: labPage(parseRows(read(RESULTS_FILE)), notice) },
     ...ownSchemas().map(({ name, fingerprint, text }) => {
       return { path: `schemas/history/${name}-${fingerprint}.avsc`, text: `${text}\n` };
     }),

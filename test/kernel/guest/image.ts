@@ -119,7 +119,8 @@ function fillBase(tree: string, modules: readonly string[]): void {
 
 function productFiles(): string[] {
   const parts = PRODUCT.map((name) => join(ROOT, name)).filter((path) => existsSync(path));
-  const unwanted = /\/(bpf\/build\/load\/|.*\.(skel\.h|d|o)$)/;
+  // The lab brings what it runs with its job.
+  const unwanted = /\/(bpf\/build\/load\/|test\/lab\/|.*\.(skel\.h|d|o)$)/;
   return parts
     .flatMap(filesBelow)
     .filter((path) => !unwanted.test(path) || path.endsWith('.bpf.o'));

@@ -74,6 +74,7 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   'cli/fleet/enricher.ts': ['services/*'],
   'cli/fleet/agent.ts': ['services/*', 'bpf'],
   'cli/doctor.ts': ['bpf'],
+  'cli/lab.ts': ['test'],
 };
 
 function allows(patterns: readonly string[], area: string): boolean {
