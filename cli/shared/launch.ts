@@ -49,12 +49,15 @@ function webhookEnvironment({ webhook }: Config): Record<string, string> {
   };
 }
 
-/** What is run without privileges: a verb, what WARDEN_SERVICE calls it, and what it needs. */
+/** What is run without privileges, what WARDEN_SERVICE calls it, and what it needs. */
 export interface Launched {
   readonly keep: boolean;
-  readonly verb?: string;
+  /** File of `cli`, and its arguments; by default the verb `up`. */
+  readonly entry?: readonly [string, ...string[]];
   readonly service?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** How Node is to run it. */
+  readonly nodeFlags?: readonly string[];
 }
 
 /** Becomes `warden-load run`, which loads the programs and runs a verb without privileges. */
@@ -62,6 +65,7 @@ export function launch(config: Config, options: Launched): never {
   checkMachine();
   const { compiled, source } = stagePolicy(config, loadPolicy(config));
   const { runDir, stateDir } = config;
+  const [file, ...args] = options.entry ?? ['main.ts', 'up'];
   const arguments_ = [
     LOADER,
     'run',
@@ -72,8 +76,9 @@ export function launch(config: Config, options: Launched): never {
     '--',
     nodePath(runDir),
     '--disable-warning=ExperimentalWarning',
-    join(runDir, 'app/cli/main.ts'),
-    options.verb ?? 'up',
+    ...(options.nodeFlags ?? []),
+    join(runDir, 'app/cli', file),
+    ...args,
   ];
   const environment = {
     ...process.env,

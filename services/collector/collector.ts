@@ -42,8 +42,6 @@ export interface CollectorOptions {
   readonly countersMs: number;
   /** Bytes of the local log from which bulk records are shed. */
   readonly logBytes: number;
-  /** Called while the store refuses: the place to hear of a stop. */
-  readonly whileWaiting: () => void;
 }
 
 const ITERATORS = ['inventory_progs', 'inventory_maps', 'inventory_links'] as const;
@@ -159,18 +157,28 @@ export class Collector {
     return this.rings.fds;
   }
 
+  /** Of `fds`, that of the bulk ring, as a bit. */
+  get bulkMask(): number {
+    return 1 << RING_NAMES.indexOf('bulk');
+  }
+
+  /** The log is full to the brim: the rings are not read. */
+  get holds(): boolean {
+    return this.shedding.holds;
+  }
+
   /** ms until a timer of the collector's is due. */
   get idleMs(): number {
     return Math.max(0, Math.min(this.nextCountersMs, this.nextInventoryMs) - Date.now());
   }
 
   /**
-   * Stores one batch. `more`: records are waiting; `stored`: there was something.
-   * Throws what can't be retried.
+   * Stores one batch. `more`: records are waiting; `stored`: there was something; `records`: so
+   * many from the rings. Throws what can't be retried.
    */
-  async step(): Promise<{ more: boolean; stored: boolean }> {
+  async step(): Promise<{ more: boolean; stored: boolean; records: number }> {
     await this.shedding.look(Date.now());
-    if (this.shedding.holds) return this.hold();
+    if (this.holds) return this.hold();
     this.pass ??= this.beginPass(Date.now());
     const { pass } = this;
     for (const { ring, found } of this.rings.tampered()) this.tamper(ring, found);
@@ -186,15 +194,16 @@ export class Collector {
     }
     events.push(...this.queue.splice(0));
     if (items.length > 0 || events.length > 0) await this.store(events, items.length);
-    return { more: !this.rings.drained(), stored: events.length > 0 };
+    const { length: records } = items;
+    return { more: !this.rings.drained(), stored: events.length > 0, records };
   }
 
   /** The log is full to the brim: what is ours to say is stored, and everything else waits. */
-  private async hold(): Promise<{ more: boolean; stored: boolean }> {
+  private async hold(): Promise<{ more: false; stored: boolean; records: 0 }> {
     this.pass = null;
     const events = this.queue.splice(0);
     if (events.length > 0) await this.store(events, 0);
-    return { more: false, stored: events.length > 0 };
+    return { more: false, stored: events.length > 0, records: 0 };
   }
 
   private shedEvent({ count, first, last }: Shed): Event {
@@ -327,7 +336,7 @@ export class Collector {
 
   /** False when it was told to stop while the store refused. */
   private async commitUntilStored(commit: Commit): Promise<boolean> {
-    const { store, logger, whileWaiting } = this.options;
+    const { store, logger } = this.options;
     for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
       try {
         await store.commit(commit);
@@ -339,7 +348,6 @@ export class Collector {
           { reason: error.message },
           'the log cannot be written: records wait in the rings',
         );
-        whileWaiting();
         if (this.stopping) return false;
         await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
@@ -368,6 +376,11 @@ export class Collector {
       this.life = { ...this.life, clean: true };
       await this.store([this.system('STOP', { incarnation: this.life.incarnation })], 0);
     }
+    this.close();
+  }
+
+  /** Stores nothing any more. */
+  close(): void {
     this.rings.close();
     this.code.close();
     this.stats.close();
