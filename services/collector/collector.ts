@@ -162,6 +162,11 @@ export class Collector {
     return 1 << RING_NAMES.indexOf('bulk');
   }
 
+  /** A ring is an eighth full of what was not read. */
+  get crowded(): boolean {
+    return this.rings.crowded();
+  }
+
   /** The log is full to the brim: the rings are not read. */
   get holds(): boolean {
     return this.shedding.holds;
@@ -173,10 +178,10 @@ export class Collector {
   }
 
   /**
-   * Stores one batch. `more`: records are waiting; `stored`: there was something; `records`: so
-   * many from the rings. Throws what can't be retried.
+   * Stores one batch. `more`: records are waiting; `stored`: there was something.
+   * Throws what can't be retried.
    */
-  async step(): Promise<{ more: boolean; stored: boolean; records: number }> {
+  async step(): Promise<{ more: boolean; stored: boolean }> {
     await this.shedding.look(Date.now());
     if (this.holds) return this.hold();
     this.pass ??= this.beginPass(Date.now());
@@ -194,16 +199,15 @@ export class Collector {
     }
     events.push(...this.queue.splice(0));
     if (items.length > 0 || events.length > 0) await this.store(events, items.length);
-    const { length: records } = items;
-    return { more: !this.rings.drained(), stored: events.length > 0, records };
+    return { more: !this.rings.drained(), stored: events.length > 0 };
   }
 
   /** The log is full to the brim: what is ours to say is stored, and everything else waits. */
-  private async hold(): Promise<{ more: false; stored: boolean; records: 0 }> {
+  private async hold(): Promise<{ more: boolean; stored: boolean }> {
     this.pass = null;
     const events = this.queue.splice(0);
     if (events.length > 0) await this.store(events, 0);
-    return { more: false, stored: events.length > 0, records: 0 };
+    return { more: false, stored: events.length > 0 };
   }
 
   private shedEvent({ count, first, last }: Shed): Event {

@@ -8,12 +8,11 @@ import type { Collector } from './collector.ts';
  * take them all. Nothing in it opens, makes or changes anything (`wd_ring_of` in `bpf/lib/attr.h`).
  */
 const LINGER_MS = 100;
-/** So many at once, and the ring is looked at again sooner: it must not fill meanwhile. */
-const LINGER_RECORDS = 256;
-const BUSY_MS = 20;
+/** Meanwhile it is looked how full the rings are: they must not overflow while they are let be. */
+const LOOK_MS = 20;
 /** Even those that wake us at once come together, where they come one after another. */
 const PAUSE_MS = 5;
-const LOOK_MS = 1000;
+const REST_MS = 1000;
 
 type Wanted = 'nothing' | 'urgent' | 'anything';
 
@@ -59,10 +58,10 @@ export class Drain {
     try {
       while (!this.stopping) {
         this.hasOwn = false;
-        const { more, stored, records } = await this.collector.step();
+        const { more, stored } = await this.collector.step();
         if (more) await turn();
-        else if (stored) await this.linger(watch, records);
-        else await this.wait(watch, this.collector.holds ? 'nothing' : 'anything', LOOK_MS);
+        else if (stored) await this.linger(watch);
+        else await this.wait(watch, this.collector.holds ? 'nothing' : 'anything', REST_MS);
       }
     } finally {
       watch.close();
@@ -71,23 +70,27 @@ export class Drain {
     else await this.collector.stop();
   }
 
-  private async linger(watch: Watch, records: number): Promise<void> {
-    await this.wait(watch, 'nothing', PAUSE_MS);
-    const ms = records < LINGER_RECORDS ? LINGER_MS : BUSY_MS;
-    await this.wait(watch, 'urgent', ms - PAUSE_MS);
+  private async linger(watch: Watch): Promise<void> {
+    const endMs = performance.now() + LINGER_MS;
+    let isRoused = await this.wait(watch, 'nothing', PAUSE_MS);
+    while (!isRoused && performance.now() < endMs && !this.collector.crowded) {
+      isRoused = await this.wait(watch, 'urgent', LOOK_MS);
+    }
   }
 
-  private async wait(watch: Watch, wanted: Wanted, ms: number): Promise<void> {
+  /** True when it ended before its time: something wanted is there, or the end. */
+  private async wait(watch: Watch, wanted: Wanted, ms: number): Promise<boolean> {
     const dueMs = Math.min(ms, Math.ceil(this.collector.idleMs));
-    if (this.stopping || dueMs <= 0 || (wanted === 'anything' && this.hasOwn)) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.rouse = resolve;
+    if (this.stopping || dueMs <= 0 || (wanted === 'anything' && this.hasOwn)) return true;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.rouse = () => resolve(true);
     this.waitsFor = wanted;
-    const timer = setTimeout(resolve, dueMs);
+    const timer = setTimeout(resolve, dueMs, false);
     watch.arm(this.masks[wanted]);
-    await promise;
+    const isRoused = await promise;
     clearTimeout(timer);
     watch.arm(this.masks.nothing);
     this.waitsFor = 'nothing';
+    return isRoused;
   }
 }
