@@ -53,7 +53,7 @@ const IDLE_MS = 500;
  */
 const BEAT_MS = 40;
 const BUSY_EVENTS = 32;
-const BEHIND_RECORDS = 500;
+const BEHIND_RECORDS = 200;
 const DELAY = { firstMs: 50, maxMs: 5000 } as const;
 /** A life that lasted so long had nothing to do with the error before it. */
 const HEALTHY_MS = 10_000;

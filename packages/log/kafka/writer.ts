@@ -37,6 +37,8 @@ async function begun<T>(request: () => Promise<T>): Promise<T> {
 
 /** Records of a transaction's first request, at most: so many that it is one request. */
 const FIRST_MAX = 200;
+/** Whoever commits more at once is behind: a request of its own for tiers would gain nothing. */
+const HASTY_MAX = 1000;
 
 /**
  * Indexes of the records that go before all else: tiers, which lie in one partition; where there
@@ -44,7 +46,8 @@ const FIRST_MAX = 200;
  * one that may be made again.
  */
 function firstOf(records: readonly Outgoing[], offsets: readonly GroupOffset[]): number[] {
-  const tiers = records.flatMap(({ topic }, index) => (topic === 'bpf.tiers' ? [index] : []));
+  const isTier = ({ topic }: Outgoing, index: number) => (topic === 'bpf.tiers' ? [index] : []);
+  const tiers = records.length > HASTY_MAX ? [] : records.flatMap(isTier);
   if (tiers.length > 0) return tiers.slice(0, FIRST_MAX);
   return offsets.length > 0 || records.length === 0 ? [] : [0];
 }
