@@ -1,31 +1,30 @@
 import type { Command } from 'commander';
 import { kafkaConfig } from '#config';
 import { type FleetOptions, withKafka, withService } from './fleet/options.ts';
-import { asCliError } from './fleet/serve.ts';
 import { launch } from './shared/launch.ts';
 import { configOf } from './shared/open.ts';
+
+/**
+ * An agent has little to do and should take little: a small nursery is emptied often and cheaply,
+ * and one helper thread does for compiling and collecting (measured: docs/internals/cost.md).
+ */
+const NODE_FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=1'];
 
 interface CollectorOptions extends FleetOptions {
   readonly keep?: boolean;
   readonly enforce?: boolean;
 }
 
-async function collector(options: CollectorOptions): Promise<void> {
+function collector(options: CollectorOptions): void {
   const config = configOf(options);
-  if (process.env.WARDEN_SERVICE === 'agent') {
-    const { serveAgent } = await import('./fleet/agent.ts');
-    await serveAgent(config).catch((error) => {
-      throw asCliError(error);
-    });
-    return;
-  }
   // Asked now, so that a mistake is said before anything is loaded.
   kafkaConfig(options, process.env, 'warden-host');
   const { kafka, fleet, health } = options;
   launch(config, {
     keep: options.keep === true,
-    verb: 'collector',
+    entry: ['cli/service.mjs'],
     service: 'agent',
+    nodeFlags: NODE_FLAGS,
     environment: {
       ...(kafka !== undefined && { WARDEN_KAFKA: kafka }),
       ...(fleet !== undefined && { WARDEN_FLEET: fleet }),

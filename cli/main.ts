@@ -1,6 +1,4 @@
-import { Command, CommanderError } from 'commander';
-import { ConfigError } from '#config';
-import { safeText } from '#event';
+import { Command } from 'commander';
 import { adjustVerb } from './adjust.ts';
 import { backtestVerb } from './backtest.ts';
 import { breakGlassVerb } from './break-glass.ts';
@@ -21,7 +19,8 @@ import { pinVerb } from './pin.ts';
 import { policyVerb } from './policy.ts';
 import { progsVerb } from './progs.ts';
 import { riskVerb } from './risk.ts';
-import { CliError, EXIT } from './shared/exit.ts';
+import { EXIT } from './shared/exit.ts';
+import { report } from './shared/report.ts';
 import { sweepVerb } from './sweep.ts';
 import { tailVerb } from './tail.ts';
 import { tokenVerb } from './token.ts';
@@ -75,25 +74,6 @@ function build(): Command {
     verb(program);
   }
   return program;
-}
-
-/** The one line that a failure prints, and its exit code. */
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof CliError) {
-    process.stderr.write(`warden: ${error.message.split('\n').map(safeText).join('\n')}\n`);
-    return error.exitCode;
-  }
-  if (error instanceof ConfigError) {
-    process.stderr.write(`warden: ${safeText(error.message)}\n`);
-    return EXIT.config;
-  }
-  if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT.ok;
-  process.stderr.write(
-    `warden: unexpected: ${safeText((error as Error).stack ?? String(error))}\n`,
-  );
-  // The monitor starts services again that failed for a reason nobody foresaw.
-  return process.env.WARDEN_SERVICE === undefined ? EXIT.software : EXIT.temporary;
 }
 
 // A reader that ends early (head, less) is no failure of ours.

@@ -7,7 +7,7 @@ import { LogError } from '#log';
 import type { Policy } from '#policy';
 import { openSqliteStore, type Store, setAside } from '#state';
 import { createLogger, type Logger } from '#telemetry';
-import { startCollector } from '../services/collector/index.ts';
+import { runCollector, startCollector } from '../services/collector/index.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { APP, launch, modeLines } from './shared/launch.ts';
 import { configOf } from './shared/open.ts';
@@ -46,9 +46,9 @@ function checkState({ stateDir }: Config): void {
 }
 
 /** Opens the log; one that can't be read is set aside, and its successor is a new incarnation. */
-async function openStore({ database }: Config, logger: Logger): Promise<Store> {
+async function openStore({ database }: Config, logger: Logger, alone: boolean): Promise<Store> {
   try {
-    return await openSqliteStore(database);
+    return openSqliteStore(database, { alone });
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
     if (error.code !== 'CORRUPT') {
@@ -56,24 +56,30 @@ async function openStore({ database }: Config, logger: Logger): Promise<Store> {
     }
     const kept = setAside(database);
     logger.error({ reason: error.message, kept }, 'the log cannot be read: a new one begins');
-    return await openSqliteStore(database);
+    return openSqliteStore(database, { alone });
   }
 }
 
-/** `enrolled`: the keys were made elsewhere, and none is to be made here. */
+export interface PartsOptions {
+  readonly name: string;
+  /** The keys were made elsewhere, and none is to be made here. */
+  readonly enrolled: boolean;
+  /** The collector runs in this thread, on this process's only connection to the log. */
+  readonly alone: boolean;
+}
+
 export async function startParts(
   config: Config,
   policy: Policy,
-  { name = 'up', enrolled = false }: { name?: string; enrolled?: boolean } = {},
+  { name, enrolled, alone }: PartsOptions,
 ): Promise<Parts> {
   checkState(config);
   const logger = createLogger({ level: config.logLevel, name });
   const { bootId, mode } = loadedState(config.runDir);
   const host = hostIdentity(process.env);
   const { host: hostKey, control } = openKeys(config.stateDir, { create: !enrolled });
-  const store = await openStore(config, logger);
-  const collector = await startCollector({
-    database: config.database,
+  const store = await openStore(config, logger, alone);
+  const options = {
     pins: join(config.runDir, 'bpf'),
     host,
     hostKey,
@@ -81,11 +87,14 @@ export async function startParts(
     mode,
     policy,
     version: JSON.parse(readFileSync(join(APP, 'package.json'), 'utf8')).version,
-    logLevel: config.logLevel,
     inventoryMs: INVENTORY_MS,
     countersMs: COUNTERS_MS,
     logBytes: config.logBytes,
-  });
+  };
+  const { database, logLevel } = config;
+  const collector = alone
+    ? await runCollector({ ...options, store, logger })
+    : await startCollector({ ...options, database, logLevel });
   const hostKeyOf = (name: string) => (name === host ? hostKey : null);
   const keys = { hostKeyOf, control };
   return { config, host, mode, bootId, policy, logger, store, collector, keys };
@@ -187,7 +196,8 @@ async function serve(config: Config): Promise<void> {
   const policyFile = process.env.WARDEN_STAGED_POLICY ?? null;
   const staged = { policyFile, enforce: false };
   const loaded = loadPolicy(staged);
-  const parts = await startParts(config, loaded.policy);
+  const how = { name: 'up', enrolled: false, alone: false };
+  const parts = await startParts(config, loaded.policy, how);
   const signals = { fold: new AbortController(), show: new AbortController() };
   try {
     await serveUntilAsked(parts, loaded, signals);

@@ -20,6 +20,7 @@ import { build, type Plugin } from 'esbuild';
 const ROOT = resolve(import.meta.dirname, '..');
 const ENTRIES = {
   'cli/main': 'cli/main.ts',
+  'cli/service': 'cli/service.mjs',
   'services/collector/worker': 'services/collector/worker.ts',
 } as const;
 const FILES = ['package.json', 'bpf/build/warden.node', 'bpf/build/warden-load'];

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The services' only door to the kernel: pinned maps and rings over raw bpf(2), mmap and poll.
+ * The services' only door to the kernel: pinned maps and rings over raw bpf(2), mmap and epoll.
  *
  *   objGet mapInfo mapLookup mapUpdate mapDelete mapLookupBatch    maps.c
  *   ringOpen ringRead ringPositions ringRelease ringClose          ring.c
- *   wait eventOpen eventSignal eventDrain bootOffset closeFd       wait.c
+ *   watchOpen watchArm watchClose                                  watch.c
+ *   bootOffset closeFd                                             clock.c
  *
  * It checks what JavaScript passes (lengths against the map's own sizes) and nothing else: meaning
  * lives in bpf/src. Every failure is a JavaScript Error with `code` (errno name) and `syscall`.
@@ -92,12 +93,12 @@ napi_value wd_undefined(napi_env env)
 NAPI_MODULE_INIT()
 {
 	const napi_property_descriptor methods[] = {
-		METHOD(objGet),	      METHOD(mapInfo),	     METHOD(mapLookup),
-		METHOD(mapUpdate),    METHOD(mapDelete),     METHOD(mapLookupBatch),
-		METHOD(ringOpen),     METHOD(ringRead),	     METHOD(ringPositions),
-		METHOD(ringRelease),  METHOD(ringClose),     METHOD(wait),
-		METHOD(eventOpen),    METHOD(eventSignal),   METHOD(eventDrain),
-		METHOD(closeFd),      METHOD(progTestRun),   METHOD(bootOffset),
+		METHOD(objGet),	       METHOD(mapInfo),	      METHOD(mapLookup),
+		METHOD(mapUpdate),     METHOD(mapDelete),     METHOD(mapLookupBatch),
+		METHOD(ringOpen),      METHOD(ringRead),      METHOD(ringPositions),
+		METHOD(ringRelease),   METHOD(ringClose),     METHOD(watchOpen),
+		METHOD(watchArm),      METHOD(watchClose),    METHOD(closeFd),
+		METHOD(progTestRun),   METHOD(bootOffset),
 	};
 
 	napi_define_properties(env, exports, sizeof(methods) / sizeof(methods[0]), methods);

@@ -36,10 +36,9 @@ napi_value wd_ringRead(napi_env env, napi_callback_info info);
 napi_value wd_ringPositions(napi_env env, napi_callback_info info);
 napi_value wd_ringRelease(napi_env env, napi_callback_info info);
 napi_value wd_ringClose(napi_env env, napi_callback_info info);
-napi_value wd_wait(napi_env env, napi_callback_info info);
-napi_value wd_eventOpen(napi_env env, napi_callback_info info);
-napi_value wd_eventSignal(napi_env env, napi_callback_info info);
-napi_value wd_eventDrain(napi_env env, napi_callback_info info);
+napi_value wd_watchOpen(napi_env env, napi_callback_info info);
+napi_value wd_watchArm(napi_env env, napi_callback_info info);
+napi_value wd_watchClose(napi_env env, napi_callback_info info);
 napi_value wd_bootOffset(napi_env env, napi_callback_info info);
 napi_value wd_closeFd(napi_env env, napi_callback_info info);
 

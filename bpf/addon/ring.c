@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A BPF ring buffer, read by position. The kernel's layout: a consumer page (ours to write), a
- * producer page, then the data, mapped twice so that no record wraps for the reader.
+ * producer page, then the data, offered twice in a row so that no record wraps for its reader. We
+ * map it once: it then counts once in our resident memory, and records are copied anyway.
  *
  * Reading does not move the consumer: that is `ringRelease`, called after the records are stored.
  */
@@ -34,7 +35,7 @@ static void unmap(struct ring *ring)
 	if (ring->consumer)
 		munmap(ring->consumer, ring->page);
 	if (ring->producer)
-		munmap(ring->producer, ring->page + 2 * ring->size);
+		munmap(ring->producer, ring->page + ring->size);
 	ring->consumer = NULL;
 	ring->producer = NULL;
 }
@@ -54,7 +55,7 @@ static int map_ring(int fd, struct ring *ring)
 	if (at == MAP_FAILED)
 		return -errno;
 	ring->consumer = at;
-	at = mmap(NULL, ring->page + 2 * ring->size, PROT_READ, MAP_SHARED, fd, (off_t)ring->page);
+	at = mmap(NULL, ring->page + ring->size, PROT_READ, MAP_SHARED, fd, (off_t)ring->page);
 	if (at == MAP_FAILED)
 		return -errno;
 	ring->producer = at;
@@ -98,6 +99,16 @@ static struct ring *ring_of(napi_env env, napi_value value)
 	return ring;
 }
 
+/* Copies `length` bytes at `position`, which may wrap. */
+static void copy_out(const struct ring *ring, uint64_t position, void *to, size_t length)
+{
+	const uint64_t at = position & (ring->size - 1);
+	const size_t straight = at + length > ring->size ? ring->size - at : length;
+
+	memcpy(to, ring->data + at, straight);
+	memcpy((uint8_t *)to + straight, ring->data, length - straight);
+}
+
 /*
  * Copies whole records from `position` on into `out`, each behind a read_header and padded to 8.
  * Stops at a record that is still being written. Returns the next position, or -EPROTO when a
@@ -125,8 +136,9 @@ static int64_t copy_records(const struct ring *ring, uint64_t position, struct w
 			if (used + sizeof(head) + padded > out->length)
 				break;
 			memcpy(out->data + used, &head, sizeof(head));
-			memcpy(out->data + used + sizeof(head), at + BPF_RINGBUF_HDR_SZ, padded);
-			used += sizeof(head) + padded;
+			used += sizeof(head);
+			copy_out(ring, position + BPF_RINGBUF_HDR_SZ, out->data + used, padded);
+			used += padded;
 		}
 		position += padded + BPF_RINGBUF_HDR_SZ;
 	}

@@ -13,7 +13,7 @@
 #define WD_WAKE_EVERY_NS 20000000ULL
 #define WD_SECOND_NS 1000000000ULL
 
-/* Bulk wakes its reader at most every 20 ms; the reader looks again 25 ms after each wake. */
+/* Bulk wakes its reader at most every 20 ms; who waits for a wake has looked just before. */
 static __always_inline __u64 wd_bulk_wake(void)
 {
 	struct wd_state *own_state = wd_state();

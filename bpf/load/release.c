@@ -175,21 +175,42 @@ int wd_release_copy(const char *app, const uint8_t digest[WD_SHA256_LEN], const 
 	return take_release(app, digest, into, found);
 }
 
+static bool is_file(const char *word, const char *app, const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", app, name);
+	return word && !strcmp(word, path);
+}
+
+/* Everything in one process: the rest of the line is a file and its verb. */
+static bool starts_up(char *const *rest, const char *app)
+{
+	return is_file(rest[0], app, WD_RELEASE_MAIN) && rest[1] && !strcmp(rest[1], "up") &&
+	       !rest[2];
+}
+
+/* An agent of a fleet: how much Node may take, and a file. */
+static bool starts_agent(char *const *rest, const char *app)
+{
+	while (*rest && !strncmp(*rest, "--max-semi-space-size=", 22) &&
+	       strspn(*rest + 22, "0123456789") == strlen(*rest + 22))
+		rest++;
+	return is_file(rest[0], app, WD_RELEASE_AGENT) && !rest[1];
+}
+
 bool wd_release_starts(char *const *command, const char *app)
 {
 	static const char *const options[] = { "--disable-sigusr1",
 					       "--disable-warning=ExperimentalWarning" };
-	char node[PATH_MAX], main[PATH_MAX];
+	char node[PATH_MAX];
 	size_t at = 1;
 
 	snprintf(node, sizeof(node), "%s/" WD_RELEASE_NODE, app);
-	snprintf(main, sizeof(main), "%s/" WD_RELEASE_MAIN, app);
 	if (strcmp(command[0], node))
 		return false;
 	for (; at <= WD_COUNT(options); at++)
 		if (!command[at] || strcmp(command[at], options[at - 1]))
 			return false;
-	if (!command[at] || strcmp(command[at], main) || !command[at + 1] || command[at + 2])
-		return false;
-	return !strcmp(command[at + 1], "up") || !strcmp(command[at + 1], "collector");
+	return starts_up(command + at, app) || starts_agent(command + at, app);
 }

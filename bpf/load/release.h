@@ -12,6 +12,7 @@
 
 #define WD_RELEASE_NODE "node"
 #define WD_RELEASE_MAIN "cli/main.mjs"
+#define WD_RELEASE_AGENT "cli/service.mjs"
 
 /* Checks every file of the list, and says what is wrong. Returns an exit code. */
 int wd_release_digest(const char *app, uint8_t ret_digest[WD_SHA256_LEN]);
@@ -22,7 +23,7 @@ int wd_release_digest(const char *app, uint8_t ret_digest[WD_SHA256_LEN]);
  */
 int wd_release_copy(const char *app, const uint8_t digest[WD_SHA256_LEN], const char *into);
 
-/* True for the one command line by which a sealed guard starts services, with its copy in `app`. */
+/* True for the command lines by which a sealed guard starts services, with its copy in `app`. */
 bool wd_release_starts(char *const *command, const char *app);
 
 #endif /* WARDEN_RELEASE_H */

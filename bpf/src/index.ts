@@ -40,3 +40,4 @@ export {
   type KernelObject,
 } from './record.ts';
 export { Ring, type RingRecord } from './ring.ts';
+export { Watch } from './watch.ts';

@@ -15,10 +15,9 @@ export interface Native {
   ringPositions(ring: RingHandle): [consumer: number, producer: number];
   ringRelease(ring: RingHandle, position: number): void;
   ringClose(ring: RingHandle): void;
-  wait(fds: readonly number[], timeoutMs: number): number;
-  eventOpen(): number;
-  eventSignal(fd: number): void;
-  eventDrain(fd: number): void;
+  watchOpen(fds: readonly number[], ready: (mask: number) => void): WatchHandle;
+  watchArm(watch: WatchHandle, mask: number): void;
+  watchClose(watch: WatchHandle): void;
   /** CLOCK_REALTIME minus CLOCK_BOOTTIME, ns. */
   bootOffset(): bigint;
   closeFd(fd: number): void;
@@ -27,6 +26,11 @@ export interface Native {
 declare const ring: unique symbol;
 export interface RingHandle {
   readonly [ring]: true;
+}
+
+declare const watch: unique symbol;
+export interface WatchHandle {
+  readonly [watch]: true;
 }
 
 let loaded: Native | undefined;

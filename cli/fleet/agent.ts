@@ -251,7 +251,8 @@ export async function serveAgent(config: Config): Promise<void> {
     policyFile: process.env.WARDEN_STAGED_POLICY ?? null,
     enforce: false,
   });
-  const parts = await startParts(config, loaded.policy, { name: 'collector', enrolled: true });
+  const how = { name: 'collector', enrolled: true, alone: true };
+  const parts = await startParts(config, loaded.policy, how);
   const client = new KafkaClient(
     kafkaConfig({}, process.env, `warden-host-${parts.host}`),
     parts.logger,

@@ -52,12 +52,15 @@ function webhookEnvironment({ webhook }: Config): Record<string, string> {
   };
 }
 
-/** What is run without privileges: a verb, what WARDEN_SERVICE calls it, and what it needs. */
+/** What is run without privileges, what WARDEN_SERVICE calls it, and what it needs. */
 export interface Launched {
   readonly keep: boolean;
-  readonly verb?: string;
+  /** A file below the root, and its arguments; by default the verb `up`. */
+  readonly entry?: readonly [string, ...string[]];
   readonly service?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** How Node is to run it. */
+  readonly nodeFlags?: readonly string[];
 }
 
 /** Becomes `warden-load run`, which loads the programs and runs a verb without privileges. */
@@ -65,6 +68,7 @@ export function launch(config: Config, options: Launched): never {
   checkMachine();
   const { compiled, source } = stagePolicy(config, loadPolicy(config));
   const { runDir, stateDir } = config;
+  const [file, ...args] = options.entry ?? [MAIN, 'up'];
   const arguments_ = [
     LOADER,
     'run',
@@ -78,8 +82,9 @@ export function launch(config: Config, options: Launched): never {
     // Else SIGUSR1 opens an inspector to whoever may send it.
     '--disable-sigusr1',
     '--disable-warning=ExperimentalWarning',
-    join(runDir, 'app', MAIN),
-    options.verb ?? 'up',
+    ...(options.nodeFlags ?? []),
+    join(runDir, 'app', file),
+    ...args,
   ];
   const environment = {
     ...process.env,

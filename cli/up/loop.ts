@@ -7,7 +7,7 @@ import { LogError } from '#log';
 import type { Policy } from '#policy';
 import { type Store, scanAll } from '#state';
 import type { Logger } from '#telemetry';
-import type { CollectorThread } from '../../services/collector/index.ts';
+import type { RunningCollector } from '../../services/collector/index.ts';
 import { Enforcer, type Population } from '../../services/enforcer/index.ts';
 import { Enricher } from '../../services/enricher/index.ts';
 import { reportFault, reportOverride } from './said.ts';
@@ -21,7 +21,7 @@ export interface Parts {
   readonly policy: Policy;
   readonly logger: Logger;
   readonly store: Store;
-  readonly collector: CollectorThread;
+  readonly collector: RunningCollector;
   readonly keys: OpenKeys;
 }
 

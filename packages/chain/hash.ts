@@ -13,13 +13,16 @@ export interface Chain {
 const LINK_TAG = 'bpf-warden/chain/1';
 const GENESIS_TAG = 'bpf-warden/genesis/1';
 
-/** tag || u16 length of host || host || incarnation (8 bytes) || u8 lane */
-function prefix(tag: string, { host, incarnation, lane }: Chain): Buffer {
-  const name = Buffer.from(host, 'utf8');
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(name.length);
-  const life = Buffer.from(incarnation, 'hex');
-  return Buffer.concat([Buffer.from(tag, 'ascii'), length, name, life, Buffer.of(lane)]);
+/** tag || u16 length of host || host || incarnation (8 bytes) || u8 lane || room */
+function prefix(tag: string, { host, incarnation, lane }: Chain, room = 0): Buffer {
+  const name = Buffer.byteLength(host);
+  const bytes = Buffer.allocUnsafe(tag.length + 2 + name + 8 + 1 + room);
+  let at = bytes.write(tag, 'ascii');
+  at = bytes.writeUInt16BE(name, at);
+  at += bytes.write(host, at);
+  at += bytes.write(incarnation, at, 8, 'hex');
+  bytes.writeUInt8(lane, at);
+  return bytes;
 }
 
 function sha256(bytes: Uint8Array): Buffer {
@@ -38,13 +41,14 @@ export type Link = (sequence: number, previous: Uint8Array, event: Uint8Array) =
 
 /** `chainHash` of one chain, its constant part laid out once. */
 export function linksOf(chain: Chain): Link {
-  const head = prefix(LINK_TAG, chain);
-  const input = Buffer.alloc(head.length + 8 + 2 * HASH_BYTES);
-  input.set(head);
+  const room = 8 + 2 * HASH_BYTES;
+  const input = prefix(LINK_TAG, chain, room);
+  const head = input.length - room;
   return (sequence, previous, event) => {
-    input.writeBigUInt64BE(BigInt(sequence), head.length);
-    input.set(previous, head.length + 8);
-    input.set(sha256(event), head.length + 8 + HASH_BYTES);
+    input.writeUInt32BE(Math.floor(sequence / 2 ** 32), head);
+    input.writeUInt32BE(sequence % 2 ** 32, head + 4);
+    input.set(previous, head + 8);
+    input.set(sha256(event), head + 8 + HASH_BYTES);
     return sha256(input);
   };
 }

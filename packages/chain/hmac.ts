@@ -32,20 +32,26 @@ function padsOf(key: Uint8Array): Pads {
   return pads;
 }
 
+/** Of a character in UTF-8, for each unit of its string. */
+const UTF8_MAX = 3;
+
 /**
- * HMAC-SHA-256 (RFC 2104) of `parts`, one behind the other. Node's own takes most of its time to
- * look at the key, again for each record.
+ * HMAC-SHA-256 (RFC 2104) of `parts`, one behind the other, text as UTF-8. Node's own takes most of
+ * its time to look at the key, again for each record.
  */
-export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer {
+export function hmacSha256(key: Uint8Array, ...parts: readonly (Uint8Array | string)[]): Buffer {
   const { inner, outer } = padsOf(key);
   let length = BLOCK_BYTES;
-  for (const part of parts) length += part.length;
+  for (const part of parts) length += part.length * (typeof part === 'string' ? UTF8_MAX : 1);
   if (length > scratch.length) scratch = Buffer.alloc(2 * length);
   scratch.set(inner);
   let at = BLOCK_BYTES;
   for (const part of parts) {
-    scratch.set(part, at);
-    at += part.length;
+    if (typeof part === 'string') at += scratch.write(part, at);
+    else {
+      scratch.set(part, at);
+      at += part.length;
+    }
   }
   outer.set(hash('sha256', scratch.subarray(0, at), 'buffer'), BLOCK_BYTES);
   return hash('sha256', outer, 'buffer');

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { EventError } from './errors.ts';
 
 declare const brand: unique symbol;
@@ -78,7 +78,7 @@ const LANE_CACHE_MAX = 100_000;
 export function laneOf(principal: PrincipalKey): Lane {
   const known = lanes.get(principal);
   if (known !== undefined) return known;
-  const first = createHash('sha256').update(principal).digest()[0] as number;
+  const first = hash('sha256', principal, 'buffer')[0] as number;
   const value = (first % LANES) as Lane;
   if (lanes.size >= LANE_CACHE_MAX) lanes.clear();
   lanes.set(principal, value);

@@ -9,7 +9,7 @@ import {
   type PrincipalKey,
 } from '#event';
 import type { LogRecord } from '#log';
-import { type Store, scanAll } from '#state';
+import { Recent, type Store, scanAll } from '#state';
 import {
   decodeState,
   encodeState,
@@ -49,7 +49,9 @@ type StateReader = Pick<Store, 'get' | 'getMany' | 'scan'>;
 /** Where the fold of a partition stands: snapshots are taken at it. */
 export const FOLD_POSITION = 'enricher/bpf.events/0';
 
-const CACHE_MAX = 10_000;
+/** States kept decoded. */
+const CACHE_COUNT = 10_000;
+
 /** The part of the state that one batch works on: read once, changed in memory, written once. */
 interface Working {
   readonly trust: Map<string, TrustState | null>;
@@ -68,7 +70,7 @@ export class Fold {
   private readonly keys: OpenKeys;
   private readonly lanes: ReadonlySet<number> | null;
   private readonly policies: LanePolicies;
-  private readonly cache = new Map<string, TrustState>();
+  private readonly cache = new Recent<TrustState>(CACHE_COUNT);
   private working: Working | null = null;
 
   /** `lanes`: those of the partition that is folded; records of others are refused. */
@@ -115,7 +117,6 @@ export class Fold {
   /** The last `apply` was committed: its states are what the store has. */
   committed(): void {
     if (this.working === null) return;
-    if (this.cache.size > CACHE_MAX) this.cache.clear();
     for (const [key, state] of this.working.trust) if (state !== null) this.cache.set(key, state);
     this.working = null;
   }
@@ -157,7 +158,9 @@ export class Fold {
   }
 
   private async loadLane(lane: Lane, wanted: Wanted): Promise<Loaded> {
-    const missing = [...wanted.principals].filter((principal) => !this.cache.has(principal));
+    const missing = [...wanted.principals].filter(
+      (principal) => this.cache.get(principal) === undefined,
+    );
     const keys = [...wanted.marks];
     const [stored, marks] = await Promise.all([
       this.state.getMany('trust', lane, missing),

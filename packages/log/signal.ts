@@ -8,24 +8,26 @@ const POLL_MS = 30;
 /**
  * Tells listeners of commits: by its own connection at once, by other threads of this process
  * through a broadcast, by other processes through SQLite's data version, asked every 30 ms (about 1
- * µs). Nothing of it keeps a process alive, and without listeners nothing runs.
+ * µs). Nothing of it keeps a process alive, and without listeners nothing runs. `alone`: there are
+ * no others, and nobody is told or asked.
  */
 export class CommitSignal {
   private readonly database: Database;
-  private readonly channel: BroadcastChannel;
+  private readonly channel: BroadcastChannel | null;
   private readonly listeners = new Set<() => void>();
   private timer: NodeJS.Timeout | null = null;
   private version = 0;
 
-  constructor(database: Database) {
+  constructor(database: Database, { alone = false }: { readonly alone?: boolean } = {}) {
     this.database = database;
-    this.channel = new BroadcastChannel(`warden:commit:${realpathSync(database.file)}`);
-    this.channel.unref();
+    const name = `warden:commit:${realpathSync(database.file)}`;
+    this.channel = alone ? null : new BroadcastChannel(name);
+    this.channel?.unref();
   }
 
   /** Called after each commit of this connection. */
   committed(): void {
-    this.channel.postMessage(null);
+    this.channel?.postMessage(null);
     this.tell();
   }
 
@@ -43,11 +45,11 @@ export class CommitSignal {
   close(): void {
     this.listeners.clear();
     this.stop();
-    this.channel.close();
+    this.channel?.close();
   }
 
   private start(): void {
-    if (this.timer !== null) return;
+    if (this.timer !== null || this.channel === null) return;
     this.version = this.database.dataVersion();
     this.timer = setInterval(() => this.check(), POLL_MS);
     this.timer.unref();
@@ -58,7 +60,7 @@ export class CommitSignal {
   private stop(): void {
     if (this.timer !== null) clearInterval(this.timer);
     this.timer = null;
-    this.channel.onmessage = ignore;
+    if (this.channel !== null) this.channel.onmessage = ignore;
   }
 
   /** A broadcast and the poll after it find the same commit: only one of them tells. */

@@ -13,5 +13,6 @@ export type {
   StateChange,
   Store,
 } from './port.ts';
+export { Recent } from './recent.ts';
 export { scanAll } from './scan.ts';
 export { openSqliteStore, type SqliteStoreOptions } from './sqlite.ts';

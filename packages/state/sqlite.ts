@@ -21,6 +21,8 @@ export interface SqliteStoreOptions {
   readonly clock?: () => number;
   /** FULL: a commit also survives a power cut, for one fsync each. NORMAL by default. */
   readonly synchronous?: 'NORMAL' | 'FULL';
+  /** Nobody else writes to the file while it is open: commits of others are not looked for. */
+  readonly alone?: boolean;
 }
 
 /** Pages given back in one transaction. */
@@ -37,7 +39,7 @@ const VACUUM_PAGES = 256;
 export function openSqliteStore(file: string, options: SqliteStoreOptions = {}): Store {
   const database = new Database(file, options);
   try {
-    return new SqliteStore(database, options.clock ?? Date.now);
+    return new SqliteStore(database, options);
   } catch (error) {
     database.close();
     throw error;
@@ -54,7 +56,7 @@ class SqliteStore implements Store {
   private readonly signal: CommitSignal;
   private maintenance: Promise<unknown> = Promise.resolve();
 
-  constructor(database: Database, clock: () => number) {
+  constructor(database: Database, { clock = Date.now, alone = false }: SqliteStoreOptions) {
     this.database = database;
     this.clock = clock;
     this.records = new SqliteLog(database);
@@ -62,7 +64,7 @@ class SqliteStore implements Store {
     this.table = new StateTable(database);
     this.copies = new Snapshots(database);
     this.check();
-    this.signal = new CommitSignal(database);
+    this.signal = new CommitSignal(database, { alone });
   }
 
   /**

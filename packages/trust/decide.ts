@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { PrincipalKey } from '#event';
 import type { Recall } from './detect.ts';
 import type { ActFacts } from './facts.ts';
@@ -32,7 +32,7 @@ import { dayOf, effectiveTime } from './time.ts';
 
 /** A control record's id in 48 bits: one in 10^13 that a new one is taken for one of 32 kept. */
 export function controlNumber(id: string): number {
-  return createHash('sha256').update(id).digest().readUIntBE(0, 6);
+  return hash('sha256', id, 'buffer').readUIntBE(0, 6);
 }
 
 /** What a record means for this state, in order; nothing for a control record seen before. Pure. */

@@ -42,8 +42,6 @@ export interface CollectorOptions {
   readonly countersMs: number;
   /** Bytes of the local log from which bulk records are shed. */
   readonly logBytes: number;
-  /** Called while the store refuses: the place to hear of a stop. */
-  readonly whileWaiting: () => void;
 }
 
 const ITERATORS = ['inventory_progs', 'inventory_maps', 'inventory_links'] as const;
@@ -159,6 +157,21 @@ export class Collector {
     return this.rings.fds;
   }
 
+  /** Of `fds`, that of the bulk ring, as a bit. */
+  get bulkMask(): number {
+    return 1 << RING_NAMES.indexOf('bulk');
+  }
+
+  /** A ring is an eighth full of what was not read. */
+  get crowded(): boolean {
+    return this.rings.crowded();
+  }
+
+  /** The log is full to the brim: the rings are not read. */
+  get holds(): boolean {
+    return this.shedding.holds;
+  }
+
   /** ms until a timer of the collector's is due. */
   get idleMs(): number {
     return Math.max(0, Math.min(this.nextCountersMs, this.nextInventoryMs) - Date.now());
@@ -170,7 +183,7 @@ export class Collector {
    */
   async step(): Promise<{ more: boolean; stored: boolean }> {
     await this.shedding.look(Date.now());
-    if (this.shedding.holds) return this.hold();
+    if (this.holds) return this.hold();
     this.pass ??= this.beginPass(Date.now());
     const { pass } = this;
     for (const { ring, found } of this.rings.tampered()) this.tamper(ring, found);
@@ -327,7 +340,7 @@ export class Collector {
 
   /** False when it was told to stop while the store refused. */
   private async commitUntilStored(commit: Commit): Promise<boolean> {
-    const { store, logger, whileWaiting } = this.options;
+    const { store, logger } = this.options;
     for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, RETRY_MAX_MS)) {
       try {
         await store.commit(commit);
@@ -339,7 +352,6 @@ export class Collector {
           { reason: error.message },
           'the log cannot be written: records wait in the rings',
         );
-        whileWaiting();
         if (this.stopping) return false;
         await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
@@ -368,6 +380,11 @@ export class Collector {
       this.life = { ...this.life, clean: true };
       await this.store([this.system('STOP', { incarnation: this.life.incarnation })], 0);
     }
+    this.close();
+  }
+
+  /** Stores nothing any more. */
+  close(): void {
     this.rings.close();
     this.code.close();
     this.stats.close();

@@ -45,17 +45,23 @@ export const FORWARDER_POSITION = 'forwarder/bpf.events/0';
 export const AGE_MAX_MS = 30 * 24 * 3_600_000;
 const DELAY = { firstMs: 100, maxMs: 15_000 } as const;
 const IDLE_MS = 1000;
+/** How often its position is stored, at most. */
+const SAVE_MS = 1000;
 
 /**
  * Carries the local log to Kafka: in its order, so in the order of each lane, one batch at a time.
- * The position moves only behind what all replicas in sync have; a batch that may or may not have
- * arrived is sent again, and whoever folds it knows it by its ids.
+ * The position moves only behind what all replicas in sync have, and is stored now and then; a
+ * batch that may or may not have arrived is sent again, as is what was sent since the position was
+ * stored last, and whoever folds it knows it by its ids.
  */
 export class Forwarder {
   private readonly options: ForwarderOptions;
   private readonly writer: IdempotentWriter;
   private readonly log: KafkaLog;
   private next = 0;
+  /** As it is stored, and since when. */
+  private saved = 0;
+  private savedMs = 0;
   private sent = 0;
   private awaySinceMs: number | null = null;
 
@@ -69,6 +75,7 @@ export class Forwarder {
     const forwarder = new Forwarder(options);
     const position = await options.store.position(FORWARDER_POSITION);
     forwarder.next = Number(position ?? (await options.store.log.start(SOURCE)));
+    forwarder.saved = forwarder.next;
     return forwarder;
   }
 
@@ -90,6 +97,7 @@ export class Forwarder {
         try {
           const more = await this.step();
           delayMs = DELAY.firstMs;
+          await this.saveInTime();
           if (!more) await Promise.race([wake.promise, sleep(IDLE_MS, null, { ref: false })]);
         } catch (error) {
           this.sayAway(error);
@@ -120,7 +128,7 @@ export class Forwarder {
       );
       this.trace(ways.flat());
     }
-    await this.goOn(next);
+    this.next = next;
     this.sent += records.length;
     if (this.awaySinceMs !== null) {
       logger.warn({ seconds: (Date.now() - this.awaySinceMs) / 1000 }, 'kafka is there again');
@@ -138,15 +146,23 @@ export class Forwarder {
     if (last === undefined) return false;
     const events = aged.reduce((sum, record) => sum + eventsIn(record), 0);
     logger.error({ events }, 'events that kafka did not take for 30 days are given up');
+    // Said once it is settled: a position that could not be stored is tried again.
+    await this.save(last.offset + 1);
     onAged(events);
-    await this.goOn(last.offset + 1);
     return true;
   }
 
-  private async goOn(next: number): Promise<void> {
+  private async saveInTime(): Promise<void> {
+    if (this.options.now() - this.savedMs >= SAVE_MS) await this.save(this.next);
+  }
+
+  private async save(next: number): Promise<void> {
+    if (this.saved === next) return;
     const position = [{ source: FORWARDER_POSITION, next: BigInt(next) }];
     await this.options.store.commit({ outputs: [], state: [], position });
     this.next = next;
+    this.saved = next;
+    this.savedMs = this.options.now();
   }
 
   private trace(ways: readonly Way[]): void {
@@ -174,7 +190,11 @@ export class Forwarder {
     return (await this.options.store.log.end(SOURCE)) - this.next;
   }
 
+  /** Stores its position, where the store takes it: else some of what was sent is sent again. */
   async close(): Promise<void> {
+    await this.save(this.next).catch((error) => {
+      if (!(error instanceof LogError) || !error.retriable) throw error;
+    });
     await Promise.all([this.writer.close(), this.log.close()]);
   }
 }

@@ -1,26 +1,27 @@
 import { Worker } from 'node:worker_threads';
-import { native } from '#bpf';
 import type { Event } from '#event';
+import { Collector, type CollectorOptions } from './collector.ts';
+import { Drain } from './drain.ts';
 import type { FromWorker, ToWorker, WorkerOptions } from './worker.ts';
 
 export { Collector, type CollectorOptions } from './collector.ts';
 export { systemEvent } from './losses.ts';
 export type { WorkerOptions } from './worker.ts';
 
-/** The collector's thread, as the rest of its process sees it. */
-export interface CollectorThread {
-  /** Stores an event of the system's own with the next batch. */
+/** A collector at work, as the rest of its process sees it. */
+export interface RunningCollector {
+  /** Stores an event of the system's own with one of the next batches. */
   append(event: Event): void;
-  /** Drains, stores STOP, ends the thread. */
+  /** Drains, stores STOP, ends. */
   stop(): Promise<void>;
-  /** Ends the thread where it is: what is not stored is still in the rings. */
+  /** Ends it where it is: what is not stored is still in the rings. */
   terminate(): Promise<void>;
-  /** Rejects when the thread ends by an error; resolves after `stop`. */
+  /** Rejects when it ends by an error; resolves after `stop`. */
   readonly ended: Promise<void>;
 }
 
-/** Starts the collector in a thread of its own, because its commits block. */
-export async function startCollector(options: WorkerOptions): Promise<CollectorThread> {
+/** Starts the collector in a thread of its own: for a process that folds beside it. */
+export async function startCollector(options: WorkerOptions): Promise<RunningCollector> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: options });
   const ended = new Promise<void>((resolve, reject) => {
     worker.once('error', reject);
@@ -29,16 +30,13 @@ export async function startCollector(options: WorkerOptions): Promise<CollectorT
       else reject(new Error(`the collector's thread ended with ${code}`));
     });
   });
-  const ready = new Promise<number>((resolve) => {
-    worker.on('message', (message: FromWorker) => {
-      if ('ready' in message) resolve(message.ready.event);
+  const ready = new Promise<void>((resolve) => {
+    worker.once('message', ({ ready }: FromWorker) => {
+      if (ready) resolve();
     });
   });
-  const event = await Promise.race([ready, ended.then(() => -1)]);
-  const send = (message: ToWorker) => {
-    worker.postMessage(message);
-    native().eventSignal(event);
-  };
+  await Promise.race([ready, ended]);
+  const send = (message: ToWorker) => worker.postMessage(message);
   return {
     append: (appended) => send({ append: appended }),
     stop: async () => {
@@ -47,6 +45,26 @@ export async function startCollector(options: WorkerOptions): Promise<CollectorT
     },
     terminate: async () => {
       await worker.terminate();
+    },
+    ended,
+  };
+}
+
+/** Runs the collector in this thread: for one that has little else to do. */
+export async function runCollector(options: CollectorOptions): Promise<RunningCollector> {
+  const drain = new Drain(await Collector.open(options));
+  const ended = drain.run();
+  // Whoever waits for the end hears of it.
+  ended.catch(() => undefined);
+  return {
+    append: (event) => drain.append(event),
+    stop: async () => {
+      drain.stop();
+      await ended;
+    },
+    terminate: async () => {
+      drain.abandon();
+      await ended.catch(() => undefined);
     },
     ended,
   };

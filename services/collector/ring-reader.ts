@@ -69,6 +69,11 @@ export class RingReader<T> {
     return this.next;
   }
 
+  /** Bytes that have not been read. */
+  waiting(): number {
+    return this.ring.positions().producer - this.next;
+  }
+
   drained(): boolean {
     return this.next === this.ring.positions().producer;
   }

@@ -9,6 +9,9 @@ export type RingItem =
   | { readonly ring: RingName; readonly position: number; readonly raised: KernelRaised }
   | { readonly ring: RingName; readonly position: number; readonly fault: string };
 
+/** A ring is crowded from one in so many of its bytes on. */
+const CROWDED = 8;
+
 /** One of the rings that hold acts. */
 class ActReader extends RingReader<ReturnType<typeof decodeRecord>> {
   readonly name: RingName;
@@ -97,6 +100,10 @@ export class Rings {
 
   drained(): boolean {
     return this.readers.every((reader) => reader.drained());
+  }
+
+  crowded(): boolean {
+    return this.readers.some((reader) => reader.waiting() * CROWDED > reader.ring.size);
   }
 
   release(): void {

@@ -37,6 +37,7 @@ export interface EnricherOptions {
 /** What a step came to. `firstMs`: when the log took in the first record of its batch. */
 export interface Step {
   readonly more: boolean;
+  readonly records: number;
   readonly events: number;
   readonly firstMs: number | null;
 }
@@ -131,7 +132,7 @@ export class Enricher {
     const { records, damaged, next } = await this.readOn();
     if (damaged !== null) {
       onFault({ offset: next - 1, lane: 0, code: damaged.code, why: damaged.message });
-    } else if (records.length === 0) return { more: false, events: 0, firstMs: null };
+    } else if (records.length === 0) return { more: false, records: 0, events: 0, firstMs: null };
     const folded = await this.apply(records);
     await store.commit({
       outputs: folded.outputs,
@@ -149,7 +150,8 @@ export class Enricher {
     this.totals.records += records.length;
     this.totals.events += folded.events;
     this.totals.commits += 1;
-    return { more: true, events: folded.events, firstMs: records[0]?.appendedMs ?? null };
+    const firstMs = records[0]?.appendedMs ?? null;
+    return { more: true, records: records.length, events: folded.events, firstMs };
   }
 
   /** Once more where a schema was learned on the way: nothing has been committed. */

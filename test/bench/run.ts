@@ -103,7 +103,6 @@ async function openCollector(at: Placed, store: Store): Promise<Collector> {
     inventoryMs: 3_600_000,
     countersMs: 1000,
     logBytes: 1024 ** 3,
-    whileWaiting: () => undefined,
   });
 }
 

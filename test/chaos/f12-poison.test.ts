@@ -21,6 +21,8 @@ after(() => real.stop());
 
 const PARTITIONS = 4;
 const RANDOM = dose === 'full' ? 20_000 : 90;
+/** Until events behind the poison are folded: a second a thousand for what lies before them. */
+const BEHIND_MS = 5000 + Math.floor(RANDOM / 1000) * 1000;
 const event = eventOf(QUIET, Date.now());
 
 /** A frame of the given host, sealed with the given key. */
@@ -85,7 +87,8 @@ test('F12, F29: poison and forgeries go to bpf.dlq with the reason, and block no
   await feed.send(200);
   const startedMs = Date.now();
   await enriched(log, feed.events);
-  assert.ok(Date.now() - startedMs < 5000, 'a lane was blocked');
+  const tookMs = Date.now() - startedMs;
+  assert.ok(tookMs < BEHIND_MS, `a lane was blocked: ${tookMs} ms`);
   await assertFolded(log, feed.events);
   const dead = await waitFor('all in bpf.dlq', async () => {
     const found = (await recordsOf(log, 'bpf.dlq')).flat();
@@ -105,15 +108,14 @@ function assertDead(dead: readonly KafkaRecord[], bad: Awaited<ReturnType<typeof
   assert.equal(dead.length, bad.length);
   const codes = (list: readonly string[]) => list.toSorted();
   assert.deepEqual(codes(dead.map((one) => said(one, 'code'))), codes(bad.map(({ code }) => code)));
+  const hex = (value: Uint8Array | null) => Buffer.from(value ?? []).toString('hex');
+  // What is larger than the dead letters keep is known by its beginning.
+  const kept = Math.max(...dead.map(({ value }) => value?.length ?? 0));
+  const sent = new Set(bad.map(({ record: { value } }) => hex(value?.subarray(0, kept) ?? null)));
   for (const one of dead) {
     assert.equal(said(one, 'topic'), 'bpf.events');
     assert.ok(said(one, 'reason').length > 0);
     assert.doesNotMatch(said(one, 'reason'), /[\x00-\x1f\x7f]/);
-    const came = bad.some(({ record: { value } }) =>
-      Buffer.from(value as Uint8Array)
-        .subarray(0, one.value?.length)
-        .equals(one.value as Uint8Array),
-    );
-    assert.ok(came, 'it is kept as it came');
+    assert.ok(sent.has(hex(one.value)), 'it is kept as it came');
   }
 }

@@ -15,9 +15,8 @@ export class Script {
   }
 
   start(): void {
-    const quiet = ['ExperimentalWarning', 'TimeoutNegativeWarning'];
-    const options = quiet.map((one) => `--disable-warning=${one}`);
-    this.child = spawn(process.execPath, [...options, ...this.args], { stdio: 'inherit' });
+    const options = ['--disable-warning=ExperimentalWarning', ...this.args];
+    this.child = spawn(process.execPath, options, { stdio: 'inherit' });
   }
 
   async kill(): Promise<void> {

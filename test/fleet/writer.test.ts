@@ -43,3 +43,26 @@ test('to open a transactional id is to fence its owner, before anything is writt
     ['a', 'c'],
   );
 });
+
+test('tiers go first, and offsets are those of the records as they were given', async (t) => {
+  const { client } = await freshFleet(real, { partitions: 1 });
+  const log = new KafkaLog(client);
+  const hosts = new KafkaLog(client, 'uncommitted');
+  const tiers = { topic: 'bpf.tiers', partition: 0 } as const;
+  const tier = { ...record('tier'), ...tiers };
+  const writer = await TransactionalWriter.open(client, 'enricher-0');
+  t.after(() => Promise.all([writer.close(), log.close(), hosts.close()]));
+  const place = { group: 'enricher', topic: 'bpf.events', partition: 0 } as const;
+  const given = [record('a'), tier, record('b'), tier, record('c')];
+  const { offsets } = await writer.commit(given, [{ ...place, next: 7 }]);
+  assert.deepEqual(offsets, [0, 0, 1, 1, 2]);
+  // A transaction that is given up behind its tiers: hosts have seen them, and nobody else.
+  const broken = { ...record('d'), partition: 9 };
+  await assert.rejects(writer.commit([tier, broken], []), LogError);
+  const limit = { records: 10, bytes: 1000 };
+  assert.equal((await hosts.readSparse(tiers, 3, limit)).records.length, 1);
+  const again = await TransactionalWriter.open(client, 'enricher-0');
+  t.after(() => again.close());
+  assert.equal((await log.readSparse(tiers, 0, limit)).records.length, 2);
+  assert.equal(await log.committed('enricher', place), 7);
+});

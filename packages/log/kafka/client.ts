@@ -1,5 +1,6 @@
-// Before kafkajs itself, part of which it replaces.
+// Before kafkajs itself, parts of which they replace.
 import './encode.ts';
+import './queue.ts';
 import type { TLSSocketOptions } from 'node:tls';
 import kafkajs, { type KafkaConfig, type Kafka as KafkaInstance } from 'kafkajs';
 import type { Logger } from '#telemetry';

@@ -35,6 +35,23 @@ async function begun<T>(request: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Records of a transaction's first request, at most: so many that it is one request. */
+const FIRST_MAX = 200;
+/** Whoever commits more at once is behind: a request of its own for tiers would gain nothing. */
+const HASTY_MAX = 1000;
+
+/**
+ * Indexes of the records that go before all else: tiers, which lie in one partition; where there
+ * are neither tiers nor offsets, one record, so that the request that starts the transaction is
+ * one that may be made again.
+ */
+function firstOf(records: readonly Outgoing[], offsets: readonly GroupOffset[]): number[] {
+  const isTier = ({ topic }: Outgoing, index: number) => (topic === 'bpf.tiers' ? [index] : []);
+  const tiers = records.length > HASTY_MAX ? [] : records.flatMap(isTier);
+  if (tiers.length > 0) return tiers.slice(0, FIRST_MAX);
+  return offsets.length > 0 || records.length === 0 ? [] : [0];
+}
+
 /**
  * Writes transactions under one transactional id. Opening it fences whoever used that id before,
  * and waits until its last transaction is over. After any error it is dead: open another.
@@ -95,9 +112,11 @@ export class TransactionalWriter {
   }
 
   /**
-   * Only the first request of a transaction is ever made again: nothing has been written before it.
-   * What several brokers got must not be: kafkajs sends all of it again where one of them was away
-   * and a partition has another leader now, and what had been taken is there twice.
+   * What hosts wait for goes first: they read it as soon as a broker has it. Only the first request
+   * of a transaction, and offsets, are ever made again: nothing has been written before it, and it
+   * goes to one broker. What several brokers got must not be: kafkajs sends all of it again where
+   * one of them was away and a partition has another leader now, and what had been taken is there
+   * twice.
    */
   private async fill(
     transaction: Transaction,
@@ -106,12 +125,16 @@ export class TransactionalWriter {
   ): Promise<Sent> {
     const send = (list: readonly Outgoing[]) =>
       sendAll(this.client, list, (batch) => transaction.sendBatch(batch));
+    const first = firstOf(records, offsets);
+    const begin = await begun(() => send(first.map((index) => records[index] as Outgoing)));
     for (const offset of offsets) await begun(() => this.sendOffset(transaction, offset));
-    if (offsets.length > 0 || records.length < 2) return begun(() => send(records));
-    const first = await begun(() => send(records.slice(0, 1)));
-    const rest = await send(records.slice(1));
-    const appendedMs = rest.appendedMs ?? first.appendedMs;
-    return { offsets: [...first.offsets, ...rest.offsets], appendedMs };
+    const isFirst = new Set(first);
+    const later = records.flatMap((_, index) => (isFirst.has(index) ? [] : [index]));
+    const rest = await send(later.map((index) => records[index] as Outgoing));
+    const sent = new Array<number>(records.length).fill(-1);
+    for (const [n, index] of first.entries()) sent[index] = begin.offsets[n] ?? -1;
+    for (const [n, index] of later.entries()) sent[index] = rest.offsets[n] ?? -1;
+    return { offsets: sent, appendedMs: rest.appendedMs ?? begin.appendedMs };
   }
 
   private async sendOffset(

@@ -1,4 +1,5 @@
 import type { Space } from '../port.ts';
+import { Recent } from '../recent.ts';
 
 interface Dirty {
   readonly value: Uint8Array | null;
@@ -6,7 +7,7 @@ interface Dirty {
 }
 
 /** Values kept of what was read or written; those that Redis has not acknowledged come on top. */
-const CACHE_MAX = 20_000;
+const CACHE_COUNT = 20_000;
 
 export function idOf(space: Space, lane: number, key: string): string {
   return `${space}/${lane}/${key}`;
@@ -14,18 +15,17 @@ export function idOf(space: Space, lane: number, key: string): string {
 
 /** What a partition knows without asking Redis. An unacknowledged value is never forgotten. */
 export class Cache {
-  private readonly values = new Map<string, Uint8Array | null>();
+  private readonly values = new Recent<{ readonly value: Uint8Array | null }>(CACHE_COUNT);
   private readonly dirty = new Map<string, Dirty>();
 
   /** undefined: not known; null: known not to be there. */
   get(id: string): Uint8Array | null | undefined {
     const dirty = this.dirty.get(id);
-    return dirty === undefined ? this.values.get(id) : dirty.value;
+    return dirty === undefined ? this.values.get(id)?.value : dirty.value;
   }
 
   remember(id: string, value: Uint8Array | null): void {
-    if (this.values.size >= CACHE_MAX) this.values.clear();
-    this.values.set(id, value);
+    this.values.set(id, { value });
   }
 
   /** A value that the write of this number brings to Redis. */

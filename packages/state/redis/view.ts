@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { storedKey } from '#log';
 import type { StateChange } from '../port.ts';
-import { fieldOf, hashKey, MARK, MARKED_MS, timersKey } from './keys.ts';
-import { openValue, sealValue } from './sealed.ts';
+import { hashKey, MARK, MARKED_MS, timersKey } from './keys.ts';
+import { pack, UNPACK } from './packed.ts';
+import { openValue } from './sealed.ts';
 
 export interface RedisSettings {
   readonly host: string;
@@ -40,27 +41,12 @@ const FILL = 500;
 
 /**
  * Applies a lane's changes if its mark is the expected one, or if they were applied already and
- * only the answer was lost. KEYS: hash, timers. ARGV: expected, next, ms, then four lists, each
- * behind its length: fields with values, fields to delete, timers, timers to delete.
+ * only the answer was lost. KEYS: hash, timers. ARGV: expected, next, ms, packed changes.
  */
-const WRITE = `
+const WRITE = `${UNPACK}
 local mark = redis.call('HGET', KEYS[1], '${MARK}')
 if mark ~= ARGV[1] and mark ~= ARGV[2] then return mark or '' end
-local at = 4
-local function each(command, key, width)
-  local count = tonumber(ARGV[at])
-  at = at + 1
-  for i = 1, count do
-    if width == 2 then redis.call(command, key, ARGV[at], ARGV[at + 1])
-    elseif command == 'ZADD' then redis.call(command, key, 0, ARGV[at])
-    else redis.call(command, key, ARGV[at]) end
-    at = at + width
-  end
-end
-each('HSET', KEYS[1], 2)
-each('HDEL', KEYS[1], 1)
-each('ZADD', KEYS[2], 1)
-each('ZREM', KEYS[2], 1)
+apply(ARGV[4])
 redis.call('HSET', KEYS[1], '${MARK}', ARGV[2], '${MARKED_MS}', ARGV[3])
 return false
 `;
@@ -183,38 +169,13 @@ export class RedisView {
     nowMs: number,
   ): Promise<void> {
     const keys = [hashKey(this.prefix, lane), timersKey(this.prefix, lane)];
-    const lists = this.listsOf(lane, changes);
+    const packed = pack(this.key, lane, changes);
     const found = await this.ask(() =>
-      this.redis.wardenWriteBuffer(...keys, expected, next, nowMs, ...lists),
+      this.redis.wardenWriteBuffer(...keys, expected, next, nowMs, packed),
     );
     if (found === null) return;
     const stands = found.length === 0 ? 'none' : found.toString();
     throw new ViewError('behind', `redis: ${keys[0]}: mark ${stands}, expected ${expected}`);
-  }
-
-  private listsOf(lane: number, given: readonly StateChange[]): (string | number | Buffer)[] {
-    // Lists are applied one after another: of several changes to an entry only the last one counts.
-    const last = new Map(given.map((change) => [`${change.space}/${change.key}`, change]));
-    const changes = [...last.values()];
-    const set: (string | Buffer)[] = [];
-    const gone: string[] = [];
-    const timers: string[] = [];
-    const over: string[] = [];
-    for (const { space, key, value } of changes) {
-      const field = fieldOf(space, key);
-      if (space === 'due') (value === null ? over : timers).push(storedKey(key));
-      // A timer is its key; only one that carries a value needs a field as well.
-      if (value === null) gone.push(field);
-      else if (space !== 'due' || value.length > 0) {
-        set.push(field, sealValue(this.key, `${lane}/${field}`, value));
-      }
-    }
-    return [
-      ...[set.length / 2, ...set],
-      ...[gone.length, ...gone],
-      ...[timers.length, ...timers],
-      ...[over.length, ...over],
-    ];
   }
 
   /**

@@ -1,0 +1,14 @@
+import { configOf } from '../shared/open.ts';
+import { report } from '../shared/report.ts';
+import { serveAgent } from './agent.ts';
+import { asCliError } from './serve.ts';
+
+/** An agent's services as the monitor starts them: all settings come through the environment. */
+export async function service(): Promise<void> {
+  try {
+    await serveAgent(configOf({}));
+  } catch (error) {
+    // It must end, whatever timer is left.
+    process.exit(report(asCliError(error)));
+  }
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { createServer, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KafkaClient } from '#log/kafka';
+
+/** Of the answer to ApiVersions, version 0: which requests a broker takes. */
+const APIS = [0, 1, 2, 3, 18, 22];
+
+/** Answers what each client asks first, and nothing after that. */
+async function answering(): Promise<{ port: number; close(): void }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('data', (request) => {
+      const answer = Buffer.alloc(14 + 6 * APIS.length);
+      answer.writeInt32BE(answer.length - 4, 0);
+      answer.writeInt32BE(request.readInt32BE(8), 4);
+      answer.writeInt16BE(0, 8);
+      answer.writeInt32BE(APIS.length, 10);
+      for (const [n, api] of APIS.entries()) {
+        answer.writeInt16BE(api, 14 + 6 * n);
+        answer.writeInt16BE(0, 16 + 6 * n);
+        answer.writeInt16BE(1, 18 + 6 * n);
+      }
+      socket.write(answer);
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as { port: number };
+  return {
+    port,
+    close: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+test('a connection that waits for an answer sets no timers', async (t) => {
+  const broker = await answering();
+  const brokers = [`127.0.0.1:${broker.port}`];
+  const settings = { brokers, clientId: 'quiet', prefix: '', tls: null, user: null };
+  const producer = new KafkaClient(settings).kafka.producer({ retry: { retries: 0 } });
+  t.after(broker.close);
+  // It asks for metadata next, which nobody answers.
+  const connecting = producer.connect().then(() => producer.send({ topic: 't', messages: [] }));
+  connecting.catch(() => undefined);
+  await sleep(300);
+  let set = 0;
+  const setTimer = globalThis.setTimeout;
+  t.mock.method(globalThis, 'setTimeout', (...args: Parameters<typeof setTimer>) => {
+    set += 1;
+    return setTimer(...args);
+  });
+  await sleep(200);
+  assert.equal(set, 0, 'kafkajs itself sets one every millisecond');
+});
