@@ -190,11 +190,19 @@ static bool starts_up(char *const *rest, const char *app)
 	       !rest[2];
 }
 
+static bool is_number(const char *word, const char *option)
+{
+	size_t len = strlen(option);
+
+	return !strncmp(word, option, len) && word[len] &&
+	       strspn(word + len, "0123456789") == strlen(word + len);
+}
+
 /* An agent of a fleet: how much Node may take, and a file. */
 static bool starts_agent(char *const *rest, const char *app)
 {
-	while (*rest && !strncmp(*rest, "--max-semi-space-size=", 22) &&
-	       strspn(*rest + 22, "0123456789") == strlen(*rest + 22))
+	while (*rest && (is_number(*rest, "--max-semi-space-size=") ||
+			 is_number(*rest, "--v8-pool-size=")))
 		rest++;
 	return is_file(rest[0], app, WD_RELEASE_AGENT) && !rest[1];
 }
