@@ -96,10 +96,9 @@ const LSM_LIMITS: readonly Finding[] = [
     'denied',
     'commands, types of programs and maps, attach types, helpers, kfuncs, foreign objects',
   ),
-  note('not seen', 'attaching outside bpf(2): perf ioctl, netlink, setsockopt, io_uring'),
-  note('not seen', 'calls that seccomp refuses: they never get as far as bpf(2)'),
-  note('not denied', 'use of an fd that was held, inherited or passed: judged when it was issued'),
-  note('not guarded', 'root can detach or stop this: the guard does not protect itself yet'),
+  ok('denied', 'attaching by perf ioctl, netlink, setsockopt, io_uring (ATTACH); passed fds; pins'),
+  note('not seen', 'calls that seccomp refuses, and what is written through a mapped map'),
+  note('not denied', 'use of an fd that was held or inherited: judged when it was issued'),
 ];
 
 /** Whether what the policy asks for happens on this kernel. */

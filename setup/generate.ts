@@ -145,7 +145,9 @@ const NOTES: Readonly<Record<string, string>> = {
   'process.userns': 'inode number of the user namespace',
   'process.capabilities':
     '`CAP_BPF`, `CAP_SYS_ADMIN` where effective in the initial user namespace',
-  'act.via': "`bpf`, `bpf_compat` (`int 0x80`), `warden` (the system's own events)",
+  'act.via':
+    '`bpf`, `bpf_compat` (`int 0x80`), `program` (made by one), `perf_ioctl`, `netlink`, ' +
+    "`setsockopt`, `io_uring`, `ioctl`, `syscall` (any other), `warden` (the system's own events)",
   'act.result': 'as the caller saw it, -1 for any error; null when unknown',
   'act.errno': 'name of the error; null where there was none',
   'act.count': 'more than 1: this many calls since the last event of the same kind',

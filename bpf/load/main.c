@@ -13,6 +13,7 @@
 #include "token.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <time.h>
 
@@ -192,6 +193,8 @@ int main(int argc, char **argv)
 
 	if (code)
 		return code < 0 ? EX_OK : code;
+	/* Its configuration can name libraries, which would run in this process. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	/* What tells a monitor of another policy must not end who holds the lock for a moment. */
 	signal(SIGUSR1, SIG_IGN);
 	code = need_root();

@@ -64,12 +64,20 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/*
+ * Of the file, and of no other source of users: those are libraries that a configuration names, and
+ * whoever may write that would run code in this process.
+ */
 static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 {
-	struct passwd *user = getpwnam(name);
+	_cleanup_file_ FILE *users = fopen("/etc/passwd", "re");
+	struct passwd *user = users ? fgetpwent(users) : NULL;
+
+	while (user && strcmp(user->pw_name, name))
+		user = fgetpwent(users);
 
 	if (!user)
-		return wd_fail(EX_NOUSER, "user", name, 0, "no such user: create it first");
+		return wd_fail(EX_NOUSER, "user", name, 0, "no such user in /etc/passwd: create it first");
 	if (user->pw_uid == 0 || user->pw_gid == 0)
 		return wd_fail(EX_USAGE, "user", name, 0, "a service must not run as root");
 	*ret_uid = user->pw_uid;
