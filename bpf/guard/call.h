@@ -197,6 +197,21 @@ static __always_inline bool is_judged(struct wd_config *cfg, struct task_struct 
 	return outer->nested && is_of_newer(cfg, bpf_task_storage_get(&nested, task, 0, 0));
 }
 
+/*
+ * What no later hook sees the object of. A link is known by its number. A detach that names no
+ * program takes away whosever is there: foreign to all.
+ */
+static __noinline int judge_unseen(struct wd_config *cfg, struct wd_open *open)
+{
+	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_OBJECT), .foreign = 1 };
+
+	if (open->act.command == BPF_LINK_GET_FD_BY_ID)
+		return judge_maker(cfg, open, open->act.claim.id, MODE_READ | MODE_WRITE);
+	if (open->act.command == BPF_PROG_DETACH && !wd_attr_u32(open, WD_ATTR_SECOND_FD))
+		wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
+	return 0;
+}
+
 /* lsm/bpf. */
 static __always_inline enum wd_refused enter(const struct wd_call *call)
 {
@@ -231,16 +246,12 @@ static __always_inline enum wd_refused enter(const struct wd_call *call)
 		open->act.flags |= WD_ACT_NESTED;
 		outer->nested = 1;
 	}
-	if (!hidden && call->command == BPF_LINK_GET_FD_BY_ID &&
-	    is_adopted(cfg, open, open->act.claim.id))
-		hidden = protects(cfg);
 	if (hidden && open->act.decision != WD_DENY) {
 		open->act.decision = WD_DENY;
 		open->act.rule = WD_RULE_HIDDEN;
-		refuse(cfg, all, open);
-		return WD_HIDE;
 	}
-	return refuse_decided(cfg, all, open) ? WD_REFUSE : WD_GO_ON;
+	judge_unseen(cfg, open);
+	return refused_as(cfg, all, open);
 }
 
 /* The record that the end of a call belongs to, closed or not; NULL when it has none. */

@@ -48,7 +48,8 @@ static long attr_step(__u32 i, void *context)
 	__u16 head[2] = {};
 
 	if (walk->at + ATTR_HEAD > walk->message_end ||
-	    bpf_probe_read_kernel(head, sizeof(head), walk->data + walk->at) || head[0] < ATTR_HEAD) {
+	    bpf_probe_read_kernel(head, sizeof(head), walk->data + walk->at) ||
+	    head[0] < ATTR_HEAD) {
 		walk->done = true;
 		return 1;
 	}

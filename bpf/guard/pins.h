@@ -101,8 +101,8 @@ static __noinline int refused_sysctl(struct file *file)
 }
 
 /*
- * int vfs_mkobj(struct dentry *dentry, umode_t mode, int (*make)(...), void *object): a pin is about
- * to be made, of an object that no fd can be exchanged for any more. Fails closed: a pin whose
+ * int vfs_mkobj(struct dentry *dentry, umode_t mode, int (*make)(...), void *object): a pin is to
+ * be made, of an object that no fd can be exchanged for any more. Fails closed: a pin whose
  * object is not known is refused where a directory is for somebody.
  */
 SEC("fentry/vfs_mkobj")
@@ -260,18 +260,6 @@ int BPF_PROG(guard_move_mount, const struct path *from)
 			       BPF_CORE_READ(from, dentry, d_name.name)));
 }
 
-/* Fails closed. To look at our processes is nobody's harm; to stop or change them is. */
-SEC("lsm/ptrace_access_check")
-int BPF_PROG(guard_ptrace, struct task_struct *child, unsigned int mode)
-{
-	struct wd_config *cfg;
-
-	if (!(mode & MODE_ATTACH) || role_of(child) == WD_ROLE_NONE)
-		return 0;
-	cfg = active_config();
-	return refusal(cfg && tampers(cfg, WD_PTRACE, WD_VIA_SYSCALL, child->comm));
-}
-
 /* An agent whose objects are protected is itself what has to run. */
 static __always_inline bool is_protected_loader(const struct wd_config *cfg,
 						const struct wd_exe_key *exe)
@@ -280,6 +268,34 @@ static __always_inline bool is_protected_loader(const struct wd_config *cfg,
 	struct wd_loader_half *loader = wd_loader_of(exe, half);
 
 	return loader && is_listed(cfg->policy[half].adopted, WD_MAX_ADOPTED, loader->index);
+}
+
+/* True for a process of ours, and for one that runs as an agent whose objects are protected. */
+static __always_inline bool is_guarded(const struct wd_config *cfg, struct task_struct *task)
+{
+	struct wd_task *store = bpf_task_storage_get(&tasks, task, 0, 0);
+
+	if (!store)
+		return false;
+	return store->role != WD_ROLE_NONE ||
+	       (store->label != WD_LABEL_CALL && is_protected_loader(cfg, &store->exe));
+}
+
+/*
+ * Fails closed. To look at these processes is nobody's harm; to change them is to be them. A
+ * process may trace its like: children of an agent are the agent.
+ */
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(guard_ptrace, struct task_struct *child, unsigned int mode)
+{
+	struct wd_config *cfg;
+
+	if (!(mode & MODE_ATTACH))
+		return 0;
+	cfg = active_config();
+	if (!cfg || !is_guarded(cfg, child) || is_guarded(cfg, bpf_get_current_task_btf()))
+		return 0;
+	return refusal(tampers(cfg, WD_PTRACE, WD_VIA_SYSCALL, child->comm));
 }
 
 /*

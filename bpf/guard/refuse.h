@@ -57,6 +57,9 @@ static __always_inline void set_off_reflex(struct wd_config *cfg, struct wd_open
 	if ((open->act.rule >= WD_RULE_UNSCANNED && !tamper) || open->blameless ||
 	    (open->act.flags & WD_ACT_REFLEX) || open->act.tier_from == WD_TIER_FROM_GLASS)
 		return;
+	/* Who carries a fall may not take down whom they became. */
+	if (open->act.tier_from == WD_TIER_FROM_CARRIED && !tamper)
+		return;
 	want = &cfg->policy[half].reflex[wd_bounded(dimension, WD_DIMS)];
 	if (!want->set)
 		return;

@@ -51,7 +51,9 @@ int guard_sysctl(struct bpf_sysctl *ctx)
 	struct wd_config *cfg;
 	__u32 protect;
 
-	if (!ctx->write || bpf_sysctl_get_name(ctx, name, sizeof(name), 0) != sizeof(FTRACE_ENABLED) - 1)
+	if (!ctx->write)
+		return 1;
+	if (bpf_sysctl_get_name(ctx, name, sizeof(name), 0) != sizeof(FTRACE_ENABLED) - 1)
 		return 1;
 	for (__u32 i = 0; i < sizeof(FTRACE_ENABLED) - 1; i++)
 		if (name[i] != FTRACE_ENABLED[i])

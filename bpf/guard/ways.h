@@ -24,6 +24,8 @@
 #define SO_ATTACH_BPF_OPTION 50
 #define SO_ATTACH_REUSEPORT_CBPF_OPTION 51
 #define SO_ATTACH_REUSEPORT_EBPF_OPTION 52
+#define SOL_PACKET_LEVEL 263
+#define PACKET_FANOUT_DATA_OPTION 22
 
 #define FAMILY_NETLINK 16
 #define FAMILY_PACKET 17
@@ -110,6 +112,10 @@ int BPF_PROG(guard_setsockopt, struct socket *sock, int level, int option)
 {
 	struct wd_config *cfg;
 
+	if (level == SOL_PACKET_LEVEL && option == PACKET_FANOUT_DATA_OPTION) {
+		cfg = active_config();
+		return refusal(cfg && refused_attach(cfg, via_of(bpf_get_current_task_btf())));
+	}
 	if (level != SOL_SOCKET_LEVEL)
 		return 0;
 	switch (option) {
@@ -186,9 +192,27 @@ int BPF_PROG(guard_receive, struct file *file)
 					     BPF_CORE_READ(file, private_data)));
 }
 
+#define PROTECTION_WRITE 2     /* PROT_WRITE */
+
+/* Mapping a map to write is every update from then on, and to read every look-up. */
+static __noinline int refused_mapping(struct wd_config *cfg, struct bpf_map *map, bool writes)
+{
+	struct wd_open *open = begin_outside(cfg, WD_MAP_MMAP, WD_VIA_SYSCALL);
+	struct wd_matter m = {
+		.judged = WD_JUDGE(WD_DIM_COMMAND),
+		.command = writes ? BPF_MAP_UPDATE_ELEM : BPF_MAP_LOOKUP_ELEM,
+	};
+
+	if (!open)
+		return 0;
+	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
+	judge_object(cfg, open, WD_OBJECT_MAP, map, writes ? MODE_READ | MODE_WRITE : MODE_READ);
+	return end_outside(cfg, open);
+}
+
 /* Fails open. What is written through the mapping afterwards no hook sees. */
 SEC("lsm/mmap_file")
-int BPF_PROG(guard_mmap, struct file *file)
+int BPF_PROG(guard_mmap, struct file *file, unsigned long asked, unsigned long protection)
 {
 	struct wd_config *cfg;
 
@@ -196,8 +220,8 @@ int BPF_PROG(guard_mmap, struct file *file)
 	    (__u64)file->f_op != file_operations[WD_OBJECT_MAP])
 		return 0;
 	cfg = active_config();
-	return refusal(cfg && refused_object(cfg, WD_MAP_MMAP, WD_OBJECT_MAP,
-					     BPF_CORE_READ(file, private_data)));
+	return refusal(cfg && refused_mapping(cfg, BPF_CORE_READ(file, private_data),
+					      protection & PROTECTION_WRITE));
 }
 
 /* A program that the kernel was given outside bpf(2): it goes through, whatever the verdict is. */

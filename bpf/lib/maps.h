@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Every map. All are pinned but `windows`, whose content lives for a second, and `nested` and
- * `outside`, whose content lives as long as an act; warden-load gives each its file mode, which says who may open it
- * (bpf/README.md has the table).
+ * `outside`, whose content lives as long as an act; warden-load gives each its file mode, which
+ * says who may open it (bpf/README.md has the table).
  */
 #ifndef WARDEN_MAPS_H
 #define WARDEN_MAPS_H
@@ -97,7 +97,7 @@ struct wd_window {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 1024 * 1024);
+	__uint(max_entries, 4096 * 1024);
 } ring_deny SEC(".maps");
 
 struct {

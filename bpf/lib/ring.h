@@ -11,6 +11,7 @@
 #include "maps.h"
 
 #define WD_WAKE_EVERY_NS 20000000ULL
+#define WD_RARE 10
 #define WD_SECOND_NS 1000000000ULL
 
 /* Bulk wakes its reader at most every 20 ms; who waits for a wake has looked just before. */
@@ -63,6 +64,9 @@ static __always_inline bool wd_throttled(__u32 ring, const struct wd_subject *su
 
 	if (!wd_half_full(ring))
 		return false;
+	/* What must not be lost is rare, and less of it fits. */
+	if (ring != WD_RING_BULK)
+		rate /= WD_RARE;
 	now = bpf_ktime_get_boot_ns();
 	window = bpf_map_lookup_elem(&windows, subject);
 	if (window && now - window->begin_ns < WD_SECOND_NS)

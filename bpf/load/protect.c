@@ -18,7 +18,7 @@
 
 #define GENERATION_PREFIX "generation-"
 
-/* By a mount of our own that nobody sees: where else it is mounted, if anywhere, does not matter. */
+/* By a mount of our own that nobody sees, wherever else it is mounted. */
 static int open_root_cgroup(void)
 {
 	_cleanup_fd_ int context = (int)syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC);

@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -62,27 +61,6 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/*
- * Of the file, and of no other source of users: those are libraries that a configuration names, and
- * whoever may write that would run code in this process.
- */
-static int find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
-{
-	_cleanup_file_ FILE *users = fopen("/etc/passwd", "re");
-	struct passwd *user = users ? fgetpwent(users) : NULL;
-
-	while (user && strcmp(user->pw_name, name))
-		user = fgetpwent(users);
-
-	if (!user)
-		return wd_fail(EX_NOUSER, "user", name, 0, "no such user in /etc/passwd: create it first");
-	if (user->pw_uid == 0 || user->pw_gid == 0)
-		return wd_fail(EX_USAGE, "user", name, 0, "a service must not run as root");
-	*ret_uid = user->pw_uid;
-	*ret_gid = user->pw_gid;
-	return EX_OK;
 }
 
 static int make_app_mount_point(const char *dir)
@@ -325,7 +303,7 @@ static int prepare(struct monitor *monitor, struct wd_policy *policy, int *ret_l
 {
 	const struct wd_options *options = monitor->options;
 	struct wd_service *service = &monitor->service;
-	int code = find_user(options->user, &service->uid, &service->gid);
+	int code = wd_find_user(options->user, &service->uid, &service->gid);
 
 	if (!code)
 		code = wd_policy_read(options->policy, policy);

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -194,4 +195,25 @@ _Noreturn void wd_service_exec(const struct wd_service *service)
 	execvp(service->command[0], service->command);
 	_exit(wd_fail(EX_UNAVAILABLE, "execute", service->command[0], errno,
 		      "paths are relative to --app; the service's user must be able to run it"));
+}
+
+/*
+ * Of the file, and of no other source of users: those are libraries that a configuration names, and
+ * whoever may write that would run code in this process.
+ */
+int wd_find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
+{
+	_cleanup_file_ FILE *users = fopen("/etc/passwd", "re");
+	struct passwd *user = users ? fgetpwent(users) : NULL;
+
+	while (user && strcmp(user->pw_name, name))
+		user = fgetpwent(users);
+
+	if (!user)
+		return wd_fail(EX_NOUSER, "user", name, 0, "not in /etc/passwd: create it first");
+	if (user->pw_uid == 0 || user->pw_gid == 0)
+		return wd_fail(EX_USAGE, "user", name, 0, "a service must not run as root");
+	*ret_uid = user->pw_uid;
+	*ret_gid = user->pw_gid;
+	return EX_OK;
 }

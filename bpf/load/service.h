@@ -20,4 +20,7 @@ struct wd_service {
 /* Never returns; exits with a code of sysexits.h when it can't execute. */
 _Noreturn void wd_service_exec(const struct wd_service *service);
 
+/* A user of /etc/passwd who is not root. Returns an exit code. */
+int wd_find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid);
+
 #endif /* WARDEN_SERVICE_H */

@@ -120,8 +120,8 @@ export function modeLines({ mode, policy }: { mode: Mode; policy: Policy }): str
     : 'recorded: the policy observes';
   return [
     head,
-    '  calls of BPF programs too, what each program calls, attaching outside bpf(2), and every live',
-    '  program, map and link.',
+    '  calls of BPF programs too, what each program calls, attaching outside bpf(2), and every',
+    '  live program, map and link.',
     `  What the policy does not grant is ${effect}.`,
   ].join('\n');
 }

@@ -172,7 +172,8 @@ function domainLine({ mode }: Policy, domain: Domain): string {
 /**
  * The policy as the text that warden-load reads (bpf/load/policy.h): a line each, in this order:
  * hash, scalars, operators, grants, tiers, the grant of unknown loaders, trusted subjects,
- * reflexes, loaders, adopted loaders, domains, end. A loader's path is the rest of its line. Throws `PolicyError` for a
+ * reflexes, loaders, adopted loaders, domains, end. A loader's path is the rest of its line, and so
+ * is a domain's. Throws `PolicyError` for a
  * policy not from `parsePolicy` that breaks a limit.
  */
 export function compilePolicy(given: Policy, { host, rollout }: CompileOptions): string {

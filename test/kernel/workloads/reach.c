@@ -230,7 +230,8 @@ static long set_xdp(int fd)
 	} message = {
 		.head = { sizeof(message), RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK, 1, 0 },
 		.link = { .ifi_index = 1 },
-		.xdp = { sizeof(message.xdp) + sizeof(message.number) + 4, IFLA_XDP | NLA_F_NESTED },
+		.xdp = { sizeof(message.xdp) + sizeof(message.number) + sizeof(message.fd),
+			 IFLA_XDP | NLA_F_NESTED },
 		.number = { sizeof(message.number) + 4, IFLA_XDP_FD },
 		.fd = fd,
 	};

@@ -161,8 +161,10 @@ test('the built-in policy fits the format', () => {
     mask('helpers', 64),
   ].join(' ');
   const lines = [
-    'warden-policy 4|hash [0-9a-f]{64}|default_tier 3|ceiling 4|protect 1|bulk_rate 500|unknown_grant 0|end',
-    `grant \\d+ ${masks} foreign=[01] keyrings=(1f|00) keyring=0 enforce=0000 kfuncs=\\S+|tier [0-4] grant=\\d+`,
+    'warden-policy 4|hash [0-9a-f]{64}|default_tier 3|ceiling 4|protect 1|bulk_rate 500',
+    'unknown_grant 0|end',
+    `grant \\d+ ${masks} foreign=[01] keyrings=(1f|00) keyring=0 enforce=0000 kfuncs=\\S+`,
+    'tier [0-4] grant=\\d+',
     'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ sha256=- path=/.+',
   ];
   const line = new RegExp(`^(${lines.join('|')})$`);
