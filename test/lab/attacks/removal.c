@@ -177,10 +177,13 @@ static struct outcome monitor_fds(void)
 	return futile("pidfd_getfd");
 }
 
-/* The guard lets its own loader do everything, from exec on: whoever is inside it may as well. */
+/*
+ * The guard lets its own loader do everything, from exec on: whoever is inside it may as well. The
+ * library ends with 0 when it has loaded what is forbidden, warden-load itself never does so here.
+ */
 static struct outcome loader_preload(void)
 {
-	char *const argv[] = { WARDEN_LOAD, "--help", NULL };
+	char *const argv[] = { WARDEN_LOAD, "no-such-verb", NULL };
 	int status;
 
 	setenv("LAB_EVIL", "guard", 1);
