@@ -15,7 +15,7 @@ const jobs = [
   ...one,
   oneThread: true,
   command: `WARDEN_DOSE=${dose} setup/node test/kernel/guest/inside/upgrade.ts 2>&1`,
-  timeoutSeconds: dose === 'full' ? 7200 : 400,
+  timeoutSeconds: dose === 'full' ? 7200 : 900,
 }));
 const runs = await runGuests(jobs);
 

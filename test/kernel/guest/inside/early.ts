@@ -13,7 +13,7 @@ import test from 'node:test';
 import { StatsMap } from '#bpf';
 import type { Event } from '#event';
 import { readEvents, run, type Truth, waitFor } from '#testkit';
-import { WORKLOADS } from './support.ts';
+import { inForce, WORKLOADS } from './support.ts';
 
 /** In a guest that booted with an initramfs of ours (`early.test.ts`); without services so far. */
 const DIR = '/run/warden';
@@ -167,6 +167,7 @@ async function isFoundLater(): Promise<void> {
     assert.ok(event !== undefined && more === undefined, `${act.command} of ${act.pid}`);
     assert.equal(event.act.errno, act.errno);
   }
+  inForce(INSTALLED, DIR, read('/job/policy.yaml').replace('enforce', 'observe'));
   const stats = new StatsMap(`${DIR}/bpf/stats`);
   const { rings } = stats.read();
   stats.close();

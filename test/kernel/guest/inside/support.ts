@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { EventJson } from '#event';
+import { type EventJson, hostName } from '#event';
+import { compilePolicy, parsePolicy } from '#policy';
 import { type Placed, place, readEvents, run, type SeenEvent, Warden, waitFor } from '#testkit';
 
 /** What the scenarios share; they run inside a guest, each as the only instance there. */
@@ -99,4 +100,17 @@ export function tiers(scene: Scene): Record<string, number> {
   const deviating = held(scene).subjects.filter(({ tier }) => tier !== STANDARD);
   const entries = deviating.map(({ subject, tier }) => [subject, tier] as const);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * Puts a policy of this text in force by the warden-load that the guard knows. One that observes
+ * lets a test open our maps and rings, which one that enforces refuses to it as to everybody.
+ */
+export function inForce(loader: string, dir: string, text: string): void {
+  const parsed = parsePolicy(text, 'test');
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed));
+  const [compiled, source] = [`${dir}/test.compiled`, `${dir}/test.yaml`];
+  writeFileSync(source, text, { mode: 0o600 });
+  writeFileSync(compiled, compilePolicy(parsed.policy, { host: hostName(HOST) }), { mode: 0o600 });
+  execFileSync(loader, ['apply', '--dir', dir, '--policy', compiled, '--source', source]);
 }

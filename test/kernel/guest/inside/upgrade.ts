@@ -9,14 +9,14 @@ import { ACT_FLAGS, decodeRecord, type KernelAct, Ring, StatsMap } from '#bpf';
 import { hostName } from '#event';
 import { compilePolicy, parsePolicy } from '#policy';
 import { dose, run, type Truth } from '#testkit';
-import { installed, WORKLOADS } from './support.ts';
+import { inForce, installed, WORKLOADS } from './support.ts';
 
 /**
  * From one build of the guard to another and back, with everything going on at once: who is to be
  * refused asks 1,000 times a second, who is to be let by too, processes come and go, programs are
  * loaded. Without services: the rings hold all that was recorded, to be counted at the end.
  */
-const UPGRADES = dose === 'full' ? 100 : 5;
+const UPGRADES = dose === 'full' ? 100 : 2;
 const RATE = 1000;
 const KNOWN_RATE = 100;
 const DIR = '/run/warden';
@@ -178,6 +178,8 @@ async function upgrades(): Promise<void> {
       console.log(`# upgrade ${i + 1}: ${times.at(-1)} ms`);
     }
   });
+  const current = BUILDS[UPGRADES % 2] as string;
+  inForce(current, DIR, TEXT.replace('enforce', 'observe'));
   const stats = new StatsMap(`${DIR}/bpf/stats`);
   const counts = stats.read();
   stats.close();
@@ -194,6 +196,7 @@ async function upgrades(): Promise<void> {
   const { records, noResult } = compare(truths);
   console.log(`# ${truths.length} acts, ${records} records, ${noResult} without a result`);
   assert.ok(truths.length > UPGRADES * 5, 'there was load');
+  inForce(current, DIR, TEXT);
 }
 
 /** What another layout would do, it does not begin. */
