@@ -20,15 +20,16 @@
 
 /* Observes: a host whose policy is lost still boots, and tells. */
 static const char BUILT_IN[] =
-	"warden-policy 3\n"
+	"warden-policy 4\n"
 	"hash 0000000000000000000000000000000000000000000000000000000000000000\n"
 	"default_tier 3\n"
 	"ceiling 4\n"
+	"protect 1\n"
 	"bulk_rate 1000\n"
 	"grant 0 commands=ffffffffffffffff prog_types=ffffffffffffffff "
 	"map_types=ffffffffffffffff attach_types=ffffffffffffffffffffffffffffffff "
 	"helpers=ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff "
-	"foreign=1 enforce=0000 kfuncs=*\n"
+	"foreign=1 keyrings=1f keyring=0 enforce=0000 kfuncs=*\n"
 	"tier 0 grant=0\n"
 	"tier 1 grant=0\n"
 	"tier 2 grant=0\n"

@@ -62,10 +62,10 @@ test('the verb signs the SHA-256 of the file, and takes none where it means noth
 });
 
 test('a boot policy is signed with its revision in front', () => {
-  const text = bootPolicy('warden-policy 3\nend\n', { revision: 7, operator: 'carol' }, privateKey);
+  const text = bootPolicy('warden-policy 4\nend\n', { revision: 7, operator: 'carol' }, privateKey);
   const { body, good } = opened(text);
   assert.ok(good);
-  assert.equal(body, 'warden-boot 1\nrevision 7\noperator carol\nwarden-policy 3\nend\n');
+  assert.equal(body, 'warden-boot 1\nrevision 7\noperator carol\nwarden-policy 4\nend\n');
   for (const revision of [0, 2 ** 32, 1.5, Number.NaN]) {
     assert.throws(() => bootPolicy('', { revision, operator: 'carol' }, privateKey), /--revision/);
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   copyFileSync,
   existsSync,
@@ -153,8 +154,10 @@ async function services(wanted: (events: Event[]) => boolean): Promise<Event[]> 
   try {
     return await waitFor('the events', found, 90_000);
   } finally {
+    // One that has ended by itself tells nobody a second time.
+    const ended = child.exitCode === null ? once(child, 'exit') : null;
     child.kill('SIGTERM');
-    await new Promise((done) => child.on('exit', done));
+    await ended;
   }
 }
 
