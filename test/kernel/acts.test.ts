@@ -11,7 +11,7 @@ const errnoOf = ({ errno }: Truth) => (/^\d+$/.test(String(errno)) ? 'ENOTSUPP' 
 
 /** What makes two acts the same kind of act, as far as both sides know it for sure. */
 function kindOfTruth(truth: Truth): string {
-  const via = truth.compat === true ? 'bpf_compat' : 'bpf';
+  const via = truth.via ?? (truth.compat === true ? 'bpf_compat' : 'bpf');
   return [truth.pid, commandOf(truth), errnoOf(truth), via].join(' ');
 }
 
@@ -52,10 +52,13 @@ function compareCounts(acts: readonly Truth[], seen: readonly SeenEvent[]): void
   assert.deepEqual(new Map([...found].sort()), made);
 }
 
-/** What seccomp refuses never gets to bpf(2), and the guard's hooks stand inside it. */
+/**
+ * What can be seen: seccomp's refusals stand before the guard's hooks, and without these only bpf(2)
+ * is watched.
+ */
 function reachable(acts: readonly Truth[], seen: readonly SeenEvent[]): readonly Truth[] {
   const isGuarded = seen.some(({ event }) => event.verdict.mode === 'lsm');
-  return isGuarded ? acts.filter(({ note }) => note !== 'seccomp') : acts;
+  return acts.filter(({ note, via }) => (isGuarded ? note !== 'seccomp' : via === undefined));
 }
 
 const OBJECT_IDS = { map_id: 'map', prog_id: 'program', link_id: 'link' } as const;

@@ -23,6 +23,6 @@ test('under enforce every one is refused, and an event says by which rule', () =
   assert.equal(under('enforce').length, under('none').length);
   for (const { attack, got, how, event } of under('enforce')) {
     assert.equal(got, 'refused', `${attack}: ${how}`);
-    assert.match(event ?? '', / deny (tiers|loaders)\./, attack);
+    assert.match(event ?? '', / deny (tiers|loaders|guard)\./, attack);
   }
 });

@@ -95,7 +95,7 @@ static void pin_and_get(const char *dir, long map)
 	fd = ACT(BPF_OBJ_GET, ATTR(.pathname = address(path)), .note = path);
 	if (fd >= 0)
 		close(fd);
-	unlink(path);
+	print_act(&(struct act){ .outside = "PIN_UNLINK", .on = map }, unlink(path), 0);
 	ACT(BPF_OBJ_GET, ATTR(.pathname = address(path)), .expect = ENOENT, .note = path);
 }
 

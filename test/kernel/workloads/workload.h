@@ -33,6 +33,7 @@ struct act {
 	const char *name;      /* of the object, as claimed */
 	const char *note;
 	bool compat;	       /* by int 0x80: attr must lie below 4 GiB */
+	const char *outside;   /* an act that is not bpf(2), by its name in the log; no command */
 };
 
 static const char *const COMMAND_NAMES[] = {
@@ -141,16 +142,18 @@ static inline void print_act(const struct act *act, long result, int error)
 	int at = snprintf(line, sizeof(line),
 			  "{\"command\":\"%s\",\"result\":%ld,\"errno\":%s%s%s,\"count\":%d,"
 			  "\"pid\":%d,\"tid\":%d,\"uid\":%d,\"compat\":%s",
-			  command_name(act->command), error ? -(long)error : result,
+			  act->outside ? act->outside : command_name(act->command), error ? -(long)error : result,
 			  error ? "\"" : "", error ? error_name(error) : "null",
 			  error ? "\"" : "", act->count ? act->count : 1, getpid(),
 			  (int)syscall(SYS_gettid), getuid(), act->compat ? "true" : "false");
 
 	if (act->name)
 		at += snprintf(line + at, sizeof(line) - at, ",\"name\":\"%s\"", act->name);
+	if (act->outside)
+		at += snprintf(line + at, sizeof(line) - at, ",\"via\":\"syscall\"");
 	if (act->note)
 		at += snprintf(line + at, sizeof(line) - at, ",\"note\":\"%s\"", act->note);
-	if (!error && returns_fd(act->command))
+	if (!error && !act->outside && returns_fd(act->command))
 		at += put_ids(line + at, sizeof(line) - at, result);
 	else if (act->on > 0)
 		at += put_ids(line + at, sizeof(line) - at, act->on);
