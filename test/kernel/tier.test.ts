@@ -50,9 +50,9 @@ const saidArb: fc.Arbitrary<Said> = fc.record({
   state: fc.option(fc.record({ tier, pinned: fc.boolean() })),
   base: fc.option(tier),
   pin: fc.option(fc.record({ tier, lasts })),
-  glass: fc.option(fc.record({ commands, overCeiling: fc.boolean(), lasts }), { freq: 1 }),
-  observe: fc.option(fc.record({ lasts }), { freq: 1 }),
-  reflex: fc.option(tier, { freq: 1 }),
+  glass: fc.option(fc.record({ commands, overCeiling: fc.boolean(), lasts }), { freq: 2 }),
+  observe: fc.option(fc.record({ lasts }), { freq: 2 }),
+  reflex: fc.option(tier, { freq: 2 }),
 });
 const caseArb: fc.Arbitrary<Case> = fc.record({
   self: saidArb,
@@ -108,7 +108,7 @@ class Maps {
     const fd = this.fd('state');
     const value = new Uint8Array(native().mapInfo(fd)[3]);
     native().mapLookup(fd, new Uint8Array(4), value);
-    new DataView(value.buffer).setBigUint64(value.length - 8, 1n, true);
+    new DataView(value.buffer).setBigUint64(value.length - 16, 1n, true);
     native().mapUpdate(fd, new Uint8Array(4), value, 0);
   }
 
