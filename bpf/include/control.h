@@ -287,6 +287,7 @@ struct wd_tier_case {
 	__u32 floor;	       /* of the loader, as the policy in force has it */
 	__u32 command;
 	__u32 carried_count;
+	__u32 loader_kind;     /* enum wd_loader_kind; 0: unknown */
 	__u32 tier;	       /* out: enum wd_tier */
 	__u32 from;	       /* out: enum wd_tier_from */
 	__u32 observed;	       /* out: 1: nothing is refused */

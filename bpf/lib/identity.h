@@ -182,7 +182,7 @@ static __always_inline void wd_identify(struct task_struct *task, struct wd_task
 	wd_choose_subject(who);
 	who->floor = loader && who->subject.kind == WD_SUBJECT_LOADER ? loader->floor :
 									WD_TIER_DENIED;
-	wd_effective_tier(&who->subject, store, who->floor, command, &who->tier);
+	wd_effective_tier(&who->subject, store, who->floor, command, who->kind, &who->tier);
 	if (who->tier.observed)
 		who->flags |= WD_ACT_OBSERVED;
 }

@@ -211,6 +211,21 @@ struct {
 } reflexes SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wd_host);
+} host SEC(".maps");
+
+/* The value is when it was first so, CLOCK_BOOTTIME. Those who act least are forgotten first. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, WD_MAX_ADMINS);
+	__type(key, struct wd_subject);
+	__type(value, __u64);
+} admins SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, WD_MAX_RAISES);
 	__type(key, struct wd_subject);
@@ -295,6 +310,13 @@ static __always_inline struct wd_state *wd_state(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&state, &zero);
+}
+
+static __always_inline struct wd_host *wd_host(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&host, &zero);
 }
 
 static __always_inline struct wd_config *wd_config(void)

@@ -38,6 +38,8 @@ const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
 	[WD_MAP_HOOKED] = { "hooked", 0600 },
 	[WD_MAP_PLACES] = { "places", 0600 },
 	[WD_MAP_DOMAINS] = { "domains", 0600 },
+	[WD_MAP_HOST] = { "host", 0660 },
+	[WD_MAP_ADMINS] = { "admins", 0440 },
 };
 
 const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS] = {

@@ -41,6 +41,8 @@ enum wd_map {
 	WD_MAP_HOOKED,
 	WD_MAP_PLACES,
 	WD_MAP_DOMAINS,
+	WD_MAP_HOST,
+	WD_MAP_ADMINS,
 	WD_MAPS,
 };
 

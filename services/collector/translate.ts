@@ -58,6 +58,7 @@ const TIER_FROM = [
   'pin',
   'break_glass',
   'floor',
+  'host',
 ] as const;
 const LABELS = ['call', 'exec', 'baseline'] as const;
 /** Commands whose claim describes a program or a map, though no object came of them. */

@@ -58,7 +58,9 @@ function compareCounts(acts: readonly Truth[], seen: readonly SeenEvent[]): void
  */
 function reachable(acts: readonly Truth[], seen: readonly SeenEvent[]): readonly Truth[] {
   const isGuarded = seen.some(({ event }) => event.verdict.mode === 'lsm');
-  return acts.filter(({ note, via }) => (isGuarded ? note !== 'seccomp' : via === undefined));
+  const isReachable = ({ note, via }: Truth) =>
+    isGuarded ? note !== 'seccomp' : via === undefined;
+  return acts.filter(isReachable);
 }
 
 const OBJECT_IDS = { map_id: 'map', prog_id: 'program', link_id: 'link' } as const;
