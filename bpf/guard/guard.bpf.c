@@ -33,8 +33,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define HASH_ALGO_SHA256 4
-
 /* Fails closed: without memory for a record the command is judged all the same. */
 SEC("lsm/bpf")
 int BPF_PROG(guard_bpf, int cmd, union bpf_attr *attr, unsigned int size)

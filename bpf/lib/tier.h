@@ -177,11 +177,12 @@ static __always_inline bool wd_breaks_glass(const struct wd_raise *raise, __u32 
 /*
  * The tier, from bit 8 what made it so, from bit 16 whether the subject is only observed. Global,
  * so that the verifier walks it once and knows nothing of its answer: each way through it would
- * double what follows. Fail closed: without a subject or a policy nobody is trusted with anything.
+ * double what follows. `standing`: the loader's floor, from bit 8 its kind. Fail closed: without a subject or a policy nobody is trusted with anything.
  */
 __noinline int wd_tier_of(const struct wd_subject *subject, const struct wd_task *store,
-			  __u32 floor, __u32 command, __u32 kind)
+			  __u32 standing, __u32 command)
 {
+	__u32 floor = standing & 0xff, kind = standing >> 8;
 	struct wd_config *cfg = wd_config();
 	struct wd_tier_now now = {};
 	struct wd_policy_half *policy;
@@ -204,7 +205,7 @@ static __always_inline void wd_effective_tier(const struct wd_subject *subject,
 					      __u32 command, __u32 kind,
 					      struct wd_tier_now *now)
 {
-	__u32 all = wd_tier_of(subject, store, floor, command, kind);
+	__u32 all = wd_tier_of(subject, store, floor | kind << 8, command);
 
 	now->tier = all & 0xff;
 	now->from = all >> 8 & 0xff;

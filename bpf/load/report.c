@@ -89,6 +89,19 @@ static void put_loaders(struct wd_json *json, const struct wd_policy *policy)
 	wd_json_close(json, ']');
 }
 
+static void put_code(struct wd_json *json, const struct wd_policy *policy)
+{
+	wd_json_open(json, "code", '[');
+	for (__u32 i = 0; i < policy->code_count; i++) {
+		wd_json_open(json, NULL, '{');
+		wd_json_number(json, "loader", policy->code[i].loader);
+		wd_json_text(json, "path", policy->code[i].path);
+		wd_json_bool(json, "found", policy->code[i].found);
+		wd_json_close(json, '}');
+	}
+	wd_json_close(json, ']');
+}
+
 static void put_domains(struct wd_json *json, const struct wd_policy *policy)
 {
 	wd_json_open(json, "bpffs", '[');
@@ -124,6 +137,7 @@ static void put_all(FILE *out, const struct wd_policy *policy, const struct wd_s
 	put_rings(&json, set);
 	put_hooks(&json, set);
 	put_loaders(&json, policy);
+	put_code(&json, policy);
 	put_domains(&json, policy);
 	wd_json_close(&json, '}');
 	fputc('\n', out);

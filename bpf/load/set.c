@@ -40,6 +40,7 @@ const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
 	[WD_MAP_DOMAINS] = { "domains", 0600 },
 	[WD_MAP_HOST] = { "host", 0660 },
 	[WD_MAP_ADMINS] = { "admins", 0440 },
+	[WD_MAP_CODE] = { "code", 0600 },
 };
 
 const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS] = {

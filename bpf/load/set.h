@@ -43,6 +43,7 @@ enum wd_map {
 	WD_MAP_DOMAINS,
 	WD_MAP_HOST,
 	WD_MAP_ADMINS,
+	WD_MAP_CODE,
 	WD_MAPS,
 };
 

@@ -61,7 +61,7 @@ const FREEZER = '/sys/fs/cgroup/frozen';
 async function frozen({ at, warden }: Scene): Promise<void> {
   const wrong = () => JSON.parse(readFileSync(join(at.run, 'guard.json'), 'utf8')).wrong.join();
   mkdirSync(FREEZER);
-  for (const pid of warden.services()) writeFileSync(join(FREEZER, 'cgroup.procs'), `${pid}`);
+  for (const pid of warden.servicePids()) writeFileSync(join(FREEZER, 'cgroup.procs'), `${pid}`);
   writeFileSync(join(FREEZER, 'cgroup.freeze'), '1');
   await waitFor('services that are frozen', () => wrong() === 'frozen', 10_000);
   writeFileSync(join(FREEZER, 'cgroup.freeze'), '0');
