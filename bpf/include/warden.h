@@ -90,8 +90,7 @@ struct wd_host {
 	__u64 revision;	       /* offset in bpf.tiers of the record that set it */
 };
 
-/* Entries of the admins map: subjects that had CAP_SYS_ADMIN here when they acted. */
-#define WD_MAX_ADMINS 4096
+#define WD_MAX_ADMINS 4096 /* subjects that had CAP_SYS_ADMIN here when they acted */
 
 /*
  * Value of the reflexes map, by subject: lowered by the guard itself, at once. It is over when the

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files that a loader may map to execute, besides its own: read from the compiled policy, and
- * written for the guard with the content that they have now. What is not there, or can't be read, is
- * not listed.
+ * written for the guard with the content that they have now. What is not there, or can't be read,
+ * is not listed.
  */
 #include "apply.h"
 

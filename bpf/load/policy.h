@@ -103,7 +103,7 @@ struct wd_policy {
 /* A name of up to 63 characters that needs no quoting. Returns NULL or what is wrong with it. */
 const char *wd_read_name(const char *text, char ret_name[WD_LOADER_NAME]);
 
-/* Of loader.c, code.c and domain.c: each reads the rest of its line. Returns NULL or what is wrong. */
+/* Of loader.c, code.c, domain.c: each reads the rest of its line. Returns NULL or what is wrong. */
 const char *wd_read_loader(struct wd_policy *policy, char **cursor);
 const char *wd_read_code(struct wd_policy *policy, char **cursor);
 const char *wd_read_adopt(struct wd_policy *policy, char **cursor);

@@ -235,7 +235,8 @@ static void tell_gap(struct wd_watchdog *watchdog, const struct wd_set *set)
 
 	if (watchdog->looked_ms && gap > GAP_MS) {
 		snprintf(text, sizeof(text),
-			 "was not watched for %lld.%lld s: its monitor was stopped, frozen or starved",
+			 "was not watched for %lld.%lld s: its monitor was stopped, frozen or "
+			 "starved",
 			 (long long)(gap / 1000), (long long)(gap % 1000 / 100));
 		wd_note("guard: %s", text);
 		tell_kernel_log(1, text);

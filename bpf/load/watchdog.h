@@ -2,8 +2,8 @@
 /*
  * The watchdog: notices that the guard does not run, or is no longer held, and says so by ways that
  * do not need it: a record through the `declare` program, the kernel's log, stderr, and
- * DIR/guard.json, whose time is the last look. Who stops the services is not kept from it: they, and
- * the time in which the monitor itself stood still, are told in the same way.
+ * DIR/guard.json, whose time is the last look. Who stops the services is not kept from it: they,
+ * and the time in which the monitor itself stood still, are told in the same way.
  */
 #ifndef WARDEN_WATCHDOG_H
 #define WARDEN_WATCHDOG_H

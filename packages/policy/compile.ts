@@ -183,8 +183,8 @@ function codeLines({ loaders }: Policy): readonly string[] {
 /**
  * The policy as the text that warden-load reads (bpf/load/policy.h): a line each, in this order:
  * hash, scalars, operators, grants, tiers, the grant of unknown loaders, trusted subjects,
- * reflexes, loaders, code of these, adopted loaders, domains, end. A loader's path is the rest of its line, and so
- * is a domain's. Throws `PolicyError` for a
+ * reflexes, loaders, code of these, adopted loaders, domains, end. A loader's path is the rest of
+ * its line, and so are a file's and a domain's. Throws `PolicyError` for a
  * policy not from `parsePolicy` that breaks a limit.
  */
 export function compilePolicy(given: Policy, { host, rollout }: CompileOptions): string {
@@ -217,7 +217,8 @@ export function compilePolicy(given: Policy, { host, rollout }: CompileOptions):
     ...policy.loaders.map(({ name, kind, path, sha256, grant, floor, code }) => {
       if (/[\0\n\r]/.test(name + path)) refuse(`path of loader ${name}`);
       const what = `kind=${kind} grant=${indexOf(grant)} floor=${floor} name=${name}`;
-      return `loader ${loaderNumber(name)} ${what} sha256=${sha256 ?? '-'} listed=${code === null ? 0 : 1} path=${path}`;
+      const content = `sha256=${sha256 ?? '-'} listed=${code === null ? 0 : 1}`;
+      return `loader ${loaderNumber(name)} ${what} ${content} path=${path}`;
     }),
     ...codeLines(policy),
     ...policy.protect.map((name) => `adopt ${loaderNumber(name)}`),

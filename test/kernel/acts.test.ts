@@ -53,8 +53,8 @@ function compareCounts(acts: readonly Truth[], seen: readonly SeenEvent[]): void
 }
 
 /**
- * What can be seen: seccomp's refusals stand before the guard's hooks, and without these only bpf(2)
- * is watched.
+ * What can be seen: seccomp's refusals stand before the guard's hooks, and without these only
+ * bpf(2) is watched.
  */
 function reachable(acts: readonly Truth[], seen: readonly SeenEvent[]): readonly Truth[] {
   const isGuarded = seen.some(({ event }) => event.verdict.mode === 'lsm');

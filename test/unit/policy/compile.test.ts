@@ -168,7 +168,8 @@ test('the built-in policy fits the format', () => {
     'unknown_grant 0|end',
     `grant \\d+ ${masks} foreign=[01] keyrings=(1f|00) keyring=0 enforce=0000 kfuncs=\\S+`,
     'tier [0-4] grant=\\d+',
-    'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ sha256=- listed=0 path=/.+',
+    'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ ' +
+      'sha256=- listed=0 path=/.+',
   ];
   const line = new RegExp(`^(${lines.join('|')})$`);
   const text = compilePolicy(defaultPolicy(), { host: WEB });
