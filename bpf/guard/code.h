@@ -69,7 +69,8 @@ static __noinline int mapped_code(struct file *file)
 	if (!store)
 		return 0;
 	wd_exe_key(file, &key);
-	known = bpf_ima_file_hash(file, digest, sizeof(digest)) == HASH_ALGO_SHA256;
+	known = is_lsm &&
+		bpf_ima_file_hash(file, digest, sizeof(digest)) == HASH_ALGO_SHA256;
 	mix(store, &key, known ? digest : NULL);
 	return 0;
 }

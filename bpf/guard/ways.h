@@ -215,15 +215,18 @@ static __noinline int refused_mapping(struct wd_config *cfg, struct bpf_map *map
 
 /*
  * A map: fails open. What is written through the mapping afterwards no hook sees.
- * Code: fails closed, as code.h says.
+ * Code: fails closed, as code.h says. Made sleepable by warden-load, for the digest.
  */
-SEC("lsm.s/mmap_file")
+SEC("lsm/mmap_file")
 int BPF_PROG(guard_mmap, struct file *file, unsigned long asked, unsigned long protection)
 {
 	struct wd_config *cfg;
 
 	if (!file)
 		return 0;
+	/* The function that asks all LSMs has flags in its place. */
+	if (!is_lsm)
+		protection = asked;
 	if (protection & PROTECTION_EXECUTE)
 		return mapped_code(file);
 	if (!file_operations[WD_OBJECT_MAP] ||
@@ -231,7 +234,7 @@ int BPF_PROG(guard_mmap, struct file *file, unsigned long asked, unsigned long p
 		return 0;
 	cfg = active_config();
 	return refusal(cfg && refused_mapping(cfg, BPF_CORE_READ(file, private_data),
-					      protection & PROTECTION_WRITE));
+					      asked & PROTECTION_WRITE));
 }
 
 /* Without the file's content: nobody makes a library's pages executable later, but who hides. */

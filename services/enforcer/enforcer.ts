@@ -334,6 +334,8 @@ export class Enforcer {
   private effect(): string {
     const { mode, policy } = this.options;
     if (mode === 'audit') return 'not enforceable here';
+    if (mode === 'signal' && enforcesAnything(policy))
+      return 'loads only: who makes them is killed';
     return enforcesAnything(policy) ? 'enforced' : 'recorded only: the policy observes';
   }
 

@@ -57,7 +57,7 @@ function compareCounts(acts: readonly Truth[], seen: readonly SeenEvent[]): void
  * bpf(2) is watched.
  */
 function reachable(acts: readonly Truth[], seen: readonly SeenEvent[]): readonly Truth[] {
-  const isGuarded = seen.some(({ event }) => event.verdict.mode === 'lsm');
+  const isGuarded = seen.some(({ event }) => ['lsm', 'fmod_ret'].includes(event.verdict.mode));
   const isReachable = ({ note, via }: Truth) =>
     isGuarded ? note !== 'seccomp' : via === undefined;
   return acts.filter(isReachable);
