@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ownSchemas, SYSTEM_COMMANDS, type SystemCommand } from '#event';
 import { EXIT } from '../cli/shared/exit.ts';
-import { coverageTable } from '../test/lab/coverage.ts';
+import { withCoverage } from '../test/lab/coverage.ts';
 import { labPage, parseRows, RESULTS_FILE } from '../test/lab/page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { topicsPage } from './topics-page.ts';
@@ -361,27 +361,18 @@ function eventsPage(): string {
 
 /** Every generated page as it should be. */
 export async function pages(): Promise<Page[]> {
+  const rows = parseRows(read(RESULTS_FILE));
   return [
     { path: 'docs/reference/cli.md', text: await cliPage() },
     { path: 'docs/reference/events.md', text: eventsPage() },
     { path: 'docs/reference/metrics.md', text: metricsPage(notice, table) },
     { path: 'docs/reference/topics.md', text: topicsPage(notice, table) },
-    { path: 'test/lab/README.md', text: labPage(parseRows(read(RESULTS_FILE)), notice) },
-    { path: COVERED, text: covered(read(COVERED)) },
+    { path: 'test/lab/README.md', text: labPage(rows, notice) },
+    { path: 'bpf/README.md', text: withCoverage(read('bpf/README.md'), rows) },
     ...ownSchemas().map(({ name, fingerprint, text }) => {
       return { path: `schemas/history/${name}-${fingerprint}.avsc`, text: `${text}\n` };
     }),
   ];
-}
-
-const COVERED = 'bpf/README.md';
-const COVERAGE = /(<!-- coverage: .*-->\n).*(<!-- end of coverage -->)/s;
-
-/** The page of the kernel half, its table of ways made anew. */
-function covered(page: string): string {
-  if (!COVERAGE.test(page)) throw new Error(`${COVERED}: no place for the table of ways`);
-  const table = coverageTable(parseRows(read(RESULTS_FILE)));
-  return page.replace(COVERAGE, (_, begin: string, end: string) => `${begin}\n${table}\n\n${end}`);
 }
 
 /** Paths of those pages whose file is missing or differs. */

@@ -58,7 +58,7 @@ function cellOf(rows: readonly Row[]): string {
 
 const isUnseen = ({ got, event }: Row): boolean => got === 'allowed' || event === null;
 
-/** The table of bpf/README.md, from the rows of a run. */
+/** A line for each way, a column for each kernel. */
 export function coverageTable(rows: readonly Row[]): string {
   const kernels = [...new Set(rows.map(({ kernel }) => kernel))];
   const lines = WAYS.map(([way, attacks]) => {
@@ -72,4 +72,13 @@ export function coverageTable(rows: readonly Row[]): string {
     `|---|${kernels.map(() => '---|').join('')}`,
     ...lines,
   ].join('\n');
+}
+
+const PLACE = /(<!-- coverage: .*?-->\n).*(<!-- end of coverage -->)/s;
+
+/** A page with its table of ways made anew. */
+export function withCoverage(page: string, rows: readonly Row[]): string {
+  if (!PLACE.test(page)) throw new Error('no place for the table of ways');
+  const table = coverageTable(rows);
+  return page.replace(PLACE, (_, begin: string, end: string) => `${begin}\n${table}\n\n${end}`);
 }
