@@ -12,9 +12,8 @@ import { topicsPage } from './topics-page.ts';
 /**
  * Writes the generated pages of docs/reference from what the product itself says: the help texts,
  * the JSON Schema of an event, the Avro schemas; the page of the attack lab; and puts each schema
- * that is written into
- * schemas/history, where it stays. `--check` compares instead, and exits 1 with the
- * name of each page that is not as it would be written.
+ * into schemas/history, where it stays. `--check` compares instead, and exits 1 with the name of
+ * each page that is not as it would be written.
  */
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -39,8 +38,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 const code = (text: string): string => `\`${text}\``;
-
-// The command line
 
 const HELP = { encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } } as const;
 

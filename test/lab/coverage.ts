@@ -3,7 +3,7 @@ import type { Row } from './types.ts';
 
 /**
  * Each way into BPF, or to the guard, and the attacks that go it. Seen is a way of which, where the
- * policy observes, every attack left an event that tells of it; denied is one of which, where it
+ * policy observes, every attack left a record of its own; denied is one of which, where it
  * enforces, every attack was refused.
  */
 export const WAYS: readonly (readonly [string, readonly string[]])[] = [
@@ -49,14 +49,12 @@ function every(rows: readonly Row[], setting: string, good: (row: Row) => boolea
 }
 
 function cellOf(rows: readonly Row[]): string {
-  const seen = every(rows, 'observe', (row) => !isUnseen(row));
+  const seen = every(rows, 'observe', ({ event }) => event !== null);
   const denied = every(rows, 'enforce', (row) => row.got === 'refused' && !isWrong(row));
   const words = [seen === null ? null : seen ? 'seen' : 'not seen'];
   words.push(denied === null ? null : denied ? 'denied' : '**not denied**');
   return words.filter((word) => word !== null).join(', ') || '–';
 }
-
-const isUnseen = ({ got, event }: Row): boolean => got === 'allowed' || event === null;
 
 /** A line for each way, a column for each kernel. */
 export function coverageTable(rows: readonly Row[]): string {
