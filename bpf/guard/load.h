@@ -84,7 +84,9 @@ static __noinline int scan_load(struct wd_config *cfg, struct wd_open *open, str
 		decide_blind(cfg, open, CONTENT, WD_RULE_UNSCANNED);
 	judge_content(cfg, open, scan);
 	judge_signature(cfg, open, scan);
-	if (is_on_our_hook((void *)aux, scan->facts.attach_btf_id))
+	if (is_on_our_hook((void *)aux, scan->facts.attach_btf_id,
+			   BPF_CORE_READ(prog, type) == BPF_PROG_TYPE_LSM &&
+				   open->act.flags & WD_ACT_AGENT))
 		judge_tampering(cfg, open);
 	if (remember(aux, WD_OBJECT_PROG, &open->act, 0, WD_SCAN_PENDING))
 		decide_blind(cfg, open, CONTENT | WD_JUDGE(WD_DIM_OBJECT), WD_RULE_NO_MEMORY);

@@ -69,6 +69,13 @@ struct wd_domain {
 	__u32 enforce;	       /* 1: refused; 0: recorded */
 };
 
+/* Value of the hooked map, by a function's number in the kernel's BTF. */
+enum wd_hooked {
+	WD_HOOKED_OURS = 1,
+	/* Any answer but 0 is a refusal: LSM programs of known loaders may be there too. */
+	WD_HOOKED_SHARED = 2,
+};
+
 /* What happens to whoever would reach the guard itself. */
 enum wd_protect {
 	WD_PROTECT_OFF = 0,

@@ -291,7 +291,7 @@ struct {
 	__type(value, struct wd_domain);
 } domains SEC(".maps");
 
-/* Functions that our programs are on, by their number in the kernel's BTF. */
+/* Functions that our programs are on, by their number in the kernel's BTF: enum wd_hooked. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);

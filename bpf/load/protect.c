@@ -75,17 +75,31 @@ static int learn_place(const char *dir, const struct wd_set *set)
 	return wd_config_write(set, &config);
 }
 
-static int list_function(const struct wd_set *set, const char *before, const char *name)
+static int list_function(const struct wd_set *set, const char *before, const char *name,
+			 __u32 kind)
 {
 	char function[128];
-	__u32 one = 1;
 	__s32 id;
 
 	snprintf(function, sizeof(function), "%s%s", before, name);
 	id = btf__find_by_name_kind(wd_kernel_btf(), function, BTF_KIND_FUNC);
 	if (id <= 0)
 		return 0;
-	return bpf_map_update_elem(set->map[WD_MAP_HOOKED], &id, &one, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(set->map[WD_MAP_HOOKED], &id, &kind, BPF_ANY) ? -errno : 0;
+}
+
+/*
+ * Where the kernel takes a positive answer for a permission, or where ours says who somebody is,
+ * nobody else's may be: it could be asked before ours after an upgrade.
+ */
+static bool is_shared(const char *name)
+{
+	static const char *const ours[] = { "bpf", "task_", "bprm_" };
+
+	for (size_t i = 0; i < WD_COUNT(ours); i++)
+		if (!strncmp(name, ours[i], strlen(ours[i])))
+			return false;
+	return true;
 }
 
 /* An LSM hook is two functions: that of BPF LSM, and the one that calls all LSMs. */
@@ -99,11 +113,12 @@ static int list_hooked(const struct wd_set *set)
 
 		if (set->hook[i] < 0 || strncmp(section, "lsm", 3))
 			continue;
-		err = list_function(set, "bpf_lsm_", name);
+		err = list_function(set, "bpf_lsm_", name,
+				    is_shared(name) ? WD_HOOKED_SHARED : WD_HOOKED_OURS);
 		if (!err)
-			err = list_function(set, "security_", name);
+			err = list_function(set, "security_", name, WD_HOOKED_OURS);
 		if (!err && instead)
-			err = list_function(set, "", strchr(instead, '/') + 1);
+			err = list_function(set, "", strchr(instead, '/') + 1, WD_HOOKED_OURS);
 	}
 	return err;
 }
