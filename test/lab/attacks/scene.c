@@ -88,11 +88,9 @@ bool guard_is_gone(void)
 	return !spawn(argv);
 }
 
-#define TOKEN_CREATE 36	       /* of 6.9 and later; a number that a policy knows on all */
-
 void get_lowered(void)
 {
-	bpf(TOKEN_CREATE, ATTR(.map_type = 0));
+	bpf(BPF_ENABLE_STATS, ATTR(.enable_stats.type = BPF_STATS_RUN_TIME));
 }
 
 int become(uid_t uid)
