@@ -68,21 +68,11 @@ static __always_inline __u32 wd_granted_as(__u32 command, __u32 via)
 	return via == WD_VIA_BPF && wd_is_own_command(command) ? 64 : command;
 }
 
-/*
- * A token is of another user namespace than the initial one. In that the kernel makes none whatever
- * we say, and libbpf (1.5 and later) asks for one with every object that it loads.
- */
-static __always_inline bool wd_asks_in_vain(const struct wd_act *act)
-{
-	return act->command == WD_TOKEN_CREATE &&
-	       BPF_CORE_READ(bpf_get_current_task_btf(), cred, user_ns, level) == 0;
-}
-
 /* Judges what the attributes say. */
 static __always_inline void wd_judge(struct wd_config *cfg, struct wd_open *open)
 {
 	struct wd_matter m = {
-		.judged = wd_asks_in_vain(&open->act) ? 0 : wd_judged(open),
+		.judged = wd_judged(open),
 		.command = wd_granted_as(open->act.command, WD_VIA_BPF),
 		.prog_type = open->act.claim.type,
 		.map_type = open->act.claim.type,

@@ -94,10 +94,9 @@ export interface BacktestOptions {
 }
 
 function isRefused(judge: Judge, facts: ActFacts, tier: Tier): boolean {
-  const { command, programType, helpers, initUserns, loader } = facts;
+  const { command, programType, helpers, loader } = facts;
   const act = {
     command,
-    initUserns,
     ...(programType !== null && command === 'PROG_LOAD' && { program: programType }),
     ...(command === 'PROG_LOAD' && helpers.length > 0 && { helpers }),
   };

@@ -17,7 +17,6 @@ export interface NamedAct {
   readonly kfuncs?: readonly string[];
   /** The object that it asks for was made by somebody else. */
   readonly foreign?: boolean;
-  readonly initUserns?: boolean;
 }
 
 /** At which tier, and through which loader: its name in the policy, null when it has none there. */
@@ -74,7 +73,6 @@ export class Judge {
 
   /** The tier is cut by the ceiling. */
   ask(act: NamedAct, from: Standpoint): Judged {
-    if (asksInVain(act)) return { decision: 'allow', number: 0, rule: null };
     const tier = Math.min(from.tier, this.policy.ceiling);
     const kfuncs = act.kfuncs ?? [];
     const masksOf = (grant: GrantMasks): DecideMasks => ({
@@ -90,10 +88,6 @@ export class Judge {
     return { decision, number: rule, rule: ruleName(rule, names) };
   }
 }
-
-/** As `wd_asks_in_vain` of `bpf/lib/act.h`: the kernel makes no token in the initial namespace. */
-const asksInVain = ({ command, initUserns }: NamedAct): boolean =>
-  command === 'TOKEN_CREATE' && initUserns === true;
 
 function numbersOf({ command, program, map, attach, helpers, kfuncs, foreign }: NamedAct) {
   const numbers: ActNumbers = {

@@ -51,7 +51,7 @@ test('a gain is allowed unless an event tells of it', () => {
 
 test('an event of another time, or of the fall before, tells of nothing', () => {
   assert.equal(got(true, event('PROG_LOAD', 'deny', '2026-11-30T10:00:02.000000Z')), 'allowed');
-  assert.equal(got(true, event('ENABLE_STATS', 'deny')), 'allowed');
+  assert.equal(got(true, event('TOKEN_CREATE', 'deny')), 'allowed');
 });
 
 test('a row names the event that says most', () => {

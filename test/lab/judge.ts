@@ -20,7 +20,7 @@ const SYSTEM = ['GUARD', 'DRIFT', 'LOSS', 'FORK', 'RING_TAMPER', 'LOG_TAMPER', '
 /** The runner's own. */
 const OWN = ['lab-run'];
 /** By which attackers get themselves lowered, before the attack that counts. */
-const LOWERING = ['ENABLE_STATS', 'REFLEX'];
+const LOWERING = ['TOKEN_CREATE', 'REFLEX'];
 /** That somebody makes a first program of some kind tells of no attack. */
 const MILD = ['S10', 'S11', 'S12', 'S13', 'S14', 'S15', 'S16', 'S16H'];
 

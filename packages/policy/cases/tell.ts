@@ -116,7 +116,6 @@ export class Teller {
       ...(step.helpers !== undefined && { helpers: step.helpers }),
       ...(step.kfuncs !== undefined && { kfuncs: step.kfuncs }),
       foreign: step.owner !== undefined && step.owner !== this.about,
-      initUserns: step.userns !== 'other',
     };
     const tier = this.tierFor(command, step.host ?? this.host, tMs);
     const judged = this.judge.ask(act, { tier, loader: this.loaderOf(step) });
