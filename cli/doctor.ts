@@ -9,6 +9,7 @@ import { colors } from './shared/colors.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { guardState, guardTrouble } from './shared/guard-state.ts';
 import { heldBack } from './shared/held-back.ts';
+import { LIMITS } from './shared/modes.ts';
 import { configOf, withLog } from './shared/open.ts';
 import { loadPolicy, policyHere } from './shared/policy-file.ts';
 import { LOADER, type Probe, probeKernel } from './shared/probe.ts';
@@ -37,6 +38,10 @@ const bad = (topic: string, text: string, next: string): Finding => ({
   text,
   next,
 });
+
+/** The honest list of what a mode can and can't. */
+const limitsOf = (mode: string): Finding[] =>
+  (LIMITS[mode] ?? []).map(({ topic, can, text }) => (can ? ok : note)(topic, text));
 
 function readable(file: string): boolean {
   try {
@@ -72,34 +77,17 @@ function kernel(probe: Probe | null, reason: string): Finding[] {
     findings.push(hook.ok ? ok(hook.name, text) : note(hook.name, text));
   }
   findings.push(ok('mode', probe.mode));
-  if (probe.available !== probe.mode) {
-    findings.push(
-      note('mode', `this kernel would allow ${probe.available}, which is not built yet`),
-    );
-  }
-  return [...findings, ...(probe.mode === 'audit' ? AUDIT_LIMITS : LSM_LIMITS)];
+  return [...findings, ...limitsOf(probe.mode)];
 }
 
-/** The honest list for mode `audit`. */
-const AUDIT_LIMITS: readonly Finding[] = [
-  note('denied', 'nothing: in mode audit every verdict is recorded and none is enforced'),
-  note('not seen', 'bpf(2) calls that SYSCALL programs make themselves (bpf_sys_bpf)'),
-  note('not seen', 'attaching outside bpf(2): perf ioctl, netlink, setsockopt, io_uring'),
-  note('not seen', 'helpers and kfuncs of a program, and its bytes before it is loaded'),
-  note('claimed', 'type, name and length of a program that did not load come from user memory'),
-  note('loader', 'known by inode from the path in the policy: no digest is taken at exec'),
-];
-
-/** The same for mode `lsm`. */
-const LSM_LIMITS: readonly Finding[] = [
-  ok(
-    'denied',
-    'commands, types of programs and maps, attach types, helpers, kfuncs, foreign objects',
-  ),
-  ok('denied', 'attaching by perf ioctl, netlink, setsockopt, io_uring (ATTACH); passed fds; pins'),
-  note('not seen', 'calls that seccomp refuses, and what is written through a mapped map'),
-  note('not denied', 'use of an fd that was held or inherited: judged when it was issued'),
-];
+function loadedMode(config: Config): string | null {
+  try {
+    return loadedState(config.runDir).mode;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return null;
+  }
+}
 
 /** Whether what the policy asks for happens on this kernel. */
 function enforcement(config: Config, probe: Probe | null): Finding[] {
@@ -111,11 +99,17 @@ function enforcement(config: Config, probe: Probe | null): Finding[] {
     return [];
   }
   if (!enforced) return [ok('enforced', 'nothing: the policy observes')];
+  if (loadedMode(config) === 'signal')
+    return [note('enforced', 'loads only: who makes one that the policy refuses is killed')];
   if (probe.mode === 'lsm') return [ok('enforced', 'what the policy does not grant is refused')];
   const hasBpf = probe.lsm?.split(',').includes('bpf') ?? true;
   const next = hasBpf
     ? 'run on a kernel that lets BPF LSM programs load'
     : `boot with lsm=${probe.lsm},bpf on the kernel's command line`;
+  if (probe.mode === 'fmod_ret')
+    return [
+      note('enforced', 'what the policy does not grant is refused, as well as it goes', next),
+    ];
   return [bad('enforced', 'nothing, though the policy enforces: this kernel has no guard', next)];
 }
 
@@ -139,11 +133,12 @@ function seal({ runDir }: Config): Finding {
   return note('sealed', text, 'docs/operating/running.md has how to seal');
 }
 
-function running(config: Config): Finding[] {
+function running(config: Config, probe: Probe | null): Finding[] {
   try {
     const state = loadedState(config.runDir);
     return [
       ok('loaded', `mode ${state.mode}, pins in ${join(config.runDir, 'bpf')}`),
+      ...(state.mode === probe?.mode ? [] : limitsOf(state.mode)),
       watched(config),
       seal(config),
     ];
@@ -242,7 +237,7 @@ async function doctor(options: { json?: boolean; state?: string; policy?: string
     ...kernel(probe, reason),
     ...policy(config),
     ...enforcement(config, probe),
-    ...running(config),
+    ...running(config, probe),
     ...kernelCounts(config),
     ...log(config),
     ...(await breaker(config)),

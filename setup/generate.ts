@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ownSchemas, SYSTEM_COMMANDS, type SystemCommand } from '#event';
 import { EXIT } from '../cli/shared/exit.ts';
+import { withCoverage } from '../test/lab/coverage.ts';
 import { labPage, parseRows, RESULTS_FILE } from '../test/lab/page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { topicsPage } from './topics-page.ts';
@@ -131,7 +132,7 @@ const camel = (name: string): string =>
 /** Where a schema's own description is missing or says less than a reader wants. */
 const NOTES: Readonly<Record<string, string>> = {
   'loader.path': 'as the kernel shows it at the call; empty when it could not be read',
-  'loader.sha256': 'always null in mode `audit`',
+  'loader.sha256': 'null in modes `audit`, `signal` and `fmod_ret`, which take no digest at exec',
   'loader.device': "the kernel's number: major << 20 | minor",
   'loader.owner_uid': 'who owns the file',
   process: "null in the system's own events",
@@ -152,19 +153,21 @@ const NOTES: Readonly<Record<string, string>> = {
   'act.errno': 'name of the error; null where there was none',
   'act.count': 'more than 1: this many calls since the last event of the same kind',
   'program.license': '`GPL-compatible` or `not GPL-compatible`; null when it did not load',
-  'program.signature': 'always `unknown` in mode `audit`',
+  'program.signature': 'always `unknown` in modes `audit` and `signal`',
   'program.sha256': 'of the instructions, where the kernel gives it',
-  'program.attach': 'always null in mode `audit`',
-  'program.helpers': 'always empty in mode `audit`; so are `kfuncs` and `maps`',
+  'program.attach': 'always null in modes `audit` and `signal`',
+  'program.helpers': 'always empty in modes `audit` and `signal`; so are `kfuncs` and `maps`',
   'map.owner': 'as `program.owner`',
   'map.claimed': 'as `program.claimed`',
   'link.program': "the program's id",
   'link.owner': 'as `program.owner`',
   'link.claimed': 'as `program.claimed`',
-  'verdict.decision': 'in mode `audit` `allow` or `would_deny`: what the policy would have refused',
+  'verdict.decision':
+    'in mode `audit` never `deny`; in mode `signal` only where the maker of a load was killed',
   'verdict.rule': 'what decided, such as `tiers.restricted.commands`; null when allowed',
-  'verdict.enforced': 'whether the call was really refused',
-  'verdict.mode': '`audit` in this build',
+  'verdict.enforced':
+    'whether the call was really refused; in mode `signal`: whether no program came of the load',
+  'verdict.mode': '`signal` only on request',
   'trust.before': 'points; so is `after`',
   'trust.tier': 'after the event',
   'trust.signals': 'that this event raised: see [Trust](../concepts/trust.md)',
@@ -358,12 +361,14 @@ function eventsPage(): string {
 
 /** Every generated page as it should be. */
 export async function pages(): Promise<Page[]> {
+  const rows = parseRows(read(RESULTS_FILE));
   return [
     { path: 'docs/reference/cli.md', text: await cliPage() },
     { path: 'docs/reference/events.md', text: eventsPage() },
     { path: 'docs/reference/metrics.md', text: metricsPage(notice, table) },
     { path: 'docs/reference/topics.md', text: topicsPage(notice, table) },
-    { path: 'test/lab/README.md', text: labPage(parseRows(read(RESULTS_FILE)), notice) },
+    { path: 'test/lab/README.md', text: labPage(rows, notice) },
+    { path: 'bpf/README.md', text: withCoverage(read('bpf/README.md'), rows) },
     ...ownSchemas().map(({ name, fingerprint, text }) => {
       return { path: `schemas/history/${name}-${fingerprint}.avsc`, text: `${text}\n` };
     }),

@@ -33,8 +33,6 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define HASH_ALGO_SHA256 4
-
 /* Fails closed: without memory for a record the command is judged all the same. */
 SEC("lsm/bpf")
 int BPF_PROG(guard_bpf, int cmd, union bpf_attr *attr, unsigned int size)
@@ -199,8 +197,11 @@ static __always_inline bool is_changed_self(const struct wd_config *cfg,
 	return wd_same_exe(&store->exe, &cfg->self) && differs;
 }
 
-/* Fails closed: no label is no loader; a label without a digest is a weaker one, and says so. */
-SEC("lsm.s/bprm_committed_creds")
+/*
+ * Fails closed: no label is no loader; a label without a digest is a weaker one, and says so. Made
+ * sleepable by warden-load, for the digest.
+ */
+SEC("lsm/bprm_committed_creds")
 int BPF_PROG(guard_exec, struct linux_binprm *bprm)
 {
 	struct wd_config *cfg = active_config();
@@ -209,8 +210,9 @@ int BPF_PROG(guard_exec, struct linux_binprm *bprm)
 	if (!cfg)
 		return 0;
 	store = wd_on_exec(bpf_get_current_task_btf(), bprm->file, wd_policy(cfg), cfg->half);
-	if (!store || bpf_ima_file_hash(bprm->file, store->digest, sizeof(store->digest)) !=
-			      HASH_ALGO_SHA256)
+	if (!store || !is_lsm ||
+	    bpf_ima_file_hash(bprm->file, store->digest, sizeof(store->digest)) !=
+		    HASH_ALGO_SHA256)
 		return 0;
 	store->has_digest = 1;
 	if (is_changed_self(cfg, store))

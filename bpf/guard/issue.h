@@ -11,12 +11,13 @@
 #include "protect.h"
 
 /*
- * Before 6.9 the scan can have been skipped. Where a hook of its own does it, it can't, and what is
- * not remembered was there before us or found no room: foreign, and no worse.
+ * Before 6.9, and in mode fmod_ret, the scan can have been skipped. Where a hook of BPF LSM does
+ * it, it can't, and what is not remembered was there before us or found no room: foreign, and no
+ * worse.
  */
 static __always_inline bool scan_can_be_skipped(void)
 {
-	return !bpf_core_type_exists(struct bpf_token);
+	return !is_lsm || !bpf_core_type_exists(struct bpf_token);
 }
 
 /*

@@ -300,7 +300,8 @@ int BPF_PROG(guard_ptrace, struct task_struct *child, unsigned int mode)
 
 /*
  * The dynamic linker of what runs as ours, or as an agent that the policy protects, loads nothing
- * that the environment names. Fails closed: the helper can't fail on a flag that it knows.
+ * that the environment names; an agent's where the policy enforces. Fails closed: the helper can't
+ * fail on a flag that it knows.
  */
 SEC("lsm/bprm_creds_for_exec")
 int BPF_PROG(guard_creds, struct linux_binprm *bprm)
@@ -311,7 +312,8 @@ int BPF_PROG(guard_creds, struct linux_binprm *bprm)
 	if (!cfg)
 		return 0;
 	wd_exe_key(bprm->file, &exe);
-	if (wd_is_self(&exe) || is_protected_loader(cfg, &exe))
+	if (wd_is_self(&exe) ||
+	    (wd_policy(cfg)->protect == WD_PROTECT_ENFORCE && is_protected_loader(cfg, &exe)))
 		bpf_bprm_opts_set(bprm, EXEC_SECURE);
 	return 0;
 }

@@ -10,6 +10,13 @@
 #include "common.h"
 #include <asm-generic/errno-base.h>
 
+/*
+ * 0 in mode fmod_ret, set before load: the programs are tracing programs on the functions that ask
+ * all LSMs, and have none of the helpers that only BPF LSM has. The kernel skips one that another
+ * task is in the middle of on the same CPU.
+ */
+const volatile __u32 is_lsm = 1;
+
 enum wd_refused {
 	WD_GO_ON = 0,
 	WD_REFUSE = 1,

@@ -8,7 +8,8 @@
  *	lsm/file_ioctl, _compat		PERF_EVENT_IOC_SET_BPF, tun
  *	lsm/netlink_send		XDP, cls_bpf and act_bpf
  *	lsm/file_receive		an fd of an object, by SCM_RIGHTS or pidfd_getfd
- *	lsm/mmap_file			a map
+ *	lsm/mmap_file			a map; code of a loader that may map no other than is listed
+ *	lsm/file_mprotect		the same, when a mapping becomes executable later
  *	fexit/bpf_prog_get_type_dev, bpf_prog_get	the program that goes through
  *	fexit/bpf_link_prime		the link that a bpf(2) makes
  *	fentry/bpf_prog_create_from_user	a seccomp filter, counted
@@ -16,6 +17,7 @@
 #ifndef WARDEN_WAYS_H
 #define WARDEN_WAYS_H
 
+#include "code.h"
 #include "netlink.h"
 #include "outside.h"
 
@@ -193,6 +195,7 @@ int BPF_PROG(guard_receive, struct file *file)
 }
 
 #define PROTECTION_WRITE 2     /* PROT_WRITE */
+#define PROTECTION_EXECUTE 4   /* PROT_EXEC */
 
 /* Mapping a map to write is every update from then on, and to read every look-up. */
 static __noinline int refused_mapping(struct wd_config *cfg, struct bpf_map *map, bool writes)
@@ -210,18 +213,48 @@ static __noinline int refused_mapping(struct wd_config *cfg, struct bpf_map *map
 	return end_outside(cfg, open);
 }
 
-/* Fails open. What is written through the mapping afterwards no hook sees. */
+/*
+ * A map: fails open. What is written through the mapping afterwards no hook sees.
+ * Code: fails closed, as code.h says. Made sleepable by warden-load, for the digest.
+ */
 SEC("lsm/mmap_file")
 int BPF_PROG(guard_mmap, struct file *file, unsigned long asked, unsigned long protection)
 {
 	struct wd_config *cfg;
 
-	if (!file || !file_operations[WD_OBJECT_MAP] ||
+	if (!file)
+		return 0;
+	/* The function that asks all LSMs has flags in its place. */
+	if (!is_lsm)
+		protection = asked;
+	if (protection & PROTECTION_EXECUTE)
+		return mapped_code(file);
+	if (!file_operations[WD_OBJECT_MAP] ||
 	    (__u64)file->f_op != file_operations[WD_OBJECT_MAP])
 		return 0;
 	cfg = active_config();
 	return refusal(cfg && refused_mapping(cfg, BPF_CORE_READ(file, private_data),
-					      protection & PROTECTION_WRITE));
+					      asked & PROTECTION_WRITE));
+}
+
+/* Without the file's content: nobody makes a library's pages executable later, but who hides. */
+SEC("lsm/file_mprotect")
+int BPF_PROG(guard_mprotect, struct vm_area_struct *vma, unsigned long asked,
+	     unsigned long protection)
+{
+	struct wd_exe_key key = {};
+	struct wd_task *store;
+	struct file *file;
+
+	if (!(protection & PROTECTION_EXECUTE))
+		return 0;
+	file = BPF_CORE_READ(vma, vm_file);
+	store = file ? listed_store() : NULL;
+	if (!store)
+		return 0;
+	wd_exe_key_probed(file, &key);
+	mix(store, &key, NULL);
+	return 0;
 }
 
 /* A program that the kernel was given outside bpf(2): it goes through, whatever the verdict is. */

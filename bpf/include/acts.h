@@ -65,6 +65,7 @@ enum wd_act_flag {
 	WD_ACT_AGENT = 1 << 17,	     /* the loader acts for itself: what is made is its own */
 	WD_ACT_PRIMED = 1 << 18,     /* `object` is the link that the kernel made in this call */
 	WD_ACT_CONTROL = 1 << 19,    /* a write to a map that says what runs: recorded each time */
+	WD_ACT_KILLED = 1 << 20,     /* mode signal: SIGKILL went to who made it */
 };
 
 #endif /* WARDEN_ACTS_H */

@@ -145,6 +145,21 @@ struct wd_loader_half {
 	__u32 has_digest;      /* 1: only a file of this content is the loader */
 	__u8 digest[WD_DIGEST_LEN];
 	__u32 floor;	       /* enum wd_tier: nothing but a pin or the ceiling takes it lower */
+	__u32 listed;	       /* 1: code that the code map does not list takes the label */
+};
+
+#define WD_MAX_CODE 2048
+
+/* Key of the code map: a file that a loader may map to execute. */
+struct wd_code_key {
+	struct wd_exe_key file;
+	__u32 loader;	       /* the policy's number of it */
+	__u32 half;
+};
+
+/* What was in it when the policy was applied. */
+struct wd_code_file {
+	__u8 digest[WD_DIGEST_LEN];
 };
 
 /* Value of the loaders map, by struct wd_exe_key. */
@@ -172,7 +187,9 @@ struct wd_task {
 	__u32 vouched_auid;    /* plus 1; 0: none */
 	__u32 base_auid;       /* plus 1: what it was when the label began; not vouched for */
 	__u32 has_digest;
+	__u32 mixed;	       /* 1: has mapped code that its loader's list does not have */
 	__u32 carried_count;
+	__u32 pad;
 	__u8 digest[WD_DIGEST_LEN]; /* of the executable, at exec */
 	struct wd_subject carried[WD_CARRIED]; /* lowered subjects that it was before */
 };
@@ -287,6 +304,7 @@ struct wd_tier_case {
 	__u32 floor;	       /* of the loader, as the policy in force has it */
 	__u32 command;
 	__u32 carried_count;
+	__u32 loader_kind;     /* enum wd_loader_kind; 0: unknown */
 	__u32 tier;	       /* out: enum wd_tier */
 	__u32 from;	       /* out: enum wd_tier_from */
 	__u32 observed;	       /* out: 1: nothing is refused */

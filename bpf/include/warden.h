@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WD_LAYOUT_VERSION 4
+#define WD_LAYOUT_VERSION 5
 
 #define WD_COMM_LEN 16
 #define WD_NAME_LEN 16
@@ -81,6 +81,18 @@ struct wd_subject_state {
 };
 
 /*
+ * The host map: one entry, written by the enforcer only. Root can become anybody, so when somebody
+ * who was root here is trusted no more, nobody but known loaders is above `ceiling`.
+ */
+struct wd_host {
+	__u32 ceiling;	       /* enum wd_tier plus 1; 0: none */
+	__u32 pad;
+	__u64 revision;	       /* offset in bpf.tiers of the record that set it */
+};
+
+#define WD_MAX_ADMINS 4096 /* subjects that had CAP_SYS_ADMIN here when they acted */
+
+/*
  * Value of the reflexes map, by subject: lowered by the guard itself, at once. It is over when the
  * enforcer has acknowledged the act that caused it and `for_ns` have passed since:
  *
@@ -138,6 +150,7 @@ enum wd_tier_from {
 	WD_TIER_FROM_PIN = 4,	  /* an operator's pin, which raises */
 	WD_TIER_FROM_GLASS = 5,	  /* break-glass */
 	WD_TIER_FROM_FLOOR = 6,	  /* of the loader, by policy */
+	WD_TIER_FROM_HOST = 7,	  /* who had all of this host has lost our trust */
 };
 
 /* Key of the loaders map: the inode that warden-load found at the path the policy names. */
@@ -287,6 +300,7 @@ enum wd_raise_action {
 	WD_RAISE_CLEARED = 2,
 	WD_RAISE_REFUSED = 3,
 	WD_SAID_BEFORE = 4,    /* of the guard: what was attached before it */
+	WD_SAID_UNHEARD = 5,   /* of the guard: it runs, and nobody tells of it for a while */
 };
 
 #define WD_RAISE_ID 32

@@ -158,14 +158,14 @@ static __always_inline void wd_start(struct wd_open *open, __u32 command, __u32 
 
 /*
  * The begin of a call as user memory tells it: who, what by their own account, and the decision,
- * which can refuse nothing.
+ * which can refuse nothing; in mode signal a load's decides whether its maker lives.
  */
 static __noinline void wd_begin(struct wd_config *cfg, struct wd_stats *all,
 				struct wd_open *open, const struct wd_call *call, __u32 flags)
 {
 	__builtin_memset(&open->act, 0, sizeof(open->act));
 	wd_start(open, call->command, call->attr_size, flags);
-	open->late = 1;
+	open->late = cfg->mode != WD_MODE_SIGNAL || call->command != BPF_PROG_LOAD;
 	open->attr_address = call->attr;
 	if (call->compat)
 		open->act.flags |= WD_ACT_COMPAT;

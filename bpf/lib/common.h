@@ -232,7 +232,7 @@ int tier(struct wd_tier_case *ctx)
 	subject = ctx->subject;
 	store.carried_count = ctx->carried_count;
 	__builtin_memcpy(store.carried, ctx->carried, sizeof(store.carried));
-	wd_effective_tier(&subject, &store, ctx->floor, ctx->command, &now);
+	wd_effective_tier(&subject, &store, ctx->floor, ctx->command, ctx->loader_kind, &now);
 	ctx->tier = now.tier;
 	ctx->from = now.from;
 	ctx->observed = now.observed;

@@ -159,7 +159,7 @@ static __always_inline struct wd_loader_half *wd_labelled_loader(const struct wd
 	if (!store || who->label == WD_LABEL_CALL || (who->exe_flags & WD_EXE_CHANGED))
 		return NULL;
 	loader = wd_loader_of(&store->exe, half);
-	if (!loader || wd_same_content(loader, store))
+	if (!loader || (wd_same_content(loader, store) && !(loader->listed && store->mixed)))
 		return loader;
 	who->exe_flags |= WD_EXE_CHANGED;
 	return NULL;
@@ -182,7 +182,7 @@ static __always_inline void wd_identify(struct task_struct *task, struct wd_task
 	wd_choose_subject(who);
 	who->floor = loader && who->subject.kind == WD_SUBJECT_LOADER ? loader->floor :
 									WD_TIER_DENIED;
-	wd_effective_tier(&who->subject, store, who->floor, command, &who->tier);
+	wd_effective_tier(&who->subject, store, who->floor, command, who->kind, &who->tier);
 	if (who->tier.observed)
 		who->flags |= WD_ACT_OBSERVED;
 }
@@ -312,6 +312,7 @@ static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, stru
 	store->exe = exe;
 	store->label = WD_LABEL_EXEC;
 	store->has_digest = 0;
+	store->mixed = 0;
 	if (self)
 		store->role = WD_ROLE_LOAD;
 	store->base_auid = store->vouched_auid == auid + 1 ? 0 : auid + 1;

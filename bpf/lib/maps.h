@@ -166,6 +166,14 @@ struct {
 } loaders SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WD_MAX_CODE * WD_POLICY_HALVES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct wd_code_key);
+	__type(value, struct wd_code_file);
+} code SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
@@ -209,6 +217,21 @@ struct {
 	__type(key, struct wd_subject);
 	__type(value, struct wd_reflex);
 } reflexes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wd_host);
+} host SEC(".maps");
+
+/* The value is when it was first so, CLOCK_BOOTTIME. Those who act least are forgotten first. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, WD_MAX_ADMINS);
+	__type(key, struct wd_subject);
+	__type(value, __u64);
+} admins SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -283,25 +306,27 @@ struct {
 	__type(value, struct wd_window);
 } windows SEC(".maps");
 
+/* The key of what has one entry: not on the stack, of which some chains of calls leave nothing. */
+static const __u32 wd_zero = 0;
+
 static __always_inline struct wd_stats *wd_stats(void)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&stats, &zero);
+	return bpf_map_lookup_elem(&stats, &wd_zero);
 }
 
 static __always_inline struct wd_state *wd_state(void)
 {
-	__u32 zero = 0;
+	return bpf_map_lookup_elem(&state, &wd_zero);
+}
 
-	return bpf_map_lookup_elem(&state, &zero);
+static __always_inline struct wd_host *wd_host(void)
+{
+	return bpf_map_lookup_elem(&host, &wd_zero);
 }
 
 static __always_inline struct wd_config *wd_config(void)
 {
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&config, &zero);
+	return bpf_map_lookup_elem(&config, &wd_zero);
 }
 
 /*

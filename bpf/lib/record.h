@@ -12,6 +12,16 @@
 #define WD_CAP_SYS_ADMIN 21
 #define WD_CAP_BPF 39
 
+/* For the enforcer: whose fall is the host's. */
+static __always_inline void wd_note_admin(const struct wd_act *act)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (act->subject.kind != WD_SUBJECT_LOADER &&
+	    !bpf_map_lookup_elem(&admins, &act->subject))
+		bpf_map_update_elem(&admins, &act->subject, &now, BPF_ANY);
+}
+
 static __always_inline void wd_fill_credentials(struct task_struct *task, struct wd_act *act)
 {
 	const struct cred *cred = BPF_CORE_READ(task, cred);
@@ -24,8 +34,10 @@ static __always_inline void wd_fill_credentials(struct task_struct *task, struct
 	bpf_core_read(&capabilities, sizeof(capabilities), &cred->cap_effective);
 	if (!initial)
 		act->flags |= WD_ACT_USERNS;
-	if (initial && capabilities >> WD_CAP_SYS_ADMIN & 1)
+	if (initial && capabilities >> WD_CAP_SYS_ADMIN & 1) {
 		act->flags |= WD_ACT_CAP_SYS_ADMIN;
+		wd_note_admin(act);
+	}
 	if (initial && capabilities >> WD_CAP_BPF & 1)
 		act->flags |= WD_ACT_CAP_BPF;
 }

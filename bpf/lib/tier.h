@@ -2,7 +2,8 @@
 /*
  * The effective tier: the lowest of what the enforcer gave the subject, the reflex while it lasts,
  * and the tiers of the subjects that the task was before; of a loader with a floor no less than
- * that; and no more than the host's ceiling.
+ * that; and no more than the host's ceilings: the policy's, and that of a host whose root has lost
+ * all trust, under which known loaders are not.
  *
  * What raises it is in a map that only warden-load opens: the subject's base by policy, a pin, and
  * break-glass. Fail closed: each is over at its time, whoever is alive then.
@@ -105,6 +106,20 @@ static __always_inline bool wd_is_lowered(const struct wd_subject *subject, __u3
 	return (state && state->tier < default_tier) || wd_reflex_of(subject, state);
 }
 
+/*
+ * A tool does what whoever runs it says, so it is no reason to trust them. `kind`: enum
+ * wd_loader_kind, 0 of an unknown one.
+ */
+static __always_inline void wd_lower_by_ceilings(const struct wd_policy_half *policy, __u32 kind,
+						 struct wd_tier_now *now)
+{
+	struct wd_host *own_host = wd_host();
+
+	if (own_host && own_host->ceiling && (!kind || kind == WD_LOADER_TOOL))
+		wd_lower(now, own_host->ceiling - 1, WD_TIER_FROM_HOST);
+	wd_lower(now, policy->ceiling, WD_TIER_FROM_CEILING);
+}
+
 /* Most tasks carry nothing: kept out of the way of those. */
 static __noinline void wd_lower_by_carried(const struct wd_task *store, __u32 default_tier,
 					   struct wd_tier_now *now)
@@ -130,7 +145,7 @@ static __noinline void wd_lower_by_carried(const struct wd_task *store, __u32 de
 static __always_inline void wd_usual_tier(const struct wd_subject *subject,
 					  const struct wd_raise *raise,
 					  const struct wd_task *store, __u32 floor,
-					  const struct wd_policy_half *policy,
+					  const struct wd_policy_half *policy, __u32 kind,
 					  struct wd_tier_now *now)
 {
 	bool pinned = wd_own_tier(subject, raise, policy->default_tier, now);
@@ -141,12 +156,12 @@ static __always_inline void wd_usual_tier(const struct wd_subject *subject,
 		now->tier = floor;
 		now->from = WD_TIER_FROM_FLOOR;
 	}
-	wd_lower(now, policy->ceiling, WD_TIER_FROM_CEILING);
+	wd_lower_by_ceilings(policy, kind, now);
 }
 
-/* Break-glass stands in for tier, reflex and what is carried, and for the ceiling if it says so. */
+/* Break-glass stands in for tier, reflex and what is carried, and for ceilings if it says so. */
 static __always_inline bool wd_breaks_glass(const struct wd_raise *raise, __u32 command,
-					    const struct wd_policy_half *policy,
+					    const struct wd_policy_half *policy, __u32 kind,
 					    struct wd_tier_now *now)
 {
 	if (!raise || !wd_lasts(raise->glass_until) || command >= 64 ||
@@ -155,18 +170,20 @@ static __always_inline bool wd_breaks_glass(const struct wd_raise *raise, __u32 
 	now->tier = WD_TIER_TRUSTED;
 	now->from = WD_TIER_FROM_GLASS;
 	if (!raise->over_ceiling)
-		wd_lower(now, policy->ceiling, WD_TIER_FROM_CEILING);
+		wd_lower_by_ceilings(policy, kind, now);
 	return true;
 }
 
 /*
  * The tier, from bit 8 what made it so, from bit 16 whether the subject is only observed. Global,
  * so that the verifier walks it once and knows nothing of its answer: each way through it would
- * double what follows. Fail closed: without a subject or a policy nobody is trusted with anything.
+ * double what follows. `standing`: the loader's floor, from bit 8 its kind. Fail closed: without a
+ * subject or a policy nobody is trusted with anything.
  */
 __noinline int wd_tier_of(const struct wd_subject *subject, const struct wd_task *store,
-			  __u32 floor, __u32 command)
+			  __u32 standing, __u32 command)
 {
+	__u32 floor = standing & 0xff, kind = standing >> 8;
 	struct wd_config *cfg = wd_config();
 	struct wd_tier_now now = {};
 	struct wd_policy_half *policy;
@@ -179,16 +196,17 @@ __noinline int wd_tier_of(const struct wd_subject *subject, const struct wd_task
 	policy = &cfg->policy[wd_bounded(cfg->half, WD_POLICY_HALVES)];
 	raise = wd_raise_of(&key);
 	now.observed = raise && wd_lasts(raise->observe_until);
-	if (!wd_breaks_glass(raise, command, policy, &now))
-		wd_usual_tier(&key, raise, store, floor, policy, &now);
+	if (!wd_breaks_glass(raise, command, policy, kind, &now))
+		wd_usual_tier(&key, raise, store, floor, policy, kind, &now);
 	return now.tier | now.from << 8 | now.observed << 16;
 }
 
 static __always_inline void wd_effective_tier(const struct wd_subject *subject,
 					      const struct wd_task *store, __u32 floor,
-					      __u32 command, struct wd_tier_now *now)
+					      __u32 command, __u32 kind,
+					      struct wd_tier_now *now)
 {
-	__u32 all = wd_tier_of(subject, store, floor, command);
+	__u32 all = wd_tier_of(subject, store, floor | kind << 8, command);
 
 	now->tier = all & 0xff;
 	now->from = all >> 8 & 0xff;

@@ -65,6 +65,7 @@ static void fill_loader(const struct wd_policy_loader *loader, struct wd_loader_
 		.grant = loader->grant,
 		.floor = loader->floor,
 		.has_digest = loader->has_sha256,
+		.listed = loader->listed,
 	};
 	memcpy(ret_half->digest, loader->sha256, sizeof(ret_half->digest));
 }
@@ -127,6 +128,8 @@ static int write_half(const struct wd_set *set, struct wd_policy *policy, __u32 
 		err = write_grants(set, policy, half);
 	for (__u32 i = 0; !err && i < policy->loaders_count; i++)
 		err = write_loader(set, &policy->loaders[i], half, first);
+	if (!err)
+		err = wd_code_write(set, policy, half);
 	return err ? err : wd_domains_write(set, policy, half);
 }
 

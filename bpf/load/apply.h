@@ -15,6 +15,9 @@ int wd_key_of(const struct wd_set *set, int fd, struct wd_exe_key *ret_key);
  */
 int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first);
 
+/* The code that loaders may map, with what is in it now. Returns 0 or -errno. */
+int wd_code_write(const struct wd_set *set, struct wd_policy *policy, __u32 half);
+
 /* The domains of a policy into one half, and where they are. Returns 0 or -errno. */
 int wd_domains_write(const struct wd_set *set, struct wd_policy *policy, __u32 half);
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 struct wd_build {
+	__u32 mode;
 	struct wd_image image;
 	struct bpf_map *maps[WD_MAPS];
 	struct bpf_program *hooks[WD_HOOKS]; /* NULL: of another mode, or another kernel */
@@ -32,7 +33,7 @@ static struct bpf_program *find_program(const struct wd_build *build, const char
 	return bpf_object__find_program_by_name(build->image.object, name);
 }
 
-static bool is_known(const char *name, __u32 mode)
+static bool is_known(const char *name)
 {
 	static const char *const others[] = { "baseline", "resolve", "declare",	 "decide",
 					       "tier",	   "guard_sysctl" };
@@ -44,29 +45,57 @@ static bool is_known(const char *name, __u32 mode)
 		if (!strcmp(name, WD_ITERATOR_PINS[i].name))
 			return true;
 	for (int i = 0; i < WD_HOOKS; i++)
-		if (WD_HOOK_SPECS[i].modes >> mode & 1 && !strcmp(name, WD_HOOK_SPECS[i].name))
+		if (!strcmp(name, WD_HOOK_SPECS[i].name))
 			return true;
 	return false;
 }
 
+/* Where the kernel's BPF LSM is not asked: on the function itself. */
+static int retarget(struct bpf_program *program, const char *section)
+{
+	bool refuses = !strncmp(section, "fmod_ret/", strlen("fmod_ret/"));
+	int err = bpf_program__set_type(program, BPF_PROG_TYPE_TRACING);
+
+	if (!err)
+		err = bpf_program__set_expected_attach_type(
+			program, refuses ? BPF_MODIFY_RETURN : BPF_TRACE_FENTRY);
+	return err ? err : bpf_program__set_attach_target(program, 0, strchr(section, '/') + 1);
+}
+
+/* What may sleep is said here and not in the object: libbpf before 1.2 could not take it back. */
+static int choose_hook(struct wd_build *build, enum wd_hook hook)
+{
+	struct bpf_program *program = find_program(build, WD_HOOK_SPECS[hook].name);
+	const char *section = wd_hook_section(hook, build->mode);
+
+	if (!wd_hook_is_wanted(hook, build->mode)) {
+		if (program)
+			bpf_program__set_autoload(program, false);
+		return 0;
+	}
+	build->hooks[hook] = program;
+	if (!program)
+		return -ENOENT;
+	if (section != WD_HOOK_SPECS[hook].section)
+		return retarget(program, section);
+	if (!strncmp(section, "lsm.s/", strlen("lsm.s/")))
+		return bpf_program__set_flags(program, BPF_F_SLEEPABLE);
+	return 0;
+}
+
 /* A program that no table knows is a mistake in the build: it must not go unattached. */
-static int choose_programs(struct wd_build *build, __u32 mode)
+static int choose_programs(struct wd_build *build)
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, build->image.object)
-		if (!is_known(bpf_program__name(program), mode))
+		if (!is_known(bpf_program__name(program)))
 			return -ENOTSUP;
 	for (int i = 0; i < WD_HOOKS; i++) {
-		if (!(WD_HOOK_SPECS[i].modes >> mode & 1))
-			continue;
-		program = find_program(build, WD_HOOK_SPECS[i].name);
-		if (!program)
-			return -ENOENT;
-		if (wd_hook_is_wanted(i, mode))
-			build->hooks[i] = program;
-		else
-			bpf_program__set_autoload(program, false);
+		int err = choose_hook(build, i);
+
+		if (err)
+			return err;
 	}
 	for (int i = 0; i < WD_ITERATORS; i++) {
 		build->iterators[i] = find_program(build, WD_ITERATOR_PINS[i].name);
@@ -86,6 +115,7 @@ static int open_build(const struct wd_options *options, __u32 mode, __u32 genera
 		return -ENOMEM;
 	if (options && !options->verbose)
 		libbpf_set_print(quiet);
+	build->mode = mode;
 	err = wd_image_open(mode, generation, &build->image);
 	for (int i = 0; !err && i < WD_MAPS; i++) {
 		build->maps[i] = bpf_object__find_map_by_name(build->image.object,
@@ -94,7 +124,7 @@ static int open_build(const struct wd_options *options, __u32 mode, __u32 genera
 			err = -ENOENT;
 	}
 	if (!err)
-		err = choose_programs(build, mode);
+		err = choose_programs(build);
 	if (err)
 		return err;
 	*ret_build = build;
@@ -167,9 +197,21 @@ static int keep_fd(int fd, int *ret_fd)
 	return *ret_fd < 0 ? -errno : 0;
 }
 
+/* What was retargeted has lost what libbpf knows of its section. */
+static struct bpf_link *attach(struct bpf_program *program)
+{
+	switch (bpf_program__expected_attach_type(program)) {
+	case BPF_MODIFY_RETURN:
+	case BPF_TRACE_FENTRY:
+		return bpf_program__attach_trace(program);
+	default:
+		return bpf_program__attach(program);
+	}
+}
+
 static int keep_link(struct bpf_program *program, int *ret_fd)
 {
-	struct bpf_link *link = bpf_program__attach(program);
+	struct bpf_link *link = attach(program);
 	int err;
 
 	if (!link)
@@ -286,7 +328,7 @@ int wd_build_attach(struct wd_build *build, struct wd_set *set)
 		int err = build->hooks[i] ? keep_link(build->hooks[i], &set->hook[i]) : 0;
 
 		if (err)
-			return wd_fail(EX_CONFIG, "attach", WD_HOOK_SPECS[i].section, err,
+			return wd_fail(EX_CONFIG, "attach", wd_hook_section(i, build->mode), err,
 				       "warden-load probe says what this kernel refuses");
 	}
 	return EX_OK;

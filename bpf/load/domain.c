@@ -94,12 +94,8 @@ const char *wd_read_domain(struct wd_policy *policy, char **cursor)
 		return "needs owners= and readers=, each - or up to 8 numbers of loaders";
 	if (take_maps(cursor, domain->maps))
 		return "needs maps=, - or up to 8 names of at most 15 characters";
-	if (!*cursor || strncmp(*cursor, "path=/", 6) || strlen(*cursor + 5) >= PATH_MAX)
-		return "needs path=/PATH at its end";
-	strcpy(one->path, *cursor + 5);
-	*cursor = NULL;
 	policy->domains_count++;
-	return NULL;
+	return wd_read_path(cursor, one->path);
 }
 
 static bool is_bpffs(const char *path)

@@ -35,6 +35,7 @@ enum wd_hook {
 	WD_HOOK_GUARD_NETLINK,
 	WD_HOOK_GUARD_RECEIVE,
 	WD_HOOK_GUARD_MMAP,
+	WD_HOOK_GUARD_MPROTECT,
 	WD_HOOK_GUARD_PROG_GET_TYPE,
 	WD_HOOK_GUARD_PROG_GET,
 	WD_HOOK_GUARD_LINK,
@@ -63,6 +64,7 @@ struct wd_hook_spec {
 	const char *name;      /* of the program, and of its pin */
 	const char *section;   /* where it is attached, as libbpf writes it */
 	__u32 modes;	       /* bit n: enum wd_mode n attaches it */
+	const char *instead;   /* where mode fmod_ret attaches it; or NULL: there as well */
 	const char *with;      /* only where the kernel has this function; or NULL */
 	const char *without;   /* only where it does not have this one; or NULL */
 };
@@ -71,6 +73,12 @@ extern const struct wd_hook_spec WD_HOOK_SPECS[WD_HOOKS];
 
 /* True when `mode` attaches it on this kernel. */
 bool wd_hook_is_wanted(enum wd_hook hook, __u32 mode);
+
+/* Where `mode` attaches it. */
+const char *wd_hook_section(enum wd_hook hook, __u32 mode);
+
+/* True for a mode that refuses, with the programs of the guard. */
+bool wd_mode_guards(__u32 mode);
 
 /* The kernel's BTF, read once; NULL when it has none. */
 const struct btf *wd_kernel_btf(void);

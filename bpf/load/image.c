@@ -2,7 +2,7 @@
 /* The only file that sees the skeletons; each has a type of its own, so each has a function. */
 #include "image.h"
 
-#include "control.h"
+#include "hooks.h"
 
 #include "audit.skel.h"
 #include "guard.skel.h"
@@ -21,29 +21,28 @@ static int open_audit(__u32 generation, struct wd_image *ret_image)
 	return 0;
 }
 
-static int open_guard(__u32 generation, struct wd_image *ret_image)
+static int open_guard(__u32 mode, __u32 generation, struct wd_image *ret_image)
 {
 	struct guard_bpf *guard = guard_bpf__open();
 
 	if (!guard)
 		return -errno;
 	guard->rodata->generation = generation;
+	guard->rodata->is_lsm = mode == WD_MODE_LSM;
 	*ret_image = (struct wd_image){ guard, guard->skeleton, guard->obj };
 	return 0;
 }
 
 const void *wd_image_bytes(__u32 mode, size_t *ret_len)
 {
-	if (mode == WD_MODE_AUDIT)
-		return audit_bpf__elf_bytes(ret_len);
-	return mode == WD_MODE_LSM ? guard_bpf__elf_bytes(ret_len) : NULL;
+	return wd_mode_guards(mode) ? guard_bpf__elf_bytes(ret_len) :
+				      audit_bpf__elf_bytes(ret_len);
 }
 
 int wd_image_open(__u32 mode, __u32 generation, struct wd_image *ret_image)
 {
-	if (mode == WD_MODE_AUDIT)
-		return open_audit(generation, ret_image);
-	return mode == WD_MODE_LSM ? open_guard(generation, ret_image) : -ENOTSUP;
+	return wd_mode_guards(mode) ? open_guard(mode, generation, ret_image) :
+				      open_audit(generation, ret_image);
 }
 
 void wd_image_close(struct wd_image *image)

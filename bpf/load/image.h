@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The objects that this binary carries, one a mode, behind what their skeletons have in common. */
+/* The objects that this binary carries, behind what their skeletons have in common. */
 #ifndef WARDEN_IMAGE_H
 #define WARDEN_IMAGE_H
 
@@ -13,7 +13,7 @@ struct wd_image {
 	struct bpf_object *object;
 };
 
-/* The object as clang made it; NULL for a mode that this build does not have. */
+/* The object as clang made it. */
 const void *wd_image_bytes(__u32 mode, size_t *ret_len);
 
 /* Opens the object of `mode`, to run as `generation`. Returns 0 or -errno. */

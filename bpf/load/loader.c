@@ -52,11 +52,12 @@ const char *wd_read_name(const char *text, char ret_name[WD_LOADER_NAME])
 	return NULL;
 }
 
-/* The path is the rest of the line: it may hold blanks. */
-static const char *read_path(const char *rest, char ret_path[PATH_MAX])
+const char *wd_read_path(char **cursor, char ret_path[PATH_MAX])
 {
+	const char *rest = *cursor;
 	size_t len;
 
+	*cursor = NULL;
 	if (!rest || strncmp(rest, "path=/", 6))
 		return "needs path=/PATH at its end";
 	len = strlen(rest + 5);
@@ -103,10 +104,11 @@ const char *wd_read_loader(struct wd_policy *policy, char **cursor)
 	loader->has_sha256 = digest && strcmp(digest, "-");
 	if (!digest || (loader->has_sha256 && wd_unhex(digest, WD_DIGEST_LEN, loader->sha256)))
 		return "needs sha256= with 64 hexadecimal digits or -";
-	wrong = read_path(*cursor, loader->path);
+	if (wd_take_number(cursor, "listed", 0, 1, &loader->listed))
+		return "needs listed=0 or 1";
+	wrong = wd_read_path(cursor, loader->path);
 	if (!wrong)
 		wrong = check_number(policy, loader);
-	*cursor = NULL;
 	policy->loaders_count++;
 	return wrong;
 }

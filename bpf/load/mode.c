@@ -10,38 +10,61 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first thing that speaks against the guard; `error` is 0 when nothing does. */
-static struct wd_attempt find_obstacle(void)
+/* The first thing that speaks against a guard in this mode; `error` is 0 when nothing does. */
+static struct wd_attempt find_obstacle(__u32 mode)
 {
 	struct wd_attempt attempt = {};
 
-	wd_try_hook(&attempt, WD_HOOK_SPECS[WD_HOOK_GUARD_BPF].section);
+	wd_try_hook(&attempt, wd_hook_section(WD_HOOK_GUARD_BPF, mode));
 	for (int i = 0; !attempt.error && i < WD_HOOKS; i++) {
-		if (!wd_hook_is_wanted(i, WD_MODE_LSM) ||
-		    wd_hook_exists(WD_HOOK_SPECS[i].section))
+		const char *section = wd_hook_section(i, mode);
+
+		if (!wd_hook_is_wanted(i, mode) || wd_hook_exists(section))
 			continue;
-		attempt.name = WD_HOOK_SPECS[i].section;
+		attempt.name = section;
 		attempt.error = ENOENT;
 		attempt.detail = "the kernel's BTF does not have it";
 	}
 	return attempt;
 }
 
+static int check(__u32 mode)
+{
+	struct wd_attempt obstacle = find_obstacle(mode);
+	char what[32], advice[256];
+
+	if (!obstacle.error)
+		return EX_OK;
+	snprintf(what, sizeof(what), "mode %s", wd_mode_name(mode));
+	snprintf(advice, sizeof(advice), "%s; warden-load probe says more", obstacle.detail);
+	return wd_fail(EX_CONFIG, what, obstacle.name, obstacle.error, advice);
+}
+
+/* The best of those that nobody has to ask for. */
+static __u32 choose_best(void)
+{
+	struct wd_attempt lsm = find_obstacle(WD_MODE_LSM), fmod_ret;
+
+	if (!lsm.error)
+		return WD_MODE_LSM;
+	fmod_ret = find_obstacle(WD_MODE_FMOD_RET);
+	if (!fmod_ret.error) {
+		wd_note("mode fmod_ret, which can be got by under preemption: %s: %s; %s",
+			lsm.name, strerror(lsm.error), lsm.detail);
+		return WD_MODE_FMOD_RET;
+	}
+	wd_note("mode audit, nothing is refused: %s: %s; %s", lsm.name, strerror(lsm.error),
+		lsm.detail);
+	wd_note("nor mode fmod_ret: %s: %s; %s", fmod_ret.name, strerror(fmod_ret.error),
+		fmod_ret.detail);
+	return WD_MODE_AUDIT;
+}
+
 int wd_mode_choose(__u32 asked, __u32 *ret_mode)
 {
-	struct wd_attempt obstacle = {};
-	char advice[256];
+	int code = wd_mode_guards(asked) ? check(asked) : EX_OK;
 
-	if (asked != WD_MODE_AUDIT)
-		obstacle = find_obstacle();
-	if (asked == WD_MODE_LSM && obstacle.error) {
-		snprintf(advice, sizeof(advice), "%s; warden-load probe says more",
-			 obstacle.detail);
-		return wd_fail(EX_CONFIG, "mode lsm", obstacle.name, obstacle.error, advice);
-	}
-	if (asked == 0 && obstacle.error)
-		wd_note("mode audit, nothing is refused: %s: %s; %s", obstacle.name,
-			strerror(obstacle.error), obstacle.detail);
-	*ret_mode = asked == WD_MODE_AUDIT || obstacle.error ? WD_MODE_AUDIT : WD_MODE_LSM;
-	return EX_OK;
+	if (!code)
+		*ret_mode = asked ? asked : choose_best();
+	return code;
 }

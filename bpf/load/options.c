@@ -182,7 +182,13 @@ static int read_mode(const char *text, __u32 *ret_mode)
 	static const struct {
 		const char *name;
 		__u32 mode;
-	} modes[] = { { "auto", 0 }, { "lsm", WD_MODE_LSM }, { "audit", WD_MODE_AUDIT } };
+	} modes[] = {
+		{ "auto", 0 },
+		{ "lsm", WD_MODE_LSM },
+		{ "fmod_ret", WD_MODE_FMOD_RET },
+		{ "audit", WD_MODE_AUDIT },
+		{ "signal", WD_MODE_SIGNAL },
+	};
 
 	for (size_t i = 0; i < WD_COUNT(modes); i++) {
 		if (strcmp(text, modes[i].name))

@@ -40,8 +40,8 @@ static const char *read_version(struct wd_policy *policy, char **cursor)
 {
 	__u32 version;
 
-	if (wd_take_number(cursor, NULL, 4, 4, &version))
-		return "this build reads version 4";
+	if (wd_take_number(cursor, NULL, 5, 5, &version))
+		return "this build reads version 5";
 	return once(policy, SCALAR_VERSION);
 }
 
@@ -222,7 +222,8 @@ static const struct {
 	{ "reflex", read_reflex },	       { "loader", wd_read_loader },
 	{ "operator", read_operator },	       { "trusted", read_trusted },
 	{ "protect", read_protect },	       { "adopt", wd_read_adopt },
-	{ "domain", wd_read_domain },	       { "end", read_end },
+	{ "domain", wd_read_domain },	       { "code", wd_read_code },
+	{ "end", read_end },
 };
 
 static const char *read_line(struct wd_policy *policy, char *line)
@@ -233,7 +234,7 @@ static const char *read_line(struct wd_policy *policy, char *line)
 	if (policy->ended)
 		return "nothing may follow end";
 	if (!(policy->scalars_set & SCALAR_VERSION) && (!word || strcmp(word, "warden-policy")))
-		return "the first line must be: warden-policy 4";
+		return "the first line must be: warden-policy 5";
 	for (size_t i = 0; word && i < WD_COUNT(LINES); i++) {
 		if (strcmp(word, LINES[i].word))
 			continue;

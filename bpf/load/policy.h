@@ -3,7 +3,7 @@
  * The compiled policy: text that the policy compiler wrote, read strictly. Lines, in any order
  * after the first, each scalar exactly once, HEXn of exactly n digits (a grant is one line):
  *
- *	warden-policy 4
+ *	warden-policy 5
  *	hash HEX64
  *	default_tier 0..4
  *	ceiling 0..4
@@ -17,7 +17,8 @@
  *	trusted auid|loader|uid NUMBER
  *	reflex 0..8 tier=0..4 for_ms=N
  *	loader NUMBER kind=agent|tool|login|runtime grant=N floor=0..4 name=NAME sha256=HEX64|-
- *		path=/PATH
+ *		listed=0|1 path=/PATH
+ *	code NUMBER path=/PATH
  *	adopt NUMBER
  *	domain NUMBER enforce=0|1 write=0|1 helpers=HEX64 owners=N,... readers=-|N,...
  *		maps=-|NAME[*],... path=/PATH
@@ -53,11 +54,19 @@ struct wd_policy_loader {
 	__u32 kind;	       /* enum wd_loader_kind */
 	__u32 grant;
 	__u32 floor;
+	__u32 listed;	       /* 1: it may map the code that is listed, and its own file */
 	bool has_sha256;
 	__u8 sha256[WD_DIGEST_LEN];
 	char name[WD_LOADER_NAME];
 	char path[PATH_MAX];
 	enum wd_loader_status status;
+};
+
+/* A file that a loader may map to execute. */
+struct wd_policy_code {
+	__u32 loader;	       /* its number */
+	char path[PATH_MAX];
+	bool found;
 };
 
 /* A bpffs, or a directory at the top of one; it need not be there. */
@@ -84,6 +93,8 @@ struct wd_policy {
 	struct wd_subject trusted[WD_MAX_TRUSTED];
 	__u32 loaders_count;
 	struct wd_policy_loader loaders[WD_MAX_LOADERS];
+	__u32 code_count;
+	struct wd_policy_code code[WD_MAX_CODE];
 	__u32 domains_count;
 	struct wd_policy_domain domains[WD_MAX_DOMAINS];
 	__u32 adopted_count;
@@ -92,10 +103,14 @@ struct wd_policy {
 /* A name of up to 63 characters that needs no quoting. Returns NULL or what is wrong with it. */
 const char *wd_read_name(const char *text, char ret_name[WD_LOADER_NAME]);
 
-/* Of loader.c and domain.c: each reads the rest of its line. Returns NULL or what is wrong. */
+/* Of loader.c, code.c, domain.c: each reads the rest of its line. Returns NULL or what is wrong. */
 const char *wd_read_loader(struct wd_policy *policy, char **cursor);
+const char *wd_read_code(struct wd_policy *policy, char **cursor);
 const char *wd_read_adopt(struct wd_policy *policy, char **cursor);
 const char *wd_read_domain(struct wd_policy *policy, char **cursor);
+
+/* `path=/PATH`, to the end of the line: it may hold blanks. Returns NULL or what is wrong. */
+const char *wd_read_path(char **cursor, char ret_path[PATH_MAX]);
 
 /* Reads and checks; `ret_policy` is large: let it live in static storage. Returns an exit code. */
 int wd_policy_read(const char *path, struct wd_policy *ret_policy);

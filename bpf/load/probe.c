@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What this kernel gives, hook by hook, and the mode that follows. `available` is what the kernel
- * could do; `mode` is what this build does with it, which has no guard by fmod_ret.
- */
+/* What this kernel gives, hook by hook, and the mode that follows. */
 #include "probe.h"
 
 #include "attempt.h"
@@ -19,7 +16,6 @@
 
 /* What no mode's table has: the audit's stand-in for its tracepoints, and what is no hook. */
 enum thing {
-	THING_FMOD_RET,
 	THING_TP_BTF,
 	THING_ITER_PROG,
 	THING_ITER_TASK,
@@ -35,10 +31,11 @@ struct findings {
 	char lsm_list[256];
 	char advice[384];      /* "" when there is nothing to do */
 	bool btf;
-	const char *available;
-	const char *mode;
+	__u32 mode;	       /* enum wd_mode, or 0: none */
+	__u32 guard_mode;      /* whose hooks the guard's are */
 	struct wd_attempt things[THINGS];
 	struct wd_attempt guard[WD_HOOKS]; /* without a name: not of this kernel */
+	struct wd_attempt lsm; /* why the guard's are not those of mode lsm; or no error */
 };
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list arguments)
@@ -47,14 +44,41 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list argu
 	return 0;
 }
 
+static const struct wd_attempt *first_failed(const struct findings *found)
+{
+	for (int i = 0; i < WD_HOOKS; i++)
+		if (found->guard[i].name && found->guard[i].error)
+			return &found->guard[i];
+	return NULL;
+}
+
+static void try_guard(struct findings *found, __u32 mode)
+{
+	memset(found->guard, 0, sizeof(found->guard));
+	found->guard_mode = mode;
+	for (int i = 0; i < WD_HOOKS; i++)
+		if (wd_hook_is_wanted(i, mode))
+			wd_try_hook(&found->guard[i], wd_hook_section(i, mode));
+}
+
+/* The guard as it would come up: without what mode lsm needs, by mode fmod_ret. */
+static void try_guards(struct findings *found)
+{
+	const struct wd_attempt *failed;
+
+	try_guard(found, WD_MODE_LSM);
+	failed = first_failed(found);
+	if (!failed)
+		return;
+	found->lsm = *failed;
+	try_guard(found, WD_MODE_FMOD_RET);
+}
+
 static void try_all(struct findings *found)
 {
 	struct wd_attempt *things = found->things;
 
-	for (int i = 0; i < WD_HOOKS; i++)
-		if (wd_hook_is_wanted(i, WD_MODE_LSM))
-			wd_try_hook(&found->guard[i], WD_HOOK_SPECS[i].section);
-	wd_try_hook(&things[THING_FMOD_RET], "fmod_ret/security_bpf");
+	try_guards(found);
 	wd_try_hook(&things[THING_TP_BTF], "tp_btf/sys_enter");
 	wd_try_hook(&things[THING_ITER_PROG], "iter/bpf_prog");
 	wd_try_hook(&things[THING_ITER_TASK], "iter/task");
@@ -68,29 +92,16 @@ static void try_all(struct findings *found)
 	wd_try_ia32(&things[THING_IA32]);
 }
 
-static bool guard_works(const struct findings *found)
-{
-	for (int i = 0; i < WD_HOOKS; i++)
-		if (found->guard[i].name && found->guard[i].error)
-			return false;
-	return true;
-}
-
 /* The best mode first. Every mode needs what all of them have in common. */
 static void judge(struct findings *found)
 {
 	static const enum thing needed[] = { THING_TP_BTF, THING_ITER_PROG, THING_ITER_TASK,
 					     THING_RING, THING_TASK_STORAGE };
 
-	found->available = found->mode = "none";
 	for (size_t i = 0; i < WD_COUNT(needed); i++)
 		if (found->things[needed[i]].error)
 			return;
-	found->available = found->mode = wd_mode_name(WD_MODE_AUDIT);
-	if (guard_works(found))
-		found->available = found->mode = wd_mode_name(WD_MODE_LSM);
-	else if (!found->things[THING_FMOD_RET].error)
-		found->available = wd_mode_name(WD_MODE_FMOD_RET);
+	found->mode = first_failed(found) ? WD_MODE_AUDIT : found->guard_mode;
 }
 
 static bool has_module(const char *list, const char *name)
@@ -107,11 +118,19 @@ static bool has_module(const char *list, const char *name)
 
 static void advise(struct findings *found)
 {
-	if (!*found->lsm_list || has_module(found->lsm_list, "bpf") || guard_works(found))
+	const char *without = first_failed(found) ? "nothing can be refused" :
+						    "what is refused can be got by";
+
+	if (!*found->lsm_list || has_module(found->lsm_list, "bpf") || !found->lsm.error)
 		return;
 	snprintf(found->advice, sizeof(found->advice),
-		 "put lsm=%s,bpf on the kernel's command line: without bpf in it nothing can be "
-		 "refused", found->lsm_list);
+		 "put lsm=%s,bpf on the kernel's command line: without bpf in it %s",
+		 found->lsm_list, without);
+}
+
+static const char *mode_name(const struct findings *found)
+{
+	return found->mode ? wd_mode_name(found->mode) : "none";
 }
 
 static void put_text_or_null(struct wd_json *json, const char *key, const char *text)
@@ -148,10 +167,11 @@ static void print_json(const struct findings *found)
 	wd_json_text(&json, "machine", found->kernel.machine);
 	wd_json_bool(&json, "btf", found->btf);
 	put_text_or_null(&json, "lsm", found->lsm_list);
-	wd_json_text(&json, "available", found->available);
-	wd_json_text(&json, "mode", found->mode);
+	wd_json_text(&json, "mode", mode_name(found));
 	put_text_or_null(&json, "advice", found->advice);
 	wd_json_open(&json, "hooks", '[');
+	if (found->lsm.error)
+		put_hook(&json, &found->lsm, true);
 	for (int i = 0; i < WD_HOOKS; i++)
 		if (found->guard[i].name)
 			put_hook(&json, &found->guard[i], true);
@@ -175,10 +195,13 @@ static void print_table(const struct findings *found)
 	printf("kernel     %s (%s)\n", found->kernel.release, found->kernel.machine);
 	printf("BTF        %s\n", found->btf ? BTF_PATH : "missing: CONFIG_DEBUG_INFO_BTF");
 	printf("lsm=       %s\n", found->lsm_list[0] ? found->lsm_list : "unknown");
-	printf("available  %s\n", found->available);
-	printf("mode       %s\n", found->mode);
+	printf("mode       %s\n", mode_name(found));
 	if (found->advice[0])
 		printf("to do      %s\n", found->advice);
+	if (found->lsm.error) {
+		printf("\nmode lsm lacks\n");
+		print_hook(&found->lsm);
+	}
 	printf("\nthe guard needs\n");
 	for (int i = 0; i < WD_HOOKS; i++)
 		if (found->guard[i].name)
@@ -204,5 +227,5 @@ int wd_probe(const struct wd_options *options)
 		print_json(&found);
 	else
 		print_table(&found);
-	return strcmp(found.mode, "none") ? EX_OK : EX_CONFIG;
+	return found.mode ? EX_OK : EX_CONFIG;
 }

@@ -95,12 +95,15 @@ static int list_hooked(const struct wd_set *set)
 
 	for (int i = 0; !err && i < WD_HOOKS; i++) {
 		const char *section = WD_HOOK_SPECS[i].section, *name = strchr(section, '/') + 1;
+		const char *instead = WD_HOOK_SPECS[i].instead;
 
 		if (set->hook[i] < 0 || strncmp(section, "lsm", 3))
 			continue;
 		err = list_function(set, "bpf_lsm_", name);
 		if (!err)
 			err = list_function(set, "security_", name);
+		if (!err && instead)
+			err = list_function(set, "", strchr(instead, '/') + 1);
 	}
 	return err;
 }

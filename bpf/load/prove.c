@@ -10,8 +10,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-/* On kernels that preempt tracepoint programs one call can slip by; twenty in a row can't. */
+/*
+ * On kernels that preempt tracing programs a call can slip by while another task stands in the
+ * middle of one on the same CPU. The pause is for that task to go on.
+ */
 #define CANARY_TRIES 20
+#define CANARY_PAUSE_US 1000
 
 int wd_give_role(const struct wd_set *set, pid_t pid, enum wd_role role)
 {
@@ -74,6 +78,7 @@ int wd_canary(const struct wd_set *set)
 		err = wd_stats_read(set, &after);
 		if (!err && after.canaries > before.canaries && after.own_acts > before.own_acts)
 			return 0;
+		usleep(CANARY_PAUSE_US);
 	}
 	return err ? err : -ENOTRECOVERABLE;
 }

@@ -50,7 +50,7 @@ static __u32 verified_instructions(__u32 program)
 }
 
 /* The links that are attached, by their numbers in the kernel. */
-static void put_hooks(struct wd_json *json, const struct wd_set *set)
+static void put_hooks(struct wd_json *json, const struct wd_set *set, __u32 mode)
 {
 	wd_json_open(json, "hooks", '[');
 	for (int i = 0; i < WD_HOOKS; i++) {
@@ -62,13 +62,40 @@ static void put_hooks(struct wd_json *json, const struct wd_set *set)
 		bpf_obj_get_info_by_fd(set->hook[i], &info, &len);
 		wd_json_open(json, NULL, '{');
 		wd_json_text(json, "name", WD_HOOK_SPECS[i].name);
-		wd_json_text(json, "hook", WD_HOOK_SPECS[i].section);
+		wd_json_text(json, "hook", wd_hook_section(i, mode));
 		wd_json_number(json, "id", info.id);
 		wd_json_number(json, "program", info.prog_id);
 		wd_json_number(json, "verified_instructions",
 			       verified_instructions(info.prog_id));
 		wd_json_close(json, '}');
 	}
+	wd_json_close(json, ']');
+}
+
+/* Nothing is silently unenforced: what a mode can't, beside what it is. */
+static void put_limits(struct wd_json *json, __u32 mode)
+{
+	static const struct {
+		__u32 mode;
+		const char *text;
+	} limits[] = {
+		{ WD_MODE_FMOD_RET, "preemption: the kernel skips a program of ours that another "
+				    "task is in the middle of on the same CPU, and counts it" },
+		{ WD_MODE_FMOD_RET, "no digest of executables: loaders are known by path alone, "
+				    "and so is warden-load itself" },
+		{ WD_MODE_FMOD_RET, "LD_PRELOAD is not kept from warden-load and adopted agents" },
+		{ WD_MODE_SIGNAL, "only loads: their maker gets SIGKILL; all else is as in audit" },
+		{ WD_MODE_SIGNAL, "a load whose attributes are changed during the call makes a "
+				  "program, whose fd another process can have by then" },
+		{ WD_MODE_SIGNAL, "root can detach it: it does not protect itself" },
+		{ WD_MODE_AUDIT, "nothing is refused" },
+		{ WD_MODE_AUDIT, "root can detach it: it does not protect itself" },
+	};
+
+	wd_json_open(json, "limits", '[');
+	for (size_t i = 0; i < WD_COUNT(limits); i++)
+		if (limits[i].mode == mode)
+			wd_json_text(json, NULL, limits[i].text);
 	wd_json_close(json, ']');
 }
 
@@ -84,6 +111,19 @@ static void put_loaders(struct wd_json *json, const struct wd_policy *policy)
 		wd_json_text(json, "kind", wd_loader_kind_name(loader->kind));
 		wd_json_text(json, "path", loader->path);
 		wd_json_text(json, "status", wd_loader_status_name(loader->status));
+		wd_json_close(json, '}');
+	}
+	wd_json_close(json, ']');
+}
+
+static void put_code(struct wd_json *json, const struct wd_policy *policy)
+{
+	wd_json_open(json, "code", '[');
+	for (__u32 i = 0; i < policy->code_count; i++) {
+		wd_json_open(json, NULL, '{');
+		wd_json_number(json, "loader", policy->code[i].loader);
+		wd_json_text(json, "path", policy->code[i].path);
+		wd_json_bool(json, "found", policy->code[i].found);
 		wd_json_close(json, '}');
 	}
 	wd_json_close(json, ']');
@@ -121,9 +161,11 @@ static void put_all(FILE *out, const struct wd_policy *policy, const struct wd_s
 	wd_json_bool(&json, "adopted", how != WD_HOW_FRESH);
 	wd_json_bool(&json, "upgraded", how == WD_HOW_UPGRADED);
 	wd_json_bool(&json, "canary", true);
+	put_limits(&json, config->mode);
 	put_rings(&json, set);
-	put_hooks(&json, set);
+	put_hooks(&json, set, config->mode);
 	put_loaders(&json, policy);
+	put_code(&json, policy);
 	put_domains(&json, policy);
 	wd_json_close(&json, '}');
 	fputc('\n', out);

@@ -100,6 +100,7 @@ static int start(struct monitor *monitor)
 		return wd_fail(EX_OSERR, "give role", "service", err, NULL);
 	if (write(go, "", 1) != 1)
 		return wd_fail(EX_OSERR, "start", "service", errno, NULL);
+	monitor->watchdog.service = monitor->child;
 	return EX_OK;
 }
 
@@ -129,6 +130,7 @@ static bool reap(struct monitor *monitor, int *ret_status)
 	if (pid == 0)
 		return false;
 	monitor->child = -1;
+	monitor->watchdog.service = 0;
 	return true;
 }
 

@@ -38,6 +38,9 @@ const struct wd_pin WD_MAP_PINS[WD_MAPS] = {
 	[WD_MAP_HOOKED] = { "hooked", 0600 },
 	[WD_MAP_PLACES] = { "places", 0600 },
 	[WD_MAP_DOMAINS] = { "domains", 0600 },
+	[WD_MAP_HOST] = { "host", 0660 },
+	[WD_MAP_ADMINS] = { "admins", 0440 },
+	[WD_MAP_CODE] = { "code", 0600 },
 };
 
 const struct wd_pin WD_ITERATOR_PINS[WD_ITERATORS] = {
@@ -157,7 +160,7 @@ int wd_set_open_generation(const char *dir, __u32 generation, __u32 mode, struct
 		err = open_one(dir, generation, "declare", &set->declare);
 	if (!err)
 		err = open_one(dir, generation, "baseline", &set->baseline);
-	if (!err && mode == WD_MODE_LSM)
+	if (!err && wd_mode_guards(mode))
 		err = open_one(dir, generation, "guard_sysctl", &set->sysctl);
 	for (int i = 0; !err && i < WD_HOOKS; i++)
 		if (wd_hook_is_wanted(i, mode))

@@ -72,7 +72,7 @@ int wd_begin_guard(const struct wd_set *set)
 
 	if (err)
 		return err;
-	if (config.mode != WD_MODE_LSM || config.guard_boot_ns)
+	if (!wd_mode_guards(config.mode) || config.guard_boot_ns)
 		return 0;
 	config.guard_boot_ns = wd_boot_ns();
 	err = wd_config_write(set, &config);

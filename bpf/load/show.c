@@ -92,6 +92,16 @@ static void show_reflexes(const struct wd_set *set, struct wd_json *json)
 	wd_json_close(json, ']');
 }
 
+static void show_host(const struct wd_set *set, struct wd_json *json)
+{
+	struct wd_host host = {};
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(set->map[WD_MAP_HOST], &zero, &host) || !host.ceiling)
+		return;
+	wd_json_number(json, "host_ceiling", host.ceiling - 1);
+}
+
 void wd_raise_say(const struct wd_request *request, const char *effect)
 {
 	struct wd_json json = { .out = stdout };
@@ -123,6 +133,7 @@ int wd_raise_show(const struct wd_set *set)
 	wd_json_text(&json, "schema", "warden.raises/1");
 	show_subjects(set, &json);
 	show_reflexes(set, &json);
+	show_host(set, &json);
 	show_raises(set, &json);
 	wd_show_in_force(set, &json);
 	wd_json_close(&json, '}');

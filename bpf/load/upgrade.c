@@ -99,7 +99,7 @@ int wd_upgrade(const struct wd_options *options, __u32 mode, gid_t gid, struct w
 	if (!code)
 		code = wd_build_load(options, mode, next.generation, set, &build);
 	wd_build_hash(mode, next.build);
-	if (before->mode == WD_MODE_LSM && mode == WD_MODE_LSM)
+	if (wd_mode_guards(before->mode) && wd_mode_guards(mode))
 		next.guard_boot_ns = before->guard_boot_ns;
 	if (!code)
 		code = put_beside(options, build, set);

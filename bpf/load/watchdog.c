@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define FTRACE "/proc/sys/kernel/ftrace_enabled"
 
@@ -30,7 +31,15 @@ static const struct {
 	{ WD_WRONG_FTRACE, "ftrace", "ftrace_enabled is 0" },
 	{ WD_WRONG_LINKS, "links", "a link has lost its program" },
 	{ WD_WRONG_PINS, "pins", "pins are gone: it ends with the monitor" },
+	{ WD_WRONG_STOPPED, "stopped", "the services are stopped" },
+	{ WD_WRONG_FROZEN, "frozen", "the services are frozen" },
 };
+
+/* With these alone it decides all the same. */
+#define UNHEARD (WD_WRONG_STOPPED | WD_WRONG_FROZEN)
+#define STILL_RUNS (WD_WRONG_PINS | UNHEARD)
+/* Looks are a second apart: beyond this the monitor stood still. */
+#define GAP_MS 4000
 
 static int64_t now_ms(void)
 {
@@ -73,10 +82,54 @@ static bool lost_pin(const char *dir, const struct wd_set *set)
 	return false;
 }
 
-/* That ftrace is off matters where a hook hangs on it, and then the canary is not seen either. */
-static __u32 find_wrong(const char *dir, const struct wd_set *set)
+/* The first line of a file, or "" when it can't be read. */
+static void read_line(const char *path, char *ret_line, int room)
 {
-	__u32 wrong = 0;
+	_cleanup_file_ FILE *file = fopen(path, "re");
+
+	if (!file || !fgets(ret_line, room, file))
+		ret_line[0] = 0;
+}
+
+/* The name in the middle may hold anything but what follows its last bracket. */
+static bool is_stopped(pid_t pid)
+{
+	char path[64], line[512];
+	const char *bracket;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	read_line(path, line, sizeof(line));
+	bracket = strrchr(line, ')');
+	return bracket && (!strncmp(bracket, ") T", 3) || !strncmp(bracket, ") t", 3));
+}
+
+/* Of the unified hierarchy; a host without one has no such freezer. */
+static bool is_frozen(pid_t pid)
+{
+	char path[PATH_MAX + 64], line[PATH_MAX + 8];
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	read_line(path, line, sizeof(line));
+	if (strncmp(line, "0::/", 4))
+		return false;
+	line[strcspn(line, "\n")] = 0;
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%.*s/cgroup.freeze", PATH_MAX - 32, line + 3);
+	read_line(path, line, sizeof(line));
+	return line[0] == '1';
+}
+
+static __u32 find_standing(pid_t service)
+{
+	if (service <= 0)
+		return 0;
+	return (is_stopped(service) ? WD_WRONG_STOPPED : 0) |
+	       (is_frozen(service) ? WD_WRONG_FROZEN : 0);
+}
+
+/* That ftrace is off matters where a hook hangs on it, and then the canary is not seen either. */
+static __u32 find_wrong(const struct wd_watchdog *watchdog, const struct wd_set *set)
+{
+	__u32 wrong = find_standing(watchdog->service);
 
 	if (wd_canary(set))
 		wrong |= WD_WRONG_CANARY;
@@ -84,7 +137,7 @@ static __u32 find_wrong(const char *dir, const struct wd_set *set)
 		wrong |= WD_WRONG_FTRACE;
 	if (lost_link(set))
 		wrong |= WD_WRONG_LINKS;
-	if (lost_pin(dir, set))
+	if (lost_pin(watchdog->dir, set))
 		wrong |= WD_WRONG_PINS;
 	return wrong;
 }
@@ -115,7 +168,7 @@ static int write_state(const struct wd_watchdog *watchdog, __u32 wrong)
 	json.out = file;
 	wd_json_open(&json, NULL, '{');
 	wd_json_text(&json, "schema", "warden.guard/1");
-	wd_json_bool(&json, "runs", !(wrong & ~WD_WRONG_PINS));
+	wd_json_bool(&json, "runs", !(wrong & ~(__u32)STILL_RUNS));
 	wd_json_open(&json, "wrong", '[');
 	for (size_t i = 0; i < WD_COUNT(WRONGS); i++)
 		if (wrong & WRONGS[i].bit)
@@ -141,18 +194,55 @@ static void tell_kernel_log(int level, const char *text)
 		return;
 }
 
-static void tell(const struct wd_set *set, __u32 wrong)
+static const char *what_it_is(__u32 wrong)
 {
-	char text[WD_RAISE_REASON] = "runs again", words[WD_RAISE_REASON - 20];
+	if (wrong & ~(__u32)STILL_RUNS)
+		return "does not run";
+	return wrong & WD_WRONG_PINS ? "not held" : "not heard";
+}
+
+static void tell(const struct wd_set *set, __u32 wrong, __u32 before)
+{
+	char text[WD_RAISE_REASON], words[WD_RAISE_REASON - 20];
+	__u32 action = WD_RAISE_CLEARED;
 
 	if (wrong) {
 		put_words(wrong, words, sizeof(words));
-		snprintf(text, sizeof(text), "%s: %s",
-			 wrong & ~WD_WRONG_PINS ? "does not run" : "not held", words);
+		snprintf(text, sizeof(text), "%s: %s", what_it_is(wrong), words);
+		action = wrong & ~(__u32)UNHEARD ? WD_RAISE_SET : WD_SAID_UNHEARD;
+	} else {
+		snprintf(text, sizeof(text), "%s",
+			 before & ~(__u32)UNHEARD ? "runs again" : "heard again");
 	}
 	wd_note("guard: %s", text);
 	tell_kernel_log(wrong ? 1 : 5, text);
-	wd_say_state(set, WD_SAID_GUARD, wrong ? WD_RAISE_SET : WD_RAISE_CLEARED, text);
+	wd_say_state(set, WD_SAID_GUARD, action, text);
+}
+
+static int64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Afterwards, as nobody could before: by whom it was stopped no one has seen. */
+static void tell_gap(struct wd_watchdog *watchdog, const struct wd_set *set)
+{
+	int64_t now = monotonic_ms(), gap = now - watchdog->looked_ms;
+	char text[WD_RAISE_REASON];
+
+	if (watchdog->looked_ms && gap > GAP_MS) {
+		snprintf(text, sizeof(text),
+			 "was not watched for %lld.%lld s: its monitor was stopped, frozen or "
+			 "starved",
+			 (long long)(gap / 1000), (long long)(gap % 1000 / 100));
+		wd_note("guard: %s", text);
+		tell_kernel_log(1, text);
+		wd_say_state(set, WD_SAID_GUARD, WD_SAID_UNHEARD, text);
+	}
+	watchdog->looked_ms = now;
 }
 
 /* The file's time is the last look: whoever reads it sees whether anybody looks. */
@@ -173,13 +263,14 @@ int64_t wd_watchdog_look(struct wd_watchdog *watchdog, const struct wd_set *set)
 	if (left > 0)
 		return left;
 	watchdog->next_ms = now_ms() + WD_LOOK_EVERY_MS;
-	wrong = find_wrong(watchdog->dir, set);
+	tell_gap(watchdog, set);
+	wrong = find_wrong(watchdog, set);
 	if (watchdog->said && wrong == watchdog->wrong) {
 		note_look(watchdog);
 		return WD_LOOK_EVERY_MS;
 	}
 	if (wrong || watchdog->wrong)
-		tell(set, wrong);
+		tell(set, wrong, watchdog->wrong);
 	watchdog->said = true;
 	watchdog->wrong = wrong;
 	if (write_state(watchdog, wrong))

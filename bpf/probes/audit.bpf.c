@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Mode `audit`: sees every bpf(2) and its result, judges it, and denies nothing.
+ * Mode `audit`: sees every bpf(2) and its result, judges it, and denies nothing. Mode `signal`, on
+ * request only: the same, and SIGKILL to whoever makes a load that the policy refuses.
  *
  *	tp_btf/sys_enter		begin of a call: claims, identity, decision
  *	tp_btf/sys_exit			its end: result, object, record or counter
@@ -23,6 +24,52 @@
 #include "common.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define SIGNAL_KILL 9
+
+/*
+ * Mode signal. At the begin of a load a pending SIGKILL is what the kernel's verifier looks for at
+ * every instruction: no program comes of it. Fails open: init and kernel threads can't be killed,
+ * and what user memory claims can be another load's by the time the kernel copies it. That one ends
+ * with an fd, and dies with whoever made it unless somebody else has it by then.
+ */
+static __always_inline void kill_refused(struct wd_open *open)
+{
+	if (open->act.decision != WD_DENY || open->act.flags & WD_ACT_KILLED)
+		return;
+	if (bpf_send_signal(SIGNAL_KILL))
+		open->act.decision = WD_WOULD_DENY;
+	else
+		open->act.flags |= WD_ACT_KILLED;
+}
+
+/* What a load made is judged by what it is, whatever was claimed of it. */
+static __always_inline void judge_made(struct wd_config *cfg, struct wd_open *open, long fd)
+{
+	struct file *file = wd_file_of(bpf_get_current_task_btf(), fd);
+	struct wd_matter m = { .judged = WD_JUDGE(WD_DIM_PROG_TYPE) };
+	struct wd_claim made = {};
+
+	if (!file || wd_kind_of(file) != WD_OBJECT_PROG)
+		return;
+	wd_fill_object(file, &open->act.object);
+	made.type = m.prog_type = open->act.object.type;
+	made.attach_type = m.attach_type = open->act.object.attach_type;
+	if (wd_load_has_attach_type(&made))
+		m.judged |= WD_JUDGE(WD_DIM_ATTACH_TYPE);
+	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
+}
+
+/* The end of a load in mode signal. One that failed, and killed nobody, was not refused by us. */
+static __noinline int settle(struct wd_config *cfg, struct wd_open *open, long result)
+{
+	if (result >= 0)
+		judge_made(cfg, open, result);
+	else if (open->act.decision == WD_DENY && !(open->act.flags & WD_ACT_KILLED))
+		open->act.decision = WD_WOULD_DENY;
+	kill_refused(open);
+	return 0;
+}
 
 static __noinline int enter(struct pt_regs *regs, long nr)
 {
@@ -48,6 +95,7 @@ static __noinline int enter(struct pt_regs *regs, long nr)
 		wd_abandon(cfg, all, open);
 	}
 	wd_begin(cfg, all, open, &call, 0);
+	kill_refused(open);
 	return 0;
 }
 
@@ -90,6 +138,8 @@ static __noinline int leave(struct pt_regs *regs, long nr, long result)
 		wd_read_attr(open);
 		wd_fill_claim(open);
 	}
+	if (!open->late)
+		settle(cfg, open, result);
 	wd_end(cfg, all, open, result);
 	return 0;
 }

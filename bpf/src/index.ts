@@ -1,8 +1,17 @@
+export {
+  AdminsMap,
+  EnforcerMaps,
+  type EnforcerPins,
+  type HostCeiling,
+  HostMap,
+  pinsIn,
+} from './enforcer-maps.ts';
 export { BpfError, type BpfErrorCode } from './errors.ts';
 export { decodeInventory, type LiveObject, readIterator } from './inventory.ts';
 export {
   DecideCase,
   Grant,
+  Host,
   LAYOUT_VERSION,
   NO_ID,
   Raise,

@@ -39,7 +39,7 @@ function struct<F extends Readonly<Record<string, Field>>>(
   return { name, size: Math.ceil(at / widest) * widest, align: widest, offset };
 }
 
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
 export const NO_ID = 0xffffffff;
 
 export const Subject = struct('wd_subject', { kind: 'u32', id: 'u32' });
@@ -214,6 +214,7 @@ export const Inventory = struct('wd_inventory', {
   ours: 'u32',
 });
 
+export const Host = struct('wd_host', { ceiling: 'u32', pad: 'u32', revision: 'u64' });
 export const Grant = struct('wd_grant', {
   commands: 'u64',
   prog_types: 'u64',
@@ -263,6 +264,7 @@ export const TierCase = struct('wd_tier_case', {
   floor: 'u32',
   command: 'u32',
   carried_count: 'u32',
+  loader_kind: 'u32',
   tier: 'u32',
   from: 'u32',
   observed: 'u32',
@@ -274,6 +276,7 @@ export const STRUCTS: readonly Struct[] = [
   Subject,
   SubjectState,
   Reflex,
+  Host,
   ExeKey,
   RecordHead,
   Raised,

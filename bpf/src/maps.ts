@@ -3,10 +3,10 @@ import { Counter, CounterKey, Reflex, RingStats, Stats, Subject, SubjectState } 
 import { native } from './native.ts';
 import { type ExeIdentity, exeAt, kernelText } from './record.ts';
 
-const READ_ONLY = 1 << 3;
+export const READ_ONLY = 1 << 3;
 
 /** A pinned map by file mode. */
-class PinnedMap {
+export class PinnedMap {
   readonly fd: number;
   readonly maxEntries: number;
   private readonly path: string;

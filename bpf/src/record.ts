@@ -35,6 +35,7 @@ export const ACT_FLAGS = {
   agent: 131072,
   primed: 262144,
   control: 524288,
+  killed: 1048576,
 } as const;
 
 /** Flags of `enum wd_fact_flag`. */

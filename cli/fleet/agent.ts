@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { native, ReflexesMap, StatsMap, SubjectsMap } from '#bpf';
+import { EnforcerMaps, native, pinsIn, StatsMap } from '#bpf';
 import { type Config, kafkaConfig } from '#config';
 import { type Event, hostPrincipal } from '#event';
 import { LogError } from '#log';
@@ -82,10 +82,9 @@ class Follower {
     const { parts } = this;
     const seenMs = await lastSeen(parts);
     const old = seenMs !== null && Date.now() - seenMs > SNAPSHOT_MAX_MS;
-    const subjects = new SubjectsMap(join(parts.config.runDir, 'bpf/subjects'));
-    const reflexes = new ReflexesMap(join(parts.config.runDir, 'bpf/reflexes'));
+    const maps = new EnforcerMaps(pinsIn(join(parts.config.runDir, 'bpf')));
     try {
-      const options = this.enforcerOptions(subjects, reflexes);
+      const options = this.enforcerOptions(maps);
       const enforcer = await Enforcer.open({ ...options, afresh: old || this.afresh });
       this.afresh = false;
       this.isFollowing = true;
@@ -99,12 +98,11 @@ class Follower {
         notedMs = Date.now();
       }
     } finally {
-      subjects.close();
-      reflexes.close();
+      maps.close();
     }
   }
 
-  private enforcerOptions(subjects: SubjectsMap, reflexes: ReflexesMap): EnforcerOptions {
+  private enforcerOptions(maps: EnforcerMaps): EnforcerOptions {
     const { store, policy, bootId, host, mode, logger, collector } = this.parts;
     const now = () => Date.now();
     return {
@@ -114,8 +112,10 @@ class Follower {
         position: (source) => store.position(source),
         scan: (space, options) => store.scan(space, options),
       },
-      subjects,
-      reflexes,
+      subjects: maps.subjects,
+      reflexes: maps.reflexes,
+      hostMap: maps.host,
+      admins: maps.admins,
       bootId,
       host,
       mode,

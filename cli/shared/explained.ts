@@ -192,6 +192,9 @@ function kernelLines({ kernel, lag }: Explained): string[] {
       const held = tier === null ? 'no entry: the default tier' : `${tier}, revision ${revision}`;
       return `  ${subject}: ${held}${reflex === null ? '' : `, reflex: ${reflex}`}`;
     }),
+    ...(kernel.host_ceiling === null
+      ? []
+      : [`  all but known loaders: at most ${kernel.host_ceiling}, for the fall of who was root`]),
     ...kernel.raises.map(({ subject, kind, id, left_ms }) =>
       safeText(`  ${subject}: ${kind}, ${Math.ceil(left_ms / 1000)} s left, id ${id}`),
     ),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** What the watchdog of warden-load wrote down last: `DIR/guard.json`. */
 export interface GuardState {
   readonly runs: boolean;
-  /** Names of what is wrong: canary, ftrace, links, pins. */
+  /** Names of what is wrong: canary, ftrace, links, pins, stopped, frozen. */
   readonly wrong: readonly string[];
   /** Since the last look, which is due each second. */
   readonly ageMs: number;
@@ -17,6 +17,8 @@ const TEXTS: Readonly<Record<string, string>> = {
   ftrace: 'ftrace_enabled is 0',
   links: 'a link has lost its program',
   pins: 'pins are gone',
+  stopped: 'its services are stopped (SIGSTOP): nothing is recorded until they go on',
+  frozen: 'its services are frozen by their cgroup: nothing is recorded until they go on',
 };
 
 /** Null when nothing was ever watched there, or what is there can't be read. */
@@ -40,5 +42,6 @@ export function guardTrouble(state: GuardState | null): string | null {
   if (state.ageMs > STALE_MS) {
     return `nobody has looked at it for ${Math.round(state.ageMs / 1000)} s: no monitor runs`;
   }
-  return why === '' ? null : `the guard is not held: ${why}`;
+  if (why === '') return null;
+  return state.wrong.includes('pins') ? `the guard is not held: ${why}` : `the guard runs: ${why}`;
 }

@@ -24,6 +24,8 @@ export interface RaiseView {
 export interface KernelView {
   readonly subjects: readonly SubjectView[];
   readonly raises: readonly RaiseView[];
+  /** Of a host whose root has lost all trust: the tier above which only known loaders are. */
+  readonly host_ceiling: string | null;
 }
 
 /** `warden-load raises`. */
@@ -35,6 +37,7 @@ interface Said {
   }[];
   readonly reflexes: readonly { readonly subject: string; readonly tier: number }[];
   readonly raises: readonly RaiseView[];
+  readonly host_ceiling?: number;
 }
 
 const tierName = (tier: number | undefined): string | null =>
@@ -62,6 +65,7 @@ export function kernelView(config: Config, wanted: readonly Subject[]): KernelVi
       const revision = entry?.revision ?? null;
       return { subject, tier: tierName(entry?.tier), revision, reflex: tierName(reflex?.tier) };
     }),
+    host_ceiling: tierName(said.host_ceiling),
     raises: said.raises.filter(({ subject }) => names.includes(subject)),
   };
 }

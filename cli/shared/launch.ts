@@ -1,8 +1,6 @@
 import { accessSync, constants, realpathSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Config } from '#config';
-import type { Mode } from '#event';
-import { enforcesAnything, type Policy } from '#policy';
 import { CliError, EXIT } from './exit.ts';
 import { sealedToken } from './kernel.ts';
 import { loadPolicy } from './policy-file.ts';
@@ -74,6 +72,7 @@ export function launch(config: Config, options: Launched): never {
     'run',
     ...['--dir', runDir, '--policy', compiled, '--user', SERVICE_USER],
     ...['--app', APP, '--state', stateDir],
+    ...['--mode', config.mode],
     ...(options.keep ? ['--keep'] : []),
     ...sealedToken(),
     ...Object.entries(config.ringBytes).flatMap(([ring, size]) => [`--ring-${ring}`, `${size}`]),
@@ -103,25 +102,4 @@ export function launch(config: Config, options: Launched): never {
   if (execve === undefined)
     throw new CliError(EXIT.software, 'this Node has no execve: run npm start');
   return execve.call(process, LOADER, arguments_, environment as NodeJS.ProcessEnv);
-}
-
-/** Three lines on what is seen and denied. */
-export function modeLines({ mode, policy }: { mode: Mode; policy: Policy }): string {
-  const head = `mode ${mode}: every bpf(2) call with its result, who made it, from which file,`;
-  if (mode === 'audit') {
-    return [
-      head,
-      '  and every live program, map and link. Not seen: calls that BPF programs make themselves',
-      '  (bpf_sys_bpf) and attaching outside bpf(2). Nothing is refused: ./warden doctor',
-    ].join('\n');
-  }
-  const effect = enforcesAnything(policy)
-    ? 'refused by the kernel'
-    : 'recorded: the policy observes';
-  return [
-    head,
-    '  calls of BPF programs too, what each program calls, attaching outside bpf(2), and every',
-    '  live program, map and link.',
-    `  What the policy does not grant is ${effect}.`,
-  ].join('\n');
 }

@@ -18,7 +18,6 @@ export interface Probe {
   /** The security modules that are active, separated by commas; null: unknown. */
   readonly lsm: string | null;
   readonly mode: string;
-  readonly available: string;
   readonly hooks: readonly Hook[];
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { native, ReflexesMap, SubjectsMap } from '#bpf';
+import { EnforcerMaps, native, pinsIn } from '#bpf';
 import type { Config } from '#config';
 import type { HostName, Mode, Override } from '#event';
 import type { Fault, OpenKeys } from '#fold';
@@ -79,15 +79,16 @@ export class Loop {
     const onOverride = (override: Override, refused: string | null) =>
       reportOverride(this.parts, override, refused);
     const enricher = await Enricher.open({ store, keys, policy, onFault, onOverride, now });
-    const subjects = new SubjectsMap(join(config.runDir, 'bpf/subjects'));
-    const reflexes = new ReflexesMap(join(config.runDir, 'bpf/reflexes'));
+    const maps = new EnforcerMaps(pinsIn(join(config.runDir, 'bpf')));
     const append = collector.append;
     const enforcer = await Enforcer.open({
       breaker: { ...policy.breaker, least: policy.breaker.principals },
       population: () => populationOf(store),
       store,
-      subjects,
-      reflexes,
+      subjects: maps.subjects,
+      reflexes: maps.reflexes,
+      hostMap: maps.host,
+      admins: maps.admins,
       bootId,
       host,
       mode,
@@ -106,8 +107,7 @@ export class Loop {
       }
       while ((await enricher.step()).more);
     } finally {
-      subjects.close();
-      reflexes.close();
+      maps.close();
     }
   }
 

@@ -39,6 +39,8 @@ export interface Config {
   readonly logLevel: string;
   /** Bytes of the rings that are not to have their default size. */
   readonly ringBytes: Readonly<Record<string, number>>;
+  /** What `warden-load --mode` is to be. */
+  readonly mode: string;
   /** Where other systems report risk; null: nowhere. */
   readonly webhook: Webhook | null;
   /** A snapshot is due after this many records of `bpf.events`; the log goes back to the oldest. */
@@ -74,6 +76,16 @@ function ringBytes(env: Environment): Record<string, number> {
     sizes[ring] = bytes;
   }
   return sizes;
+}
+
+const MODES = ['lsm', 'fmod_ret', 'signal', 'audit'];
+
+/** WARDEN_MODE, by default `auto`: the best that the kernel can, but for `signal`. */
+function modeOf(env: Environment): string {
+  const text = env.WARDEN_MODE || 'auto';
+  if (text === 'auto' || MODES.includes(text)) return text;
+  const wanted = `expected auto, ${MODES.join(', ')}`;
+  throw new ConfigError(`WARDEN_MODE ${JSON.stringify(text)}: ${wanted}`);
 }
 
 /** WARDEN_SNAPSHOT_RECORDS, by default 100,000. */
@@ -156,6 +168,7 @@ export function readConfig(options: RawOptions, env: Environment): Config {
     enforce: options.enforce ?? env.WARDEN_ENFORCE === '1',
     json: options.json ?? env.WARDEN_JSON === '1',
     ringBytes: ringBytes(env),
+    mode: modeOf(env),
     snapshotRecords: snapshotRecords(env),
     logBytes: logBytes(env),
     webhook: webhookOf(options, env),
@@ -184,8 +197,6 @@ export interface LoadedState {
   readonly adopted: boolean;
   readonly kernel: string;
 }
-
-const MODES = ['lsm', 'fmod_ret', 'signal', 'audit'];
 
 /** Throws `ConfigError` when the programs are not loaded, or the report can't be read. */
 export function loadedState(runDir: string): LoadedState {

@@ -24,12 +24,13 @@ export function canonical(policy: Policy): string {
       managed,
     })),
     operators: policy.operators.map(({ name, key }) => ({ name, key })),
-    loaders: policy.loaders.map(({ name, kind, path, sha256, grant, floor }) => ({
+    loaders: policy.loaders.map(({ name, kind, path, sha256, grant, floor, code }) => ({
       name,
       kind,
       match: sha256 === null ? { path } : { path, sha256 },
       grant,
       ...(kind === 'agent' && { floor: TIER_NAMES[floor] }),
+      ...(code !== null && { code }),
     })),
     grants: Object.fromEntries(policy.grants.map((grant) => [grant.name, grantFile(grant)])),
     tiers: Object.fromEntries(policy.tiers.map((grant, tier) => [TIER_NAMES[tier], { grant }])),

@@ -88,6 +88,7 @@ function checkLoaders(source: Source, file: PolicyFile): void {
       const message = `another loader ${shown(loader.name)} has a different kind, grant or floor`;
       source.add(['loaders', i, 'name'], { code: 'DUPLICATE', message });
     }
+    checkCode(source, i, loader, first);
     if (loader.floor !== undefined && (loader.kind ?? 'agent') !== 'agent') {
       const message = `a ${loader.kind} has no tier of its own: a floor would have no effect`;
       source.add(['loaders', i, 'floor'], { code: 'UNUSED', message }, 'key');
@@ -104,6 +105,18 @@ function checkLoaders(source: Source, file: PolicyFile): void {
   }
 }
 
+/** Loaders of one name have one list: the kernel knows it by their number. */
+function checkCode(source: Source, i: number, loader: LoaderFile, first?: LoaderFile): void {
+  const key = (one: LoaderFile) => one.code?.toSorted().join('\0') ?? null;
+  if (first !== undefined && key(first) !== key(loader)) {
+    const message = `another loader ${shown(loader.name)} has a different list of code`;
+    source.add(['loaders', i, 'name'], { code: 'DUPLICATE', message });
+  }
+  for (const [k, path] of (loader.code ?? []).entries()) {
+    checkClean(source, ['loaders', i, 'code', k], path);
+  }
+}
+
 /** The kernel knows a loader by a hash of its name. */
 function checkNumber(source: Source, path: Path, name: string, others: readonly string[]): void {
   const other = others.find((one) => loaderNumber(one) === loaderNumber(name));
@@ -112,7 +125,7 @@ function checkNumber(source: Source, path: Path, name: string, others: readonly 
   source.add(path, { code: 'DUPLICATE', message, expected: 'another name for one of them' });
 }
 
-function checkPath(source: Source, at: Path, path: string, byPath: Map<string, number>): void {
+function checkClean(source: Source, at: Path, path: string): void {
   const steps = path.split('/').slice(1);
   const isClean = steps.every((step) => step !== '' && step !== '.' && step !== '..');
   if (!isClean || !path.isWellFormed() || Buffer.byteLength(path) > PATH_BYTES_MAX) {
@@ -120,6 +133,10 @@ function checkPath(source: Source, at: Path, path: string, byPath: Map<string, n
     const expected = "an absolute path of up to 511 bytes, without '//', '/./' or '/../'";
     source.add(at, { code: 'BAD_VALUE', message, expected });
   }
+}
+
+function checkPath(source: Source, at: Path, path: string, byPath: Map<string, number>): void {
+  checkClean(source, at, path);
   const other = byPath.get(path);
   if (other !== undefined) {
     const message = `${shown(path)} is the path of loaders[${other}] too`;

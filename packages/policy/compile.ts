@@ -33,6 +33,7 @@ const BULK_RATE = 500;
 const PROTECT = { observe: 1, enforce: 2 } as const;
 const GRANTS_MAX = 64;
 const LOADERS_MAX = 256;
+const CODE_MAX = 2048;
 
 function enforceBits(policy: Policy, grant: Pick<Grant, 'enforce' | 'observe'>): number {
   const isEnforced = (dimension: Dimension): boolean =>
@@ -169,11 +170,21 @@ function domainLine({ mode }: Policy, domain: Domain): string {
   ].join(' ');
 }
 
+/** Loaders of one name have one list. */
+function codeLines({ loaders }: Policy): readonly string[] {
+  const lines = loaders.flatMap(({ name, code }) =>
+    (code ?? []).map((path) => `code ${loaderNumber(name)} path=${path}`),
+  );
+  const unique = [...new Set(lines)];
+  if (unique.length > CODE_MAX) refuse(`${unique.length} files of code`);
+  return unique;
+}
+
 /**
  * The policy as the text that warden-load reads (bpf/load/policy.h): a line each, in this order:
  * hash, scalars, operators, grants, tiers, the grant of unknown loaders, trusted subjects,
- * reflexes, loaders, adopted loaders, domains, end. A loader's path is the rest of its line, and so
- * is a domain's. Throws `PolicyError` for a
+ * reflexes, loaders, code of these, adopted loaders, domains, end. A loader's path is the rest of
+ * its line, and so are a file's and a domain's. Throws `PolicyError` for a
  * policy not from `parsePolicy` that breaks a limit.
  */
 export function compilePolicy(given: Policy, { host, rollout }: CompileOptions): string {
@@ -187,7 +198,7 @@ export function compilePolicy(given: Policy, { host, rollout }: CompileOptions):
   if (policy.loaders.length > LOADERS_MAX) refuse(`${policy.loaders.length} loaders`);
   const unknown = grants.findIndex(({ name }) => name === UNKNOWN_GRANT);
   return [
-    'warden-policy 4',
+    'warden-policy 5',
     `hash ${hashPolicy(given)}`,
     `default_tier ${DEFAULT_TIER}`,
     `ceiling ${policy.ceiling}`,
@@ -203,11 +214,13 @@ export function compilePolicy(given: Policy, { host, rollout }: CompileOptions):
     ...policy.reflex.map(
       ({ on, tier, forMs }) => `reflex ${reflexNumber(on)} tier=${tier} for_ms=${forMs}`,
     ),
-    ...policy.loaders.map(({ name, kind, path, sha256, grant, floor }) => {
+    ...policy.loaders.map(({ name, kind, path, sha256, grant, floor, code }) => {
       if (/[\0\n\r]/.test(name + path)) refuse(`path of loader ${name}`);
       const what = `kind=${kind} grant=${indexOf(grant)} floor=${floor} name=${name}`;
-      return `loader ${loaderNumber(name)} ${what} sha256=${sha256 ?? '-'} path=${path}`;
+      const content = `sha256=${sha256 ?? '-'} listed=${code === null ? 0 : 1}`;
+      return `loader ${loaderNumber(name)} ${what} ${content} path=${path}`;
     }),
+    ...codeLines(policy),
     ...policy.protect.map((name) => `adopt ${loaderNumber(name)}`),
     ...policy.bpffs.map((domain) => domainLine(policy, domain)),
     'end',

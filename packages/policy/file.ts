@@ -53,6 +53,7 @@ export interface LoaderFile {
   readonly match: { readonly path: string; readonly sha256?: string };
   readonly grant?: string;
   readonly floor?: TierName;
+  readonly code?: readonly string[];
 }
 
 export interface GrantFile {

@@ -88,6 +88,8 @@ export interface PolicyLoader {
   readonly grant: string;
   /** Tier below which evidence does not take an agent. */
   readonly floor: number;
+  /** Files that it may map to execute, besides its own; null: any. Sorted. */
+  readonly code: readonly string[] | null;
 }
 
 /** Names and patterns as the file has them; null where it does not limit. */

@@ -85,8 +85,9 @@ function breakerOf({ breaker = {} }: PolicyFile): Breaker {
 
 function loaderOf(loader: LoaderFile): PolicyLoader {
   const { name, kind = 'agent', match, grant = 'all', floor = 'denied' } = loader;
+  const code = loader.code === undefined ? null : [...new Set(loader.code)].toSorted(byText);
   const { path, sha256 = null } = match;
-  return { name, kind, path, sha256, grant, floor: TIER_NAMES.indexOf(floor) };
+  return { name, kind, path, sha256, grant, floor: TIER_NAMES.indexOf(floor), code };
 }
 
 function domainOf({ path, owners, expose, helpers }: BpffsFile): Domain {

@@ -169,7 +169,8 @@ const EPERM = 1;
 
 /** A refused counter does not keep by which rule. */
 function verdictOf({ flags, resultClass }: KernelCounter, mode: Mode): Verdict {
-  const denied = mode === 'lsm' && resultClass === -EPERM;
+  const refuses = mode === 'lsm' || mode === 'fmod_ret';
+  const denied = refuses && resultClass === -EPERM;
   const refused = denied ? 'deny' : 'would_deny';
   const decision = flags & ACT_FLAGS.refused ? refused : 'allow';
   return { decision, rule: null, enforced: decision === 'deny', mode, by: 'subject' };

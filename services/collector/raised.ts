@@ -23,7 +23,7 @@ function commandsOf(mask: bigint): string {
 const GUARD = 4;
 const SEAL = 5;
 const STATES: Readonly<Record<number, readonly string[]>> = {
-  [GUARD]: ['', 'stopped', 'runs', 'refused', 'before'],
+  [GUARD]: ['', 'stopped', 'runs', 'refused', 'before', 'unheard'],
   [SEAL]: ['', 'sealed', 'unsealed', 'refused'],
 };
 

@@ -10,6 +10,7 @@ import {
   type BpfLink,
   type BpfMap,
   commandName,
+  details,
   type Event,
   errnoName,
   HELPERS,
@@ -58,6 +59,7 @@ const TIER_FROM = [
   'pin',
   'break_glass',
   'floor',
+  'host',
 ] as const;
 const LABELS = ['call', 'exec', 'baseline'] as const;
 /** Commands whose claim describes a program or a map, though no object came of them. */
@@ -219,13 +221,19 @@ function linkOf(act: KernelAct, command: string, context: Context): BpfLink | nu
   return { id: claim.id, type: null, program: null, owner, claimed };
 }
 
+/** In mode `signal` the call itself goes on: it was refused where nothing came of it. */
+function isEnforced(act: KernelAct, mode: Mode): boolean {
+  if (DECISIONS[act.decision] !== 'deny') return false;
+  return mode !== 'signal' || (!(act.flags & ACT_FLAGS.noResult) && act.result < 0);
+}
+
 function verdictOf(act: KernelAct, { mode, policy }: Context): Verdict {
   const decision = DECISIONS[act.decision] ?? 'allow';
   const tier = TIERS[act.tier] ?? String(act.tier);
   const loader = loaderOfNumber(act.loader, policy.loaders);
   const rule = ruleName(act.rule, { tier, loader });
   const by = TIER_FROM[act.tierFrom] ?? 'subject';
-  return { decision, rule, enforced: decision === 'deny', mode, by };
+  return { decision, rule, enforced: isEnforced(act, mode), mode, by };
 }
 
 /** Microseconds since 1970 of a CLOCK_BOOTTIME moment. */
@@ -285,7 +293,7 @@ export function translate(act: KernelAct, context: Context, sha256: string | nul
     link: linkOf(act, command, context),
     path: act.named,
     verdict: verdictOf(act, context),
-    details: [],
+    details: act.flags & ACT_FLAGS.killed ? details({ signal: 'SIGKILL' }) : [],
   };
 }
 

@@ -18,20 +18,17 @@ import { enforcesAnything, type Policy, principalOf, subjectsOf } from '#policy'
 import { type FoldStore, type StateChange, scanAll } from '#state';
 import type { Logger, Tracer } from '#telemetry';
 import { Breaker, type BreakerLimits, type Population } from './breaker.ts';
+import { ceilingDetails, hasFallen, reconcileCeiling, wasRoot } from './ceiling.ts';
 import { type Held, storedHeld, type Told } from './held.ts';
 import { Measures } from './measures.ts';
-
-/** The kernel's subject map, as the enforcer needs it. */
-export interface SubjectMap {
-  read(): SubjectEntry[];
-  set(entry: SubjectEntry): void;
-  remove(kind: number, id: number): boolean;
-}
-
-/** What the guard has lowered by itself: to be read only. */
-export interface ReflexMap {
-  read(): ReflexEntry[];
-}
+import {
+  type AdminMap,
+  type HostMap,
+  KIND_NAMES,
+  KINDS,
+  type ReflexMap,
+  type SubjectMap,
+} from './ports.ts';
 
 export interface EnforcerOptions {
   /** This host's own store, with the log that the tiers are in. */
@@ -40,6 +37,8 @@ export interface EnforcerOptions {
   readonly afresh?: boolean;
   readonly subjects: SubjectMap;
   readonly reflexes: ReflexMap;
+  readonly hostMap: HostMap;
+  readonly admins: AdminMap;
   readonly bootId: string;
   readonly host: HostName;
   readonly mode: Mode;
@@ -74,12 +73,6 @@ const REFLEX_MS = 10_000;
 const TIERS = ['denied', 'quarantined', 'restricted', 'standard', 'trusted'];
 /** Signals after which nobody waits for an operator. */
 const TAMPER_SIGNALS: ReadonlySet<string> = new Set(['S01', 'S02']);
-const KINDS = { auid: 1, loader: 2, uid: 3 } as const;
-const KIND_NAMES: Readonly<Record<number, keyof typeof KINDS>> = {
-  1: 'auid',
-  2: 'loader',
-  3: 'uid',
-};
 const MAX_SUBJECTS = 65_536;
 
 /**
@@ -225,7 +218,9 @@ export class Enforcer {
       const stays = before ?? { ...told, tier: from, pinned: false };
       return { ...stays, pending: told };
     }
-    return tier.default ? null : { ...told, pending: null };
+    if (tier.default) return null;
+    const root = hasFallen(told) && (before?.root ?? wasRoot(principal, this.options));
+    return { ...told, pending: null, ...(root && { root }) };
   }
 
   private defaultOf(principal: PrincipalKey): string {
@@ -328,11 +323,19 @@ export class Enforcer {
       if (desired.has(key) || !subjects.remove(entry.kind, entry.id)) continue;
       this.report(null, entry, entry.tier, null);
     }
+    this.reconcileHost();
+  }
+
+  private reconcileHost(): void {
+    const change = reconcileCeiling(this.held, this.options.hostMap);
+    if (change !== null) this.say('ENFORCED', { ...ceilingDetails(change), effect: this.effect() });
   }
 
   private effect(): string {
     const { mode, policy } = this.options;
     if (mode === 'audit') return 'not enforceable here';
+    if (mode === 'signal' && enforcesAnything(policy))
+      return 'loads only: who makes them is killed';
     return enforcesAnything(policy) ? 'enforced' : 'recorded only: the policy observes';
   }
 

@@ -12,6 +12,8 @@ export interface Told {
 /** `pending`: a lowering that the breaker holds back until an operator approves it. */
 export interface Held extends Told {
   readonly pending: Told | null;
+  /** It had CAP_SYS_ADMIN here when it fell: the host's ceiling follows. */
+  readonly root?: true;
 }
 
 /** What was stored; an older product did not note when a record arrived. */

@@ -84,7 +84,8 @@ async function open(): Promise<Scene> {
   const key = HOST_KEY.toString('hex');
   const feeder = new Script('feeder.ts', [at.database, ...where, key, `${EVENTS}`, `${seed}`]);
   const held = join(at.state, 'enforcer.db');
-  const enforcer = new Script('enforcer.ts', [held, ...where, maps.subjects, maps.reflexes]);
+  const pins = JSON.stringify(maps.pinsOf(0));
+  const enforcer = new Script('enforcer.ts', [held, ...where, pins]);
   const close = async () => {
     for (const enricher of enrichers) await enricher.kill();
     await Promise.all([feeder.kill(), enforcer.kill()]);

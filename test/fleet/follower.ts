@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { native, ReflexesMap, SubjectsMap } from '#bpf';
+import { EnforcerMaps, type EnforcerPins, native } from '#bpf';
 import type { Event, HostName } from '#event';
 import { type KafkaClient, KafkaLog } from '#log/kafka';
 import { defaultPolicy, type Policy } from '#policy';
@@ -13,7 +13,7 @@ export interface FollowerOptions {
   readonly client: KafkaClient;
   readonly host: HostName;
   /** Where its maps are pinned. */
-  readonly maps: Readonly<Record<'subjects' | 'reflexes', string>>;
+  readonly maps: EnforcerPins;
   readonly policy?: Policy;
   /** Told of what the enforcer has done. */
   readonly append?: (event: Event) => void;
@@ -25,16 +25,18 @@ const WAIT_MS = 1000;
 export class Follower {
   readonly log: KafkaLog;
   private readonly options: FollowerOptions;
-  readonly subjects: SubjectsMap;
-  private readonly reflexes: ReflexesMap;
+  private readonly maps: EnforcerMaps;
   /** Whether the map is what the log said when it was opened. */
   isOpen = false;
 
   constructor(options: FollowerOptions) {
     this.options = options;
     this.log = new KafkaLog(options.client, 'uncommitted');
-    this.subjects = new SubjectsMap(options.maps.subjects);
-    this.reflexes = new ReflexesMap(options.maps.reflexes);
+    this.maps = new EnforcerMaps(options.maps);
+  }
+
+  get subjects(): EnforcerMaps['subjects'] {
+    return this.maps.subjects;
   }
 
   /** Until the signal, or an error of the log. */
@@ -49,8 +51,7 @@ export class Follower {
 
   async close(): Promise<void> {
     await this.log.close();
-    this.subjects.close();
-    this.reflexes.close();
+    this.maps.close();
   }
 
   private enforcerOptions(): EnforcerOptions {
@@ -63,8 +64,10 @@ export class Follower {
         position: (source) => store.position(source),
         scan: (space, options) => store.scan(space, options),
       },
-      subjects: this.subjects,
-      reflexes: this.reflexes,
+      subjects: this.maps.subjects,
+      reflexes: this.maps.reflexes,
+      hostMap: this.maps.host,
+      admins: this.maps.admins,
       bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
       host,
       mode: 'lsm',

@@ -53,12 +53,14 @@ function compareCounts(acts: readonly Truth[], seen: readonly SeenEvent[]): void
 }
 
 /**
- * What can be seen: seccomp's refusals stand before the guard's hooks, and without these only bpf(2)
- * is watched.
+ * What can be seen: seccomp's refusals stand before the guard's hooks, and without these only
+ * bpf(2) is watched.
  */
 function reachable(acts: readonly Truth[], seen: readonly SeenEvent[]): readonly Truth[] {
-  const isGuarded = seen.some(({ event }) => event.verdict.mode === 'lsm');
-  return acts.filter(({ note, via }) => (isGuarded ? note !== 'seccomp' : via === undefined));
+  const isGuarded = seen.some(({ event }) => ['lsm', 'fmod_ret'].includes(event.verdict.mode));
+  const isReachable = ({ note, via }: Truth) =>
+    isGuarded ? note !== 'seccomp' : via === undefined;
+  return acts.filter(isReachable);
 }
 
 const OBJECT_IDS = { map_id: 'map', prog_id: 'program', link_id: 'link' } as const;

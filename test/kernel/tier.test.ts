@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test from 'node:test';
 import fc from 'fast-check';
-import { native, Raise, Reflex, Subject, SubjectState, TierCase } from '#bpf';
+import { Host, native, Raise, Reflex, Subject, SubjectState, TierCase } from '#bpf';
 import { hostName } from '#event';
 import { compilePolicy, defaultPolicy } from '#policy';
 import { dose, type Placed, place, seed, Warden } from '#testkit';
@@ -15,7 +15,10 @@ const RUNS = dose === 'full' ? 30_000 : 500;
 const STANDARD = 3;
 const TRUSTED = 4;
 const CARRIED = 4;
-const FROM = ['subject', 'ceiling', 'reflex', 'carried', 'pin', 'glass', 'floor'];
+const FROM = ['subject', 'ceiling', 'reflex', 'carried', 'pin', 'glass', 'floor', 'host'];
+/** Of loaders: unknown, agent, tool, login, runtime. */
+const TOOL = 2;
+const RUNTIME = 4;
 /** CLOCK_BOOTTIME of a time that never comes, and of one that is over. */
 const NEVER = (1n << 63n) - 1n;
 const OVER = 1n;
@@ -35,6 +38,9 @@ interface Case {
   readonly carried: readonly Said[];
   readonly floor: number;
   readonly command: number;
+  /** Of a host whose root has fallen. */
+  readonly host: number | null;
+  readonly kind: number;
 }
 
 interface Found {
@@ -50,34 +56,40 @@ const saidArb: fc.Arbitrary<Said> = fc.record({
   state: fc.option(fc.record({ tier, pinned: fc.boolean() })),
   base: fc.option(tier),
   pin: fc.option(fc.record({ tier, lasts })),
-  glass: fc.option(fc.record({ commands, overCeiling: fc.boolean(), lasts }), { freq: 1 }),
-  observe: fc.option(fc.record({ lasts }), { freq: 1 }),
-  reflex: fc.option(tier, { freq: 1 }),
+  glass: fc.option(fc.record({ commands, overCeiling: fc.boolean(), lasts }), { freq: 2 }),
+  observe: fc.option(fc.record({ lasts }), { freq: 2 }),
+  reflex: fc.option(tier, { freq: 2 }),
 });
 const caseArb: fc.Arbitrary<Case> = fc.record({
   self: saidArb,
   carried: fc.array(saidArb, { maxLength: CARRIED }),
   floor: tier,
   command: fc.constantFrom(0, 5, 63, 64, 69),
+  host: fc.option(tier, { freq: 2 }),
+  kind: fc.nat(RUNTIME),
 });
 
 /** As docs/concepts and bpf/README.md have it, in the order of their sentences. */
-function expected({ self, carried, floor, command }: Case, ceiling: number): Found {
+function expected(one: Case, ceiling: number): Found {
+  const { self, carried, floor, command } = one;
   const observed = self.observe?.lasts ?? false;
   const { glass } = self;
-  if (glass?.lasts && command < 64 && (glass.commands >> BigInt(command)) & 1n) {
-    if (!glass.overCeiling && ceiling < TRUSTED)
-      return { tier: ceiling, from: 'ceiling', observed };
-    return { tier: TRUSTED, from: 'glass', observed };
-  }
   let now = own(self);
   const lower = (tier: number, from: string) => {
     if (tier < now.tier) now = { tier, from };
   };
+  const underCeilings = () => {
+    if (one.host !== null && (one.kind === 0 || one.kind === TOOL)) lower(one.host, 'host');
+    lower(ceiling, 'ceiling');
+    return { ...now, observed };
+  };
+  if (glass?.lasts && command < 64 && (glass.commands >> BigInt(command)) & 1n) {
+    now = { tier: TRUSTED, from: 'glass' };
+    return glass.overCeiling ? { ...now, observed } : underCeilings();
+  }
   for (const one of carried) lower(own(one).tier, 'carried');
   if (!self.state?.pinned && now.tier < floor) now = { tier: floor, from: 'floor' };
-  lower(ceiling, 'ceiling');
-  return { ...now, observed };
+  return underCeilings();
 }
 
 function own({ state, base, pin, reflex }: Said): { tier: number; from: string } {
@@ -93,7 +105,7 @@ class Maps {
   private readonly fds: Readonly<Record<string, number>>;
 
   constructor({ run }: Placed) {
-    const names = ['subjects', 'raises', 'reflexes', 'state', 'tier'];
+    const names = ['subjects', 'raises', 'reflexes', 'state', 'tier', 'host'];
     const open = (name: string) => [name, native().objGet(join(run, 'bpf', name), 0)];
     this.fds = Object.fromEntries(names.map(open));
     this.countReflexes();
@@ -108,7 +120,7 @@ class Maps {
     const fd = this.fd('state');
     const value = new Uint8Array(native().mapInfo(fd)[3]);
     native().mapLookup(fd, new Uint8Array(4), value);
-    new DataView(value.buffer).setBigUint64(value.length - 8, 1n, true);
+    new DataView(value.buffer).setBigUint64(value.length - 16, 1n, true);
     native().mapUpdate(fd, new Uint8Array(4), value, 0);
   }
 
@@ -128,12 +140,21 @@ class Maps {
     this.put('reflexes', key, reflexOf(said));
   }
 
-  tierOf({ carried, floor, command }: Case): Found {
+  private sayOfHost(ceiling: number | null): void {
+    const value = bytesOf(Host.size, (view) =>
+      view.setUint32(Host.offset.ceiling, ceiling === null ? 0 : ceiling + 1, true),
+    );
+    native().mapUpdate(this.fd('host'), new Uint8Array(4), value, 0);
+  }
+
+  tierOf({ carried, floor, command, host, kind }: Case): Found {
+    this.sayOfHost(host);
     const o = TierCase.offset;
     const context = bytesOf(TierCase.size, (view) => {
       putSubject(view, o.subject, 0);
       view.setUint32(o.floor, floor, true);
       view.setUint32(o.command, command, true);
+      view.setUint32(o.loader_kind, kind, true);
       view.setUint32(o.carried_count, carried.length, true);
       for (const i of carried.keys()) putSubject(view, o.carried + i * Subject.size, i + 1);
     });

@@ -50,6 +50,10 @@ function standingChanges({ was, is }: { was: Known; is: Known }): readonly Chang
     const text = `loader ${is.name}: floor ${from} to ${to}: evidence takes it no lower`;
     changes.push({ kind: 'counts', text });
   }
+  if (was.code?.join('\0') !== is.code?.join('\0')) {
+    const may = is.code === null ? 'any code' : listed(['its own file', ...is.code]);
+    changes.push(other(`loader ${is.name} may map ${may}`));
+  }
   return changes;
 }
 

@@ -128,9 +128,8 @@ export async function measureConnections(options: ConnectOptions): Promise<Conne
   const before = residentMb(broker);
   const followers = Array.from({ length: hosts }, (_, n) => {
     const client = new KafkaClient({ ...fleet.settings, clientId: `host-${n}` });
-    const pins = { subjects: maps.subjectsOf(n), reflexes: maps.reflexes };
     const host = hostName(`host-${n}`);
-    return new Follower({ store: openMemoryStore(), client, host, policy, maps: pins });
+    return new Follower({ store: openMemoryStore(), client, host, policy, maps: maps.pinsOf(n) });
   });
   const work = followers.map((follower) => follower.run(ended.signal));
   try {

@@ -115,7 +115,7 @@ export async function measureLatency(options: LatencyOptions): Promise<number[]>
     host: HOST,
     // All of them are lowered on purpose.
     policy: { ...rest, breaker: { ...breaker, principals: 1_000_000 } },
-    maps,
+    maps: maps.pinsOf(0),
     append: ({ act, details }) => {
       const said = details.find(({ key }) => key === 'latency_ms')?.value;
       if (act.command === 'ENFORCED' && said !== undefined) latencies.push(Number(said));

@@ -12,6 +12,7 @@
  *	--uid N --auid N		who it is made by, with the capabilities of root
  *	--times N			so often
  *	--reopen			asks for an fd by id of what was loaded, when there is one
+ *	--absent			its attributes come to memory when the kernel copies them
  *
  * Calls stand where no run gets to, so that the verifier takes any, and the scan sees them all.
  */
@@ -49,6 +50,7 @@ struct order {
 	const char *via;
 	bool map_as_root;
 	bool reopen;
+	bool absent;
 	int uid;
 	int auid;
 	int times;
@@ -178,7 +180,7 @@ static int load(const struct order *order)
 	struct bpf_insn *code = mmap(NULL, room * sizeof(*code), PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	union bpf_attr *attr = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+				    MAP_SHARED | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	char *license = (char *)attr + 2048;
 	bool compat = !strcmp(order->via, "int80");
 	long result;
@@ -195,6 +197,8 @@ static int load(const struct order *order)
 	strcpy(license, "GPL");
 	attr->insns = address(code);
 	attr->license = address(license);
+	if (order->absent && madvise(attr, 4096, MADV_DONTNEED))
+		return 71;
 	result = ACT(BPF_PROG_LOAD, attr, .expect = ANY_RESULT, .name = "wl_load",
 		     .compat = compat);
 	if (result >= 0 && order->reopen)
@@ -299,7 +303,8 @@ static int parse(int argc, char **argv, struct order *order)
 		{ "map", 1, NULL, 'm' },     { "map-as-root", 0, NULL, 'M' },
 		{ "via", 1, NULL, 'v' },     { "uid", 1, NULL, 'u' },
 		{ "auid", 1, NULL, 'l' },    { "times", 1, NULL, 'n' },
-		{ "reopen", 0, NULL, 'r' },  { NULL, 0, NULL, 0 },
+		{ "reopen", 0, NULL, 'r' },  { "absent", 0, NULL, 'x' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option, err = 0;
 
@@ -318,6 +323,7 @@ static int parse(int argc, char **argv, struct order *order)
 		case 'l': order->auid = atoi(optarg); break;
 		case 'n': order->times = atoi(optarg); break;
 		case 'r': order->reopen = true; break;
+		case 'x': order->absent = true; break;
 		default: err = -1;
 		}
 	return err;

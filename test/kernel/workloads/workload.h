@@ -142,7 +142,8 @@ static inline void print_act(const struct act *act, long result, int error)
 	int at = snprintf(line, sizeof(line),
 			  "{\"command\":\"%s\",\"result\":%ld,\"errno\":%s%s%s,\"count\":%d,"
 			  "\"pid\":%d,\"tid\":%d,\"uid\":%d,\"compat\":%s",
-			  act->outside ? act->outside : command_name(act->command), error ? -(long)error : result,
+			  act->outside ? act->outside : command_name(act->command),
+			  error ? -(long)error : result,
 			  error ? "\"" : "", error ? error_name(error) : "null",
 			  error ? "\"" : "", act->count ? act->count : 1, getpid(),
 			  (int)syscall(SYS_gettid), getuid(), act->compat ? "true" : "false");

@@ -8,6 +8,7 @@ import { act, context } from './support.ts';
 const PROTECTED = 34;
 const SETSOCKOPT = 3;
 const SYSCALL = 6;
+const PROG_LOAD = 5;
 const ATTACH = 48;
 const PIN_UNLINK = 53;
 
@@ -27,6 +28,19 @@ test('who would reach the guard itself is told by that rule', () => {
     [told.command, told.errno, path, verdict.rule, verdict.enforced],
     ['PIN_UNLINK', 'EPERM', 'subjects', 'guard.protected', true],
   );
+});
+
+test('mode signal: refused is what nothing came of, whoever was killed for it', () => {
+  const KILLED = 1 << 20;
+  const NO_RESULT = 8;
+  const judged = (flags: number, result: number) => {
+    const killed = { ...act, command: PROG_LOAD, decision: 1, rule: 2, flags, result };
+    const { verdict, details } = translate(killed, { ...context, mode: 'signal' });
+    return [verdict.enforced, details.map(({ key, value }) => `${key} ${value}`).join()];
+  };
+  assert.deepEqual(judged(KILLED, -11), [true, 'signal SIGKILL']);
+  assert.deepEqual(judged(KILLED, 3), [false, 'signal SIGKILL'], 'it was there for a moment');
+  assert.deepEqual(judged(KILLED | NO_RESULT, 0), [false, 'signal SIGKILL']);
 });
 
 test('own commands have the numbers of the kernel side', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { ReflexEntry, SubjectEntry } from '#bpf';
+import type { HostCeiling, ReflexEntry, SubjectEntry } from '#bpf';
 import { type Event, encode, hostName, type PrincipalKey, principalKey, type Reflex } from '#event';
 import type { Output } from '#log';
 import { parsePolicy } from '#policy';
@@ -26,6 +26,20 @@ class Subjects implements SubjectMap {
 
   tiers(): Record<string, number> {
     return Object.fromEntries([...this.entries].map(([key, { tier }]) => [key, tier]));
+  }
+}
+
+/** Of the whole host: its ceiling, and who was root on it. */
+class Host {
+  ceiling: HostCeiling | null = null;
+  readonly admins: { readonly kind: number; readonly id: number }[] = [];
+
+  read(): HostCeiling | null {
+    return this.ceiling;
+  }
+
+  set(ceiling: HostCeiling | null): void {
+    this.ceiling = ceiling;
   }
 }
 
@@ -73,12 +87,15 @@ async function open(
   subjects: Subjects,
   reflexes: readonly ReflexEntry[] = [],
   clock: Clock = { nowMs: 2000 },
+  host = new Host(),
 ) {
   const events: Event[] = [];
   const enforcer = await Enforcer.open({
     store,
     subjects,
     reflexes: { read: () => [...reflexes] },
+    hostMap: host,
+    admins: { read: () => host.admins },
     breaker: { least: 20, sharePermille: 100, hostsPermille: 100, withinMs: 60_000 },
     population: async () => ({ principals: 100, hosts: 2 }),
     bootId: 'boot-1',
@@ -246,4 +263,39 @@ test('a minute later the breaker counts anew', async () => {
   await tell(store, ...batch(100));
   await enforcer.step();
   assert.equal(lowered(subjects), 40);
+});
+
+const AUID = 1;
+
+test('the fall of a root takes the host along, until it is pardoned; of nobody else', async () => {
+  const store = openMemoryStore();
+  const host = new Host();
+  const bob = principalKey('uid:10002@corp');
+  host.admins.push({ kind: AUID, id: 10001 });
+  const { enforcer, events } = await open(store, new Subjects(), [], undefined, host);
+  await tell(store, tierOutput(bob, 'denied'), tierOutput(alice, 'restricted'));
+  await enforcer.step();
+  assert.equal(host.ceiling, null, 'who was never root, and who has not fallen that far');
+
+  await tell(store, tierOutput(alice, 'quarantined'));
+  await enforcer.step();
+  assert.deepEqual(host.ceiling, { tier: 2, revision: 2n });
+  const said = events.findLast(({ details }) => details.some(({ value }) => value === 'host'));
+  assert.ok(
+    said?.details.some(({ value }) => value === alice),
+    'the event names who it was',
+  );
+
+  // The kernel has forgotten who was root, as after a boot: the enforcer has not.
+  host.admins.length = 0;
+  host.ceiling = null;
+  const again = await open(store, new Subjects(), [], undefined, host);
+  assert.deepEqual(host.ceiling, { tier: 2, revision: 2n });
+  await tell(store, tierOutput(alice, 'denied'));
+  await again.enforcer.step();
+  assert.equal((host.ceiling as HostCeiling | null)?.tier, 2, 'further down is not another fall');
+
+  await tell(store, tierOutput(alice, 'standard', { isDefault: true }));
+  await again.enforcer.step();
+  assert.equal(host.ceiling, null);
 });

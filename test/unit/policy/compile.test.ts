@@ -40,6 +40,7 @@ loaders:
     match: { path: /opt/my agent/bin/a=b }
     grant: networking
     floor: restricted
+    code: [/usr/lib/libz.so.1, /lib64/ld-linux.so.2]
 operators:
   - { name: alice, key: "${Buffer.alloc(32, 7).toString('base64')}" }
 trusted: ["my-agent@web-1", "my-agent@web-2"]
@@ -63,7 +64,7 @@ test('golden: the text for warden-load', () => {
   // Helpers 1 and 211; kfuncs go as they are. Enforced: dimensions 5 and 7.
   assert.equal(
     compilePolicy(policy, { host: WEB }),
-    `warden-policy 4
+    `warden-policy 5
 hash ${hashPolicy(policy)}
 default_tier 3
 ceiling 3
@@ -88,9 +89,11 @@ unknown_grant 3
 trusted loader 2698837679
 reflex 5 tier=0 for_ms=600000
 reflex 6 tier=1 for_ms=90000
-loader 2989211759 kind=login grant=0 floor=0 name=sshd sha256=- path=/usr/sbin/sshd
+loader 2989211759 kind=login grant=0 floor=0 name=sshd sha256=- listed=0 path=/usr/sbin/sshd
 loader 2698837679 kind=agent grant=2 floor=2 name=my-agent \
-sha256=${'ab'.repeat(32)} path=/opt/my agent/bin/a=b
+sha256=${'ab'.repeat(32)} listed=1 path=/opt/my agent/bin/a=b
+code 2698837679 path=/lib64/ld-linux.so.2
+code 2698837679 path=/usr/lib/libz.so.1
 end
 `,
   );
@@ -161,11 +164,12 @@ test('the built-in policy fits the format', () => {
     mask('helpers', 64),
   ].join(' ');
   const lines = [
-    'warden-policy 4|hash [0-9a-f]{64}|default_tier 3|ceiling 4|protect 1|bulk_rate 500',
+    'warden-policy 5|hash [0-9a-f]{64}|default_tier 3|ceiling 4|protect 1|bulk_rate 500',
     'unknown_grant 0|end',
     `grant \\d+ ${masks} foreign=[01] keyrings=(1f|00) keyring=0 enforce=0000 kfuncs=\\S+`,
     'tier [0-4] grant=\\d+',
-    'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ sha256=- path=/.+',
+    'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ ' +
+      'sha256=- listed=0 path=/.+',
   ];
   const line = new RegExp(`^(${lines.join('|')})$`);
   const text = compilePolicy(defaultPolicy(), { host: WEB });

@@ -4,11 +4,11 @@ import { readEvents } from '#testkit';
 import { loads } from './loading.ts';
 import { find, open } from './support.ts';
 
-/** A kernel without BPF LSM under a policy that enforces: all is recorded, nothing is claimed. */
+/** Mode audit under a policy that enforces: all is recorded, nothing is claimed. */
 const LSM_PROGRAM = ['--type', '29', '--attach-type', '27', '--attach', 'bpf_lsm_bpf'];
 
 test('nothing claims to be enforced where it is not', async () => {
-  const scene = await open('blind', 'version: 1\nmode: enforce\n');
+  const scene = await open('blind', 'version: 1\nmode: enforce\n', 'audit');
   try {
     const { pid } = await loads(null, LSM_PROGRAM);
     const { event } = await find(

@@ -33,11 +33,16 @@ export function installed(name: string, as: string): string {
 }
 
 /** Starts the product with this policy; `again` starts it once more on the same state. */
-export async function open(name: string, policyText: string): Promise<Scene> {
+export async function open(name: string, policyText: string, mode = 'auto'): Promise<Scene> {
   const at = place(name);
   const policy = join(at.root, 'policy.yaml');
   writeFileSync(policy, policyText);
-  const options = { place: at, policy, env: { WARDEN_HOST: HOST }, readyMs: START_MS };
+  const options = {
+    place: at,
+    policy,
+    env: { WARDEN_HOST: HOST, WARDEN_MODE: mode },
+    readyMs: START_MS,
+  };
   const scene: Scene = {
     at,
     policy,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test from 'node:test';
 import { run, type SeenEvent, waitFor } from '#testkit';
@@ -55,7 +55,21 @@ async function watched(scene: Scene): Promise<void> {
   assert.ok(againMs <= WITHIN_MS, `${againMs} ms`);
 }
 
+const FREEZER = '/sys/fs/cgroup/frozen';
+
+/** Services in a frozen cgroup: the guard goes on, and its monitor says that nobody tells of it. */
+async function frozen({ at, warden }: Scene): Promise<void> {
+  const wrong = () => JSON.parse(readFileSync(join(at.run, 'guard.json'), 'utf8')).wrong.join();
+  mkdirSync(FREEZER);
+  for (const pid of warden.servicePids()) writeFileSync(join(FREEZER, 'cgroup.procs'), `${pid}`);
+  writeFileSync(join(FREEZER, 'cgroup.freeze'), '1');
+  await waitFor('services that are frozen', () => wrong() === 'frozen', 10_000);
+  writeFileSync(join(FREEZER, 'cgroup.freeze'), '0');
+  await waitFor('services that go on', () => wrong() === '', 10_000);
+}
+
 const scene = await open('watchdog', 'version: 1\nmode: observe\n');
 
 test('a guard that does not run is noticed within two seconds', () => watched(scene));
+test('services that are frozen are noticed', () => frozen(scene));
 test('the end', () => scene.end());
