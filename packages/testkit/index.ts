@@ -3,4 +3,4 @@ export { readEvents, type SeenEvent } from './events.ts';
 export { type Placed, place } from './place.ts';
 export { descendants, killTree, waitFor } from './processes.ts';
 export { Warden, type WardenOptions } from './warden.ts';
-export { run, type Truth, workload } from './workload.ts';
+export { type Ran, run, type Truth, workload } from './workload.ts';

@@ -13,11 +13,13 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CACHE } from './cache.ts';
-import { BASE_PARTITION, images } from './image.ts';
+import { images, rootPartition, type System } from './image.ts';
 import { type Kernel, kernelFiles } from './kernels.ts';
 
 export interface GuestJob {
   readonly kernel: Kernel;
+  /** Of `debian` systemd is the first process, and the job is a unit of it. */
+  readonly system?: System;
   /** A line for `sh`, as root, in the product's directory. Without one: a shell on the console. */
   readonly command?: string;
   /** More of the kernel's command line, such as `preempt=full`. */
@@ -66,8 +68,9 @@ const OUTPUT_BYTES = 64 << 20;
 const DEFAULT_TIMEOUT = 300;
 /** A boot takes seconds. The emulator is known to hang now and then before it, in its firmware. */
 const BOOT_SECONDS = 90;
-/** With an initramfs it comes after our first load of the guard, and udev. */
-const bootLimit = ({ initrd }: GuestJob) => (initrd === undefined ? BOOT_SECONDS : 300);
+/** With an initramfs it comes after our first load of the guard, and udev; or after all units. */
+const bootLimit = ({ initrd, system }: GuestJob) =>
+  initrd === undefined && system !== 'debian' ? BOOT_SECONDS : 300;
 /** Not at the start of a line: the firmware's last one has no end. */
 const UP = /guest: up in /;
 const DEFAULT_MEMORY = 2048;
@@ -111,13 +114,14 @@ function disk(file: string, number: number, options: string): string[] {
 
 async function qemuArguments(job: GuestJob, directory: string): Promise<string[]> {
   const say = job.say ?? (() => undefined);
-  const { base, product } = await images(CACHE, say);
+  const system = job.system ?? 'base';
+  const { root, product } = await images(system, CACHE, say);
   const { image } = await kernelFiles(job.kernel, CACHE, say);
   // What faults under emulation: cmpxchg16b up to 6.12, patching of text by two threads: on 7.2
   // while it boots, elsewhere when ftrace_enabled is written again and again.
   const isNew = job.kernel === '7.2';
   const append = [
-    `console=ttyS0 root=PARTUUID=${BASE_PARTITION} rootwait rw rootfstype=ext4 init=/init`,
+    `console=ttyS0 root=PARTUUID=${rootPartition(system)} rootwait rw rootfstype=ext4 init=/init`,
     'panic=-1 quiet',
     'net.ifnames=0 random.trust_cpu=on',
     job.append ?? '',
@@ -136,7 +140,7 @@ async function qemuArguments(job: GuestJob, directory: string): Promise<string[]
       ? ['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile=']
       : ['-nic', 'none']),
     ...['-device', 'nvme,id=nvme,serial=guest'],
-    ...disk(base, 1, 'snapshot=on'),
+    ...disk(root, 1, 'snapshot=on'),
     ...disk(product, 2, 'snapshot=on'),
     ...disk(writeJob(directory, job), 3, 'snapshot=on'),
     ...disk(makeOutput(directory), 4, 'cache=unsafe'),

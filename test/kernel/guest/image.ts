@@ -19,11 +19,13 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { contentName, filesBelow, locked, removeOld } from './cache.ts';
+import { fillDebian } from './debian.ts';
 import { KERNELS, kernelFiles } from './kernels.ts';
 
 /** Two disks: the base (busybox, libraries, Node, modules), and the product. */
 const ROOT = resolve(import.meta.dirname, '../../..');
 const INIT = join(import.meta.dirname, 'init.sh');
+const DEBIAN = join(import.meta.dirname, 'debian.ts');
 const KEEP = 4;
 
 /** Programs of the machine that scenarios need, with the libraries that they load. */
@@ -145,9 +147,12 @@ function fillProduct(tree: string): void {
 
 const SECTOR = 512;
 const FIRST_SECTOR = 2048;
-const DISKS = { 'base-': 0x77617264, 'product-': 0x77617265 };
-/** `PARTUUID` of the base: kernels number disks in the order in which they answer. */
-export const BASE_PARTITION = `${DISKS['base-'].toString(16)}-01`;
+const DISKS = { 'base-': 0x77617264, 'product-': 0x77617265, 'debian-': 0x77617266 };
+/** What a guest's root can be: our own, or Debian with systemd. */
+export type System = 'base' | 'debian';
+
+/** `PARTUUID` of the root: kernels number disks in the order in which they answer. */
+export const rootPartition = (system: System) => `${DISKS[`${system}-`].toString(16)}-01`;
 
 /** A partition table with the rest of the disk as its only entry. */
 function partitionTable(disk: number, bytes: number): Buffer {
@@ -212,21 +217,32 @@ function writeTable(path: string, disk: number): void {
   closeSync(fd);
 }
 
-/** The images that a guest boots from, made when their content is new. */
-export async function images(cache: string, say: (text: string) => void) {
-  mkdirSync(cache, { recursive: true });
+async function kernelModules(cache: string, say: (text: string) => void): Promise<string[]> {
   const modules: string[] = [];
   for (const kernel of KERNELS) modules.push((await kernelFiles(kernel, cache, say)).modules);
+  return modules;
+}
+
+function baseImage(cache: string, modules: readonly string[]): Promise<string> {
   const programs = [...PROGRAMS, 'busybox'].map(which).filter((path) => path !== null);
   const stamps = [...programs, NODE].map((path) => `${path} ${statSync(path).size}`);
-  const baseName = contentName(
-    [INIT, join(import.meta.dirname, 'image.ts')],
-    ...stamps,
-    ...modules,
-  );
-  const base = await image(cache, 'base-', baseName, (tree) => fillBase(tree, modules), 256);
+  const name = contentName([INIT, import.meta.filename], ...stamps, ...modules);
+  return image(cache, 'base-', name, (tree) => fillBase(tree, modules), 256);
+}
+
+function debianImage(cache: string, modules: readonly string[]): Promise<string> {
+  const name = contentName([INIT, DEBIAN], `${statSync(NODE).size}`, ...modules);
+  const fill = (tree: string) => fillDebian(tree, { modules, node: NODE, job: INIT });
+  return image(cache, 'debian-', name, fill, 256);
+}
+
+/** The images that a guest boots from, made when their content is new. */
+export async function images(system: System, cache: string, say: (text: string) => void) {
+  mkdirSync(cache, { recursive: true });
+  const modules = await kernelModules(cache, say);
+  const root = await (system === 'debian' ? debianImage : baseImage)(cache, modules);
   const lock = readFileSync(join(ROOT, 'package-lock.json'), 'utf8');
   const productName = contentName(productFiles(), lock);
   const product = await image(cache, 'product-', productName, fillProduct, 32);
-  return { base, product };
+  return { root, product };
 }

@@ -5,13 +5,12 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { locked } from './cache.ts';
+import { mirror, PrivateApt } from './apt.ts';
+import { contentName, locked } from './cache.ts';
 
 /** Kernels of the matrix: Debian's cloud kernels of three releases, the newest of each. */
 export const KERNELS = ['6.1', '6.12', '7.2'] as const;
@@ -24,86 +23,6 @@ const PACKAGES: Readonly<Record<Kernel, readonly RegExp[]>> = {
   '7.2': [/^linux-binary-7\.[^ ]*-cloud-amd64$/, /^linux-modules-7\.[^ ]*-cloud-amd64$/],
 };
 const SUITES = ['bookworm', 'trixie', 'sid'];
-const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-
-/** WARDEN_GUEST_MIRROR, else the mirror that this machine uses for Debian itself. */
-function mirror(): string {
-  const named = process.env.WARDEN_GUEST_MIRROR;
-  if (named) return named;
-  const files = ['/etc/apt/sources.list', ...listed('/etc/apt/sources.list.d')];
-  for (const file of files.filter((one) => existsSync(one))) {
-    const found = /^(?:URIs:|deb )\s*(?:\[[^\]]*\]\s*)?(\S+\/debian)\/?(?:\s|$)/m.exec(
-      readFileSync(file, 'utf8'),
-    );
-    if (found !== null) return found[1] as string;
-  }
-  throw new Error('no Debian mirror in /etc/apt: set WARDEN_GUEST_MIRROR to one of your own');
-}
-
-function listed(directory: string): string[] {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory).map((name) => join(directory, name));
-}
-
-/** apt with lists and sources of its own, so that the machine's stay as they are. */
-class PrivateApt {
-  private readonly options: readonly string[];
-  private readonly directory: string;
-
-  constructor(directory: string) {
-    this.directory = directory;
-    for (const part of ['lists/partial', 'cache/archives/partial', 'sources']) {
-      mkdirSync(join(directory, part), { recursive: true });
-    }
-    const source = `Types: deb\nURIs: ${mirror()}\nSuites: ${SUITES.join(' ')}\nComponents: main\n`;
-    writeFileSync(
-      join(directory, 'sources/debian.sources'),
-      `${source}Architectures: amd64\nSigned-By: ${KEYRING}\n`,
-    );
-    this.options = [
-      'Dir::Etc::sourcelist=/dev/null',
-      `Dir::Etc::sourceparts=${join(directory, 'sources')}`,
-      `Dir::State::lists=${join(directory, 'lists')}`,
-      `Dir::Cache=${join(directory, 'cache')}`,
-      'APT::Architecture=amd64',
-      'APT::Sandbox::User=root',
-    ].flatMap((option) => ['-o', option]);
-  }
-
-  private run(program: string, ...args: string[]): string {
-    const cwd = this.directory;
-    return execFileSync(program, [...this.options, '-q', ...args], {
-      cwd,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-      maxBuffer: 1 << 26,
-    });
-  }
-
-  update(): void {
-    this.run('apt-get', 'update');
-  }
-
-  /** The newest package whose name matches: versions stand in the names. */
-  newest(pattern: RegExp): string {
-    const names = this.run('apt-cache', 'pkgnames', 'linux-')
-      .split('\n')
-      .filter((name) => pattern.test(name));
-    const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
-    const name = names.toSorted(byVersion).at(-1);
-    if (name === undefined) throw new Error(`${mirror()} has no package ${pattern.source}`);
-    return name;
-  }
-
-  /** Downloads and unpacks. */
-  unpack(name: string, into: string): void {
-    this.run('apt-get', 'download', name);
-    const file = readdirSync(this.directory).find((one) => one.startsWith(`${name}_`));
-    if (file === undefined) throw new Error(`apt-get download ${name} left no file`);
-    execFileSync('dpkg-deb', ['-x', join(this.directory, file), into]);
-    rmSync(join(this.directory, file));
-  }
-}
 
 export interface KernelFiles {
   readonly image: string;
@@ -114,6 +33,7 @@ export interface KernelFiles {
 
 /** Parts of a kernel's modules that scenarios need: network cards, and kfuncs of modules. */
 const MODULES = [
+  'drivers/net/veth.ko',
   'drivers/net/virtio_net.ko',
   'drivers/net/net_failover.ko',
   'drivers/virtio',
@@ -151,7 +71,7 @@ function install(label: Kernel, directory: string, say: (text: string) => void):
   const work = mkdtempSync(`${directory}.`);
   try {
     say(`downloading kernel ${label} from ${mirror()}`);
-    const apt = new PrivateApt(join(work, 'apt'));
+    const apt = new PrivateApt(join(work, 'apt'), SUITES);
     apt.update();
     const tree = join(work, 'tree');
     for (const pattern of PACKAGES[label]) apt.unpack(apt.newest(pattern), tree);
@@ -178,7 +98,8 @@ export async function kernelFiles(
   cache: string,
   say: (text: string) => void,
 ): Promise<KernelFiles> {
-  const directory = join(cache, `kernel-${label}`);
+  // Another choice of modules is another directory.
+  const directory = join(cache, `kernel-${label}-${contentName([], ...MODULES)}`);
   if (!existsSync(directory)) {
     await locked(`${directory}.lock`, () => {
       if (!existsSync(directory)) install(label, directory, say);

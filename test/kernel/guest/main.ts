@@ -8,6 +8,7 @@ interface Options {
   readonly memory?: number;
   readonly timeout?: number;
   readonly network?: boolean;
+  readonly debian?: boolean;
   readonly json?: boolean;
   readonly verbose?: boolean;
 }
@@ -40,6 +41,7 @@ async function main(words: readonly string[], options: Options): Promise<void> {
       ...(options.memory !== undefined && { memoryMiB: options.memory }),
       ...(options.timeout !== undefined && { timeoutSeconds: options.timeout }),
       ...(options.network === true && { network: true }),
+      ...(options.debian === true && { system: 'debian' as const }),
       ...(options.verbose === true && {
         onConsole: (line: string) => process.stderr.write(`${line}\n`),
       }),
@@ -65,6 +67,7 @@ await new Command('guest')
   .option('--memory <MiB>', 'memory of the guest', positive)
   .option('--timeout <seconds>', 'after which it counts as hung, by default 300', positive)
   .option('--network', 'a network card: servers of this machine are at 10.0.2.2')
+  .option('--debian', 'a Debian with systemd, udev and sshd as its root')
   .option('--verbose', 'show the console as it comes')
   .option('--json', 'status, output and times as one object (schema warden.guest/1)')
   .addHelpText('after', '\nExample:\n  $ npm run guest -- --kernel 6.12 -- ./warden doctor')
