@@ -48,11 +48,12 @@ export async function units(): Promise<void> {
 }
 
 /**
- * PID 1 executes itself, as after an upgrade, and finds out again what this kernel can do. Not what
- * needs the program for file systems: see `isKnown` in `day.ts`.
+ * PID 1 executes itself, as after an upgrade, finds out again what this kernel can do, and loads its
+ * program for file systems on a function that one of ours is on.
  */
 export async function reexecuted(): Promise<void> {
   await ok('systemctl', 'daemon-reexec');
+  await hold(FILE_SYSTEMS);
   await hold(RESTRICTIONS);
 }
 
