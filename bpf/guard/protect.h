@@ -44,8 +44,8 @@ static __noinline int judge_tampering(struct wd_config *cfg, struct wd_open *ope
 /*
  * True for a program that is to be on a function that ours is on: it could answer before ours, and
  * there is room for some forty on each, which an upgrade of ours needs. `may_share`: an LSM program
- * of a known loader, whose grant has that type (systemd's for RestrictFileSystems= is on file_open):
- * it may be where whatever it answers is no permission.
+ * of a known loader, whose grant has that type (systemd's for RestrictFileSystems= is on
+ * file_open): it may be where whatever it answers is no permission.
  */
 static __always_inline bool is_on_our_hook(struct bpf_prog_aux *aux, __u32 attach_btf_id,
 					   bool may_share)

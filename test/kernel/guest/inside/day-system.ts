@@ -48,8 +48,8 @@ export async function units(): Promise<void> {
 }
 
 /**
- * PID 1 executes itself, as after an upgrade, finds out again what this kernel can do, and loads its
- * program for file systems on a function that one of ours is on.
+ * PID 1 executes itself, as after an upgrade, finds out again what this kernel can do, and loads
+ * its program for file systems on a function that one of ours is on.
  */
 export async function reexecuted(): Promise<void> {
   await ok('systemctl', 'daemon-reexec');

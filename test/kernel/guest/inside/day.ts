@@ -27,7 +27,7 @@ const scene = await open('day', POLICY);
 const isRefused = ({ event: { verdict } }: SeenEvent) =>
   verdict.decision !== 'allow' && verdict.rule !== 'guard.hidden';
 
-/** Tokens are nobody's but who is granted them: libbpf (1.5 and later) asks, and goes on without. */
+/** Tokens are for who is granted them: libbpf (1.5 and later) asks, and goes on without. */
 const isKnown = ({ event: { act } }: SeenEvent) => act.command === 'TOKEN_CREATE';
 
 async function nobodyWasRefused(): Promise<void> {

@@ -184,9 +184,8 @@ test('the counters add up', async () => {
   const most = (await saidByLoader()) + (rings[0]?.lost ?? 0);
   assert.ok(told >= 0 && told <= most, `${acts - open} acts, ${counted} counted, ${records} sent`);
   const lost = sum(own.map((ring) => ring.lost));
-  console.log(
-    `# ${total(warm, 'acts') + total(done, 'acts')} acts made, ${acts} seen, ${lost} lost, ${told} told`,
-  );
+  const made = total(warm, 'acts') + total(done, 'acts');
+  console.log(`# ${made} acts made, ${acts} seen, ${lost} lost, ${told} told`);
 });
 test('the kernel has nothing to complain about', async () => {
   assert.doesNotMatch((await run('dmesg', [])).stdout, COMPLAINT);
