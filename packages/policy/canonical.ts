@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { TIER_NAMES } from '#trust';
-import { type Domain, type Grant, type Policy, WEEKDAYS } from './policy.ts';
+import { type Domain, type Grant, type Policy, ROOT_FALL, WEEKDAYS } from './policy.ts';
 import {
   formatDuration,
   formatInstant,
@@ -35,6 +35,9 @@ export function canonical(policy: Policy): string {
     grants: Object.fromEntries(policy.grants.map((grant) => [grant.name, grantFile(grant)])),
     tiers: Object.fromEntries(policy.tiers.map((grant, tier) => [TIER_NAMES[tier], { grant }])),
     ceiling: TIER_NAMES[policy.ceiling],
+    ...(TIER_NAMES[policy.rootFall] !== ROOT_FALL && {
+      root_fall: TIER_NAMES[policy.rootFall],
+    }),
     reflex: policy.reflex.map(({ on, tier, forMs }) => ({
       on,
       tier: TIER_NAMES[tier],

@@ -12,6 +12,7 @@ export interface PolicyFile {
   readonly grants?: Readonly<Record<string, GrantFile>>;
   readonly tiers?: Readonly<Partial<Record<TierName, { readonly grant: string }>>>;
   readonly ceiling?: TierName;
+  readonly root_fall?: TierName;
   readonly reflex?: readonly ReflexFile[];
   readonly protect?: readonly string[];
   readonly bpffs?: readonly BpffsFile[];

@@ -4,6 +4,9 @@ import type { Dimension, TAMPER } from './names.ts';
 export const POLICY_MODES = ['observe', 'enforce'] as const;
 export type PolicyMode = (typeof POLICY_MODES)[number];
 
+/** Where the file says nothing of a root's fall. */
+export const ROOT_FALL = 'restricted';
+
 /** A policy as checked and complete: what the file left out has its built-in value. */
 export interface Policy {
   readonly version: 1;
@@ -20,6 +23,8 @@ export interface Policy {
   readonly tiers: readonly [string, string, string, string, string];
   /** No subject of a host is above this tier. */
   readonly ceiling: number;
+  /** Where one who was root has fallen, nobody but known loaders is above this tier. */
+  readonly rootFall: number;
   /** By dimension. */
   readonly reflex: readonly Reflex[];
   /** Loaders whose objects nobody else may reach. */

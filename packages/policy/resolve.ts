@@ -15,6 +15,7 @@ import {
   type PolicyLoader,
   type PolicySignal,
   type Reflex,
+  ROOT_FALL,
   WEEKDAYS,
 } from './policy.ts';
 import {
@@ -48,6 +49,7 @@ export function resolve(file: PolicyFile, builtIn: BuiltIn): Policy {
     grants: grantsOf(file, [...tiers, ...loaders.map(({ grant }) => grant)], builtIn),
     tiers,
     ceiling: TIER_NAMES.indexOf(file.ceiling ?? 'trusted'),
+    rootFall: TIER_NAMES.indexOf(file.root_fall ?? ROOT_FALL),
     reflex: inOrder(file.reflex ?? [], ({ on }) => on).map(reflexOf),
     protect: (file.protect ?? []).toSorted(byText),
     bpffs: (file.bpffs ?? []).map(domainOf).toSorted((a, b) => byText(a.path, b.path)),

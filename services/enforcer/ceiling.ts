@@ -5,7 +5,8 @@ import { TIER_NAMES, type Tier } from '#trust';
 import type { Held } from './held.ts';
 import { type AdminMap, type HostMap, KINDS } from './ports.ts';
 
-const RESTRICTED = 2;
+/** With this the policy wants no ceiling. */
+const TRUSTED = 4;
 /** At these a principal that was root here takes the host along: it can become anybody. */
 const FALLEN: readonly string[] = ['denied', 'quarantined'];
 
@@ -31,18 +32,20 @@ export interface CeilingChange {
 }
 
 /**
- * Makes the host's ceiling what the fallen make it: `restricted` while anybody who was root here is
- * quarantined or below, which a pardon ends, or weeks. null where it is so already.
+ * Makes the host's ceiling what the fallen make it: the policy's `rootFall` while anybody who was
+ * root here is quarantined or below, which a pardon ends, or weeks. null where it is so already.
  */
 export function reconcileCeiling(
   held: ReadonlyMap<PrincipalKey, Held>,
   map: HostMap,
+  rootFall: number,
 ): CeilingChange | null {
-  const fallen = [...held].find(([, one]) => one.root === true && hasFallen(one));
+  const isRoot = ([, one]: [PrincipalKey, Held]) => one.root === true && hasFallen(one);
+  const fallen = rootFall >= TRUSTED ? undefined : [...held].find(isRoot);
   const before = map.read();
-  if ((before === null) === (fallen === undefined)) return null;
+  if (before?.tier === (fallen && rootFall)) return null;
   const after =
-    fallen === undefined ? null : { tier: RESTRICTED, revision: BigInt(fallen[1].revision) };
+    fallen === undefined ? null : { tier: rootFall, revision: BigInt(fallen[1].revision) };
   map.set(after);
   return { before, after, principal: fallen?.[0] ?? null };
 }

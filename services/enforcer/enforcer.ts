@@ -327,7 +327,8 @@ export class Enforcer {
   }
 
   private reconcileHost(): void {
-    const change = reconcileCeiling(this.held, this.options.hostMap);
+    const { hostMap, policy } = this.options;
+    const change = reconcileCeiling(this.held, hostMap, policy.rootFall);
     if (change !== null) this.say('ENFORCED', { ...ceilingDetails(change), effect: this.effect() });
   }
 

@@ -31,6 +31,11 @@ function modeChanges(before: Policy, after: Policy): readonly Change[] {
     const text = `mode ${before.mode} to ${after.mode}: what is not granted is ${what}`;
     changes.push({ kind, text });
   }
+  if (before.rootFall !== after.rootFall) {
+    const [was, is] = [TIER_NAMES[before.rootFall], TIER_NAMES[after.rootFall]];
+    const text = `root_fall ${was} to ${is}: after a root's fall others would be at most ${is}`;
+    changes.push({ kind: 'counts', text });
+  }
   if (before.ceiling !== after.ceiling) {
     const [was, is] = [TIER_NAMES[before.ceiling], TIER_NAMES[after.ceiling]];
     const kind = after.ceiling < before.ceiling ? 'loses' : 'gains';

@@ -88,6 +88,7 @@ async function open(
   reflexes: readonly ReflexEntry[] = [],
   clock: Clock = { nowMs: 2000 },
   host = new Host(),
+  inForce = policy,
 ) {
   const events: Event[] = [];
   const enforcer = await Enforcer.open({
@@ -101,7 +102,7 @@ async function open(
     bootId: 'boot-1',
     host: hostName('web-1'),
     mode: 'audit',
-    policy,
+    policy: inForce,
     logger: createLogger({ level: 'silent', name: 'test', pretty: false }),
     append: (event) => events.push(event),
     now: () => clock.nowMs,
@@ -298,4 +299,18 @@ test('the fall of a root takes the host along, until it is pardoned; of nobody e
   await tell(store, tierOutput(alice, 'standard', { isDefault: true }));
   await again.enforcer.step();
   assert.equal(host.ceiling, null);
+});
+
+test('a policy may leave the host as it is, and take a ceiling back', async () => {
+  const store = openMemoryStore();
+  const host = new Host();
+  host.admins.push({ kind: AUID, id: 10001 });
+  await open(store, new Subjects(), [], undefined, host);
+  await tell(store, tierOutput(alice, 'denied'));
+  await open(store, new Subjects(), [], undefined, host);
+  assert.equal((host.ceiling as HostCeiling | null)?.tier, 2);
+  await open(store, new Subjects(), [], undefined, host, { ...policy, rootFall: 4 });
+  assert.equal(host.ceiling, null);
+  await open(store, new Subjects(), [], undefined, host, { ...policy, rootFall: 3 });
+  assert.equal((host.ceiling as HostCeiling | null)?.tier, 3);
 });

@@ -33,8 +33,10 @@ export const REFLEX_MS = 5000;
 
 const digest = createHash('sha256').update(readFileSync(AGENT)).digest('hex');
 
+// Roots fall here by turns, each in a part of its own: the lab and the unit tests have the ceiling.
 export const POLICY = `version: 1
 mode: enforce
+root_fall: trusted
 realms: [{ name: corp, uids: 10000-59999 }]
 trusted: ["uid:${TRUSTED}@corp"]
 operators: [{ name: ${OPERATOR}, key: "${publicKey.toString('base64')}" }]
