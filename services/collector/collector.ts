@@ -172,8 +172,9 @@ export class Collector {
     return this.shedding.holds;
   }
 
-  /** ms until a timer of the collector's is due. */
+  /** ms until a timer of the collector's is due; none is while nothing is read. */
   get idleMs(): number {
+    if (this.holds) return Number.POSITIVE_INFINITY;
     return Math.max(0, Math.min(this.nextCountersMs, this.nextInventoryMs) - Date.now());
   }
 
