@@ -28,7 +28,7 @@ const char *wd_read_code(struct wd_policy *policy, char **cursor)
 	return wd_read_path(cursor, one->path);
 }
 
-/* A batch of keys at a time: the map may be full of the other half. */
+/* All keys first: a walk over what is being taken away begins again. */
 static int clear_code(int map, __u32 half)
 {
 	static struct wd_code_key keys[WD_MAX_CODE * WD_POLICY_HALVES];
