@@ -7,7 +7,7 @@ import { safeText } from '#event';
 import { enforcesAnything } from '#policy';
 import { colors } from './shared/colors.ts';
 import { CliError, EXIT } from './shared/exit.ts';
-import { guardState, guardTrouble } from './shared/guard-state.ts';
+import { changedFiles, guardState, guardTrouble } from './shared/guard-state.ts';
 import { heldBack } from './shared/held-back.ts';
 import { LIMITS } from './shared/modes.ts';
 import { configOf, withLog } from './shared/open.ts';
@@ -125,6 +125,22 @@ function watched(config: Config): Finding {
   return state.runs ? note('watchdog', trouble, next) : bad('watchdog', trouble, next);
 }
 
+const CHANGE_TEXTS: Readonly<Record<string, string>> = {
+  kept: 'is another than the policy was applied to, and the loader all the same',
+  denied: 'is another than the policy was applied to: no loader',
+  ended: 'was kept for its time: no loader any more',
+  gone: 'is gone',
+};
+
+/** Files of loaders that are not what the policy was applied to. */
+function changed({ runDir }: Config): Finding[] {
+  return changedFiles(runDir).map(({ loader, path, state }) => {
+    const next =
+      'LOADER in ./warden tail --all, then warden policy apply when it is as it should be';
+    return note('loader', `${loader}: ${path} ${CHANGE_TEXTS[state] ?? state}`, next);
+  });
+}
+
 /** Of a guard that is loaded. */
 function seal({ runDir }: Config): Finding {
   if (existsSync(join(runDir, 'sealed')))
@@ -140,6 +156,7 @@ function running(config: Config, probe: Probe | null): Finding[] {
       ok('loaded', `mode ${state.mode}, pins in ${join(config.runDir, 'bpf')}`),
       ...(state.mode === probe?.mode ? [] : limitsOf(state.mode)),
       watched(config),
+      ...changed(config),
       seal(config),
     ];
   } catch (error) {

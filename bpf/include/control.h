@@ -153,6 +153,8 @@ struct wd_loader_half {
 	__u8 digest[WD_DIGEST_LEN];
 	__u32 floor;	       /* enum wd_tier: nothing but a pin or the ceiling takes it lower */
 	__u32 listed;	       /* 1: code that the code map does not list takes the label */
+	__u32 pad;
+	__u64 until_boot_ns;   /* 0: without end; else it is nobody's file from then on */
 };
 
 #define WD_MAX_CODE 2048

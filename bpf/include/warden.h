@@ -17,7 +17,7 @@
 #include <linux/types.h>
 #endif
 
-#define WD_LAYOUT_VERSION 5
+#define WD_LAYOUT_VERSION 6
 
 #define WD_COMM_LEN 16
 #define WD_NAME_LEN 16
@@ -198,6 +198,7 @@ struct wd_record {
 
 #include "acts.h"
 #include "facts.h"
+#include "raised.h"
 
 /* What user memory said about a program or map: racy, so never more than a claim. */
 struct wd_claim {
@@ -283,43 +284,6 @@ struct wd_counter_key {
 	__s32 result_class;	/* 0 for success, else -errno */
 	__u32 flags;		/* of enum wd_act_flag: the two of AUID, COMPAT, COUNTER_FULL,
 				 * REFUSED */
-};
-
-/* What warden-load says of what it gave and took, or of a token that it refused. */
-enum wd_raise_kind {
-	WD_RAISE_PIN = 1,
-	WD_RAISE_GLASS = 2,
-	WD_RAISE_OBSERVE = 3,
-	/* Of the guard itself, in words; `set` is a bad thing that begins, `cleared` its end. */
-	WD_SAID_GUARD = 4,
-	WD_SAID_SEAL = 5,      /* set: sealed; cleared: not any more; refused: no token */
-};
-
-enum wd_raise_action {
-	WD_RAISE_SET = 1,
-	WD_RAISE_CLEARED = 2,
-	WD_RAISE_REFUSED = 3,
-	WD_SAID_BEFORE = 4,    /* of the guard: what was attached before it */
-	WD_SAID_UNHEARD = 5,   /* of the guard: it runs, and nobody tells of it for a while */
-};
-
-#define WD_RAISE_ID 32
-#define WD_RAISE_AUTHOR 64
-#define WD_RAISE_REASON 128
-
-struct wd_raised {
-	struct wd_record head;
-	struct wd_subject subject;
-	__u32 kind;	       /* enum wd_raise_kind */
-	__u32 action;	       /* enum wd_raise_action */
-	__u32 tier;	       /* of a pin */
-	__u32 pad;
-	__u64 commands;	       /* of break-glass: bit n is command n */
-	__u64 until_boot_ns;
-	__u64 issued_ms;       /* since 1970: when the operator asked; 0: unknown */
-	char id[WD_RAISE_ID];	      /* NUL-padded, as all three */
-	char author[WD_RAISE_AUTHOR];
-	char reason[WD_RAISE_REASON];
 };
 
 struct wd_counter {

@@ -35,13 +35,16 @@ static __always_inline struct wd_loader_half *wd_loader_of(const struct wd_exe_k
 							    __u32 half)
 {
 	struct wd_loader *loader = bpf_map_lookup_elem(&loaders, exe);
-
 	struct wd_loader_half *in_force;
 
 	if (!loader)
 		return NULL;
 	in_force = &loader->half[wd_bounded(half, WD_POLICY_HALVES)];
-	return in_force->index ? in_force : NULL;
+	if (!in_force->index)
+		return NULL;
+	if (in_force->until_boot_ns && in_force->until_boot_ns <= bpf_ktime_get_boot_ns())
+		return NULL;
+	return in_force;
 }
 
 static __always_inline __u32 wd_auid(struct task_struct *task)

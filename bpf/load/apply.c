@@ -13,6 +13,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#define NS_PER_S 1000000000ULL
 
 static int write_grants(const struct wd_set *set, const struct wd_policy *policy, __u32 half)
 {
@@ -38,26 +41,76 @@ int wd_key_of(const struct wd_set *set, int fd, struct wd_exe_key *ret_key)
 	return 0;
 }
 
-static enum wd_loader_status open_loader(const struct wd_policy_loader *loader, int *ret_fd)
+const struct wd_policy_loader *wd_loader_listed(const struct wd_policy *policy, const char *path,
+						const __u8 digest[WD_DIGEST_LEN])
 {
-	_cleanup_fd_ int fd = open(loader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	for (__u32 i = 0; i < policy->loaders_count; i++) {
+		const struct wd_policy_loader *loader = &policy->loaders[i];
+
+		if (loader->has_sha256 && !strcmp(loader->path, path) &&
+		    !memcmp(loader->sha256, digest, WD_DIGEST_LEN))
+			return loader;
+	}
+	return NULL;
+}
+
+bool wd_may_be_kept(const struct stat *info)
+{
+	return info->st_uid == 0 && !(info->st_mode & 0022);
+}
+
+/*
+ * How long a file that changed at its ctime is kept yet, in ns; 0: no more. A clock that stood
+ * elsewhere then gains nobody more than the whole.
+ */
+static __u64 left_of(const struct wd_policy_loader *loader, const struct stat *info)
+{
+	__s64 age = time(NULL) - info->st_ctim.tv_sec;
+
+	if (age < 0)
+		age = 0;
+	return age < loader->keep_s ? (loader->keep_s - age) * NS_PER_S : 0;
+}
+
+/* What is in force of a loader's file: `half` is filled for what is labelled or kept. */
+static enum wd_loader_status judge_file(const struct wd_policy *policy,
+					const struct wd_policy_loader *loader, int fd,
+					struct wd_loader_half *half)
+{
 	__u8 digest[WD_SHA256_LEN];
 	struct stat info;
 
-	if (fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? WD_LOADER_ABSENT :
-							     WD_LOADER_UNREADABLE;
 	if (fstat(fd, &info) || !S_ISREG(info.st_mode))
 		return WD_LOADER_UNREADABLE;
-	if (loader->has_sha256 && wd_sha256_fd(fd, digest))
+	wd_loader_fill(loader, half);
+	if (!loader->has_sha256)
+		return WD_LOADER_LABELLED;
+	if (wd_sha256_fd(fd, digest))
 		return WD_LOADER_UNREADABLE;
-	if (loader->has_sha256 && memcmp(digest, loader->sha256, sizeof(digest)))
+	if (!memcmp(digest, loader->sha256, sizeof(digest)))
+		return WD_LOADER_LABELLED;
+	if (wd_loader_listed(policy, loader->path, digest))
+		return WD_LOADER_OTHER;
+	if (!left_of(loader, &info) || !wd_may_be_kept(&info))
 		return WD_LOADER_MISMATCH;
-	*ret_fd = wd_take_fd(&fd);
-	return WD_LOADER_LABELLED;
+	memcpy(half->digest, digest, sizeof(half->digest));
+	if (loader->keep_s != WD_KEEP_ALWAYS)
+		half->until_boot_ns = wd_boot_ns() + left_of(loader, &info);
+	return WD_LOADER_KEPT;
 }
 
-static void fill_loader(const struct wd_policy_loader *loader, struct wd_loader_half *ret_half)
+static enum wd_loader_status open_loader(const struct wd_policy *policy,
+					 const struct wd_policy_loader *loader, int *ret_fd,
+					 struct wd_loader_half *half)
+{
+	*ret_fd = open(loader->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (*ret_fd < 0)
+		return errno == ENOENT || errno == ENOTDIR ? WD_LOADER_ABSENT :
+							     WD_LOADER_UNREADABLE;
+	return judge_file(policy, loader, *ret_fd, half);
+}
+
+void wd_loader_fill(const struct wd_policy_loader *loader, struct wd_loader_half *ret_half)
 {
 	*ret_half = (struct wd_loader_half){
 		.index = loader->number,
@@ -70,17 +123,18 @@ static void fill_loader(const struct wd_policy_loader *loader, struct wd_loader_
 	memcpy(ret_half->digest, loader->sha256, sizeof(ret_half->digest));
 }
 
-static int write_loader(const struct wd_set *set, struct wd_policy_loader *loader, __u32 half,
-			bool first)
+static int write_loader(const struct wd_set *set, const struct wd_policy *policy,
+			struct wd_policy_loader *loader, __u32 half, bool first)
 {
 	_cleanup_fd_ int fd = -1;
 	struct wd_loader value = {};
+	struct wd_loader_half found;
 	struct wd_exe_key key = {};
 	__u32 before = (half + 1) % WD_POLICY_HALVES;
 	int err, map = set->map[WD_MAP_LOADERS];
 
-	loader->status = open_loader(loader, &fd);
-	if (loader->status != WD_LOADER_LABELLED)
+	loader->status = open_loader(policy, loader, &fd, &found);
+	if (loader->status != WD_LOADER_LABELLED && loader->status != WD_LOADER_KEPT)
 		return 0;
 	err = wd_key_of(set, fd, &key);
 	if (err)
@@ -91,7 +145,7 @@ static int write_loader(const struct wd_set *set, struct wd_policy_loader *loade
 		loader->status = WD_LOADER_DUPLICATE;
 		return 0;
 	}
-	fill_loader(loader, &value.half[half]);
+	value.half[half] = found;
 	value.half[half].fresh = first || !value.half[before].index;
 	return bpf_map_update_elem(map, &key, &value, BPF_ANY) ? -errno : 0;
 }
@@ -127,7 +181,7 @@ static int write_half(const struct wd_set *set, struct wd_policy *policy, __u32 
 	if (!err)
 		err = write_grants(set, policy, half);
 	for (__u32 i = 0; !err && i < policy->loaders_count; i++)
-		err = write_loader(set, &policy->loaders[i], half, first);
+		err = write_loader(set, policy, &policy->loaders[i], half, first);
 	if (!err)
 		err = wd_code_write(set, policy, half);
 	return err ? err : wd_domains_write(set, policy, half);

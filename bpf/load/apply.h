@@ -6,6 +6,8 @@
 #include "policy.h"
 #include "set.h"
 
+#include <sys/stat.h>
+
 /* An open file's key as the kernel sees it: stat(2) says otherwise on overlayfs. 0 or -errno. */
 int wd_key_of(const struct wd_set *set, int fd, struct wd_exe_key *ret_key);
 
@@ -14,6 +16,16 @@ int wd_key_of(const struct wd_set *set, int fd, struct wd_exe_key *ret_key);
  * `status` of each. Returns an exit code.
  */
 int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool first);
+
+/* The line that lists this content for the path, or NULL. */
+const struct wd_policy_loader *wd_loader_listed(const struct wd_policy *policy, const char *path,
+						const __u8 digest[WD_DIGEST_LEN]);
+
+/* True where only root can have put the file there. */
+bool wd_may_be_kept(const struct stat *info);
+
+/* A loader as its line has it. */
+void wd_loader_fill(const struct wd_policy_loader *loader, struct wd_loader_half *ret_half);
 
 /* The code that loaders may map, with what is in it now. Returns 0 or -errno. */
 int wd_code_write(const struct wd_set *set, struct wd_policy *policy, __u32 half);

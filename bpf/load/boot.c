@@ -20,7 +20,7 @@
 
 /* Observes: a host whose policy is lost still boots, and tells. */
 static const char BUILT_IN[] =
-	"warden-policy 5\n"
+	"warden-policy 6\n"
 	"hash 0000000000000000000000000000000000000000000000000000000000000000\n"
 	"default_tier 3\n"
 	"ceiling 4\n"

@@ -16,6 +16,7 @@
 #include "apply.h"
 #include "before.h"
 #include "build.h"
+#include "change.h"
 #include "cleanup.h"
 #include "mode.h"
 #include "place.h"
@@ -259,6 +260,8 @@ int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *polic
 	if (!code)
 		code = bring_up(options, gid, policy, set, &how);
 	if (!code)
+		code = wd_changes_write(options->dir, policy, set);
+	if (!code)
 		code = wd_protect_begin(options->dir, set);
 	return code ? code : wd_report(options, gid, policy, set, how);
 }
@@ -289,6 +292,8 @@ int wd_load_policy(const struct wd_options *options, const struct wd_set *set)
 		code = wd_source_name(options->dir, options->source);
 	if (!code)
 		code = wd_apply_policy(set, &policy, false);
+	if (!code)
+		code = wd_changes_write(options->dir, &policy, set);
 	if (code)
 		return code;
 	/* What runs already is a loader that this policy may be the first to name. */

@@ -24,7 +24,7 @@ const char *wd_loader_kind_name(__u32 kind)
 const char *wd_loader_status_name(enum wd_loader_status status)
 {
 	static const char *const names[] = { "labelled", "absent", "unreadable", "mismatch",
-					     "duplicate" };
+					     "duplicate", "other", "kept" };
 
 	return status < WD_COUNT(names) ? names[status] : "unknown";
 }
@@ -106,6 +106,8 @@ const char *wd_read_loader(struct wd_policy *policy, char **cursor)
 		return "needs sha256= with 64 hexadecimal digits or -";
 	if (wd_take_number(cursor, "listed", 0, 1, &loader->listed))
 		return "needs listed=0 or 1";
+	if (wd_take_number(cursor, "keep", 0, WD_KEEP_ALWAYS, &loader->keep_s))
+		return "needs keep= seconds";
 	wrong = wd_read_path(cursor, loader->path);
 	if (!wrong)
 		wrong = check_number(policy, loader);

@@ -155,27 +155,48 @@ static bool is_removed(int fd)
 	return fstat(fd, &info) == 0 && info.st_nlink == 0;
 }
 
-int wd_place_request(const char *dir, int *ret_fd)
+/* Returns 0 or -errno; -EWOULDBLOCK when another request was under way at every try. */
+static int lock_request(const char *path, int tries, int *ret_fd)
 {
 	_cleanup_fd_ int fd = -1;
-	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/request.lock", dir);
 	do {
 		int err;
 
 		wd_close_fd(&fd);
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0)
-			return wd_fail(errno == ENOENT ? EX_UNAVAILABLE : EX_CANTCREAT, "lock",
-				       path, errno, NOTHING_LOADED);
-		err = try_lock(fd, REQUEST_TRIES);
+			return -errno;
+		err = try_lock(fd, tries);
 		if (err)
-			return wd_fail(EX_TEMPFAIL, "lock", path, err,
-				       "another request takes its time: try again");
+			return err;
 	} while (is_removed(fd));
 	*ret_fd = wd_take_fd(&fd);
-	return EX_OK;
+	return 0;
+}
+
+int wd_place_request(const char *dir, int *ret_fd)
+{
+	char path[PATH_MAX];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/request.lock", dir);
+	err = lock_request(path, REQUEST_TRIES, ret_fd);
+	if (!err)
+		return EX_OK;
+	if (err == -EWOULDBLOCK)
+		return wd_fail(EX_TEMPFAIL, "lock", path, err,
+			       "another request takes its time: try again");
+	return wd_fail(err == -ENOENT ? EX_UNAVAILABLE : EX_CANTCREAT, "lock", path, err,
+		       NOTHING_LOADED);
+}
+
+int wd_place_try_request(const char *dir, int *ret_fd)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/request.lock", dir);
+	return lock_request(path, 1, ret_fd);
 }
 
 pid_t wd_place_owner(const char *dir)

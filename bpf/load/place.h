@@ -28,6 +28,9 @@ int wd_place_signal(const char *dir, int number);
 /* Takes DIR/request.lock until the fd is closed; waits 20 s at most. Returns an exit code. */
 int wd_place_request(const char *dir, int *ret_fd);
 
+/* The same, for whom it may wait: returns 0, -EWOULDBLOCK, or -errno. */
+int wd_place_try_request(const char *dir, int *ret_fd);
+
 bool wd_bpffs_is_mounted(const char *dir);
 
 /* Mounts DIR/bpf when it is not, and gives it to the group. Returns an exit code. */

@@ -40,8 +40,8 @@ static const char *read_version(struct wd_policy *policy, char **cursor)
 {
 	__u32 version;
 
-	if (wd_take_number(cursor, NULL, 5, 5, &version))
-		return "this build reads version 5";
+	if (wd_take_number(cursor, NULL, 6, 6, &version))
+		return "this build reads version 6";
 	return once(policy, SCALAR_VERSION);
 }
 
@@ -234,7 +234,7 @@ static const char *read_line(struct wd_policy *policy, char *line)
 	if (policy->ended)
 		return "nothing may follow end";
 	if (!(policy->scalars_set & SCALAR_VERSION) && (!word || strcmp(word, "warden-policy")))
-		return "the first line must be: warden-policy 5";
+		return "the first line must be: warden-policy 6";
 	for (size_t i = 0; word && i < WD_COUNT(LINES); i++) {
 		if (strcmp(word, LINES[i].word))
 			continue;

@@ -3,7 +3,7 @@
  * The compiled policy: text that the policy compiler wrote, read strictly. Lines, in any order
  * after the first, each scalar exactly once, HEXn of exactly n digits (a grant is one line):
  *
- *	warden-policy 5
+ *	warden-policy 6
  *	hash HEX64
  *	default_tier 0..4
  *	ceiling 0..4
@@ -17,14 +17,16 @@
  *	trusted auid|loader|uid NUMBER
  *	reflex 0..8 tier=0..4 for_ms=N
  *	loader NUMBER kind=agent|tool|login|runtime grant=N floor=0..4 name=NAME sha256=HEX64|-
- *		listed=0|1 path=/PATH
+ *		listed=0|1 keep=SECONDS path=/PATH
  *	code NUMBER path=/PATH
  *	adopt NUMBER
  *	domain NUMBER enforce=0|1 write=0|1 helpers=HEX64 owners=N,... readers=-|N,...
  *		maps=-|NAME[*],... path=/PATH
  *	end
  *
- * Loaders of one name have one number, not 0, and may differ in path and hash.
+ * Loaders of one name have one number, not 0, and may differ in path and hash. Lines of one path
+ * are contents of which any is the loader. `keep` is for how long another content is the loader, 0
+ * for not at all and 4294967295 for ever.
  */
 #ifndef WARDEN_POLICY_H
 #define WARDEN_POLICY_H
@@ -34,6 +36,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #define WD_LOADER_NAME 64
@@ -47,7 +50,11 @@ enum wd_loader_status {
 	WD_LOADER_UNREADABLE,  /* there, but not a regular file that we can read */
 	WD_LOADER_MISMATCH,    /* another SHA-256 than the policy says */
 	WD_LOADER_DUPLICATE,   /* an earlier loader is the same file */
+	WD_LOADER_OTHER,       /* another content that the policy lists for this path is there */
+	WD_LOADER_KEPT,	       /* changed not long ago: for a time the loader all the same */
 };
+
+#define WD_KEEP_ALWAYS UINT32_MAX
 
 struct wd_policy_loader {
 	__u32 number;
@@ -55,6 +62,7 @@ struct wd_policy_loader {
 	__u32 grant;
 	__u32 floor;
 	__u32 listed;	       /* 1: it may map the code that is listed, and its own file */
+	__u32 keep_s;	       /* how long a file of another content is the loader */
 	bool has_sha256;
 	__u8 sha256[WD_DIGEST_LEN];
 	char name[WD_LOADER_NAME];

@@ -6,6 +6,7 @@
 #include "run.h"
 
 #include "boot.h"
+#include "change.h"
 #include "cleanup.h"
 #include "load.h"
 #include "place.h"
@@ -37,6 +38,7 @@ struct monitor {
 	struct wd_service service;
 	struct wd_set set;
 	struct wd_watchdog watchdog;
+	struct wd_changes changes;
 	__u8 bundle[WD_DIGEST_LEN]; /* of the release, while it is sealed */
 	sigset_t signals;
 	pid_t child;
@@ -111,6 +113,7 @@ static int wait_signal(struct monitor *monitor, int64_t ms)
 	struct timespec limit;
 	int number;
 
+	wd_changes_look(&monitor->changes, &monitor->set);
 	ms = ms < look ? ms : look;
 	limit = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 	do {
@@ -137,7 +140,7 @@ static bool reap(struct monitor *monitor, int *ret_status)
 /* True for a signal that is to end us; remembered, as it comes once. */
 static bool is_stop(int number, struct monitor *monitor)
 {
-	if (number == 0 || number == SIGCHLD || number == SIGUSR1)
+	if (number == 0 || number == SIGCHLD || number == SIGUSR1 || number == SIGIO)
 		return false;
 	monitor->told_to_stop = true;
 	return true;
@@ -335,41 +338,49 @@ static void block_signals(sigset_t *ret_signals)
 	sigaddset(ret_signals, SIGHUP);
 	sigaddset(ret_signals, SIGUSR1);
 	sigaddset(ret_signals, SIGCHLD);
+	sigaddset(ret_signals, SIGIO);
 	sigprocmask(SIG_BLOCK, ret_signals, NULL);
 	/* Ignored by every other verb; from here on it waits for us. */
 	signal(SIGUSR1, SIG_DFL);
 }
 
+static void begin_monitor(struct monitor *monitor, const struct wd_options *options)
+{
+	*monitor = (struct monitor){
+		.options = options,
+		.child = -1,
+		.watchdog.dir = options->dir,
+		.changes = { .dir = options->dir, .notify = -1 },
+	};
+	wd_set_init(&monitor->set);
+	block_signals(&monitor->signals);
+}
+
 int wd_watch(const struct wd_options *options)
 {
-	struct monitor monitor = { .child = -1, .watchdog.dir = options->dir };
+	static struct monitor monitor;
 	_cleanup_fd_ int lock = -1;
 	int code = wd_place_lock(options->dir, &lock);
 
-	wd_set_init(&monitor.set);
-	block_signals(&monitor.signals);
+	begin_monitor(&monitor, options);
 	if (!code)
 		code = wd_raise_open(options->dir, &monitor.set);
 	while (!code && !monitor.told_to_stop)
 		is_stop(wait_signal(&monitor, WD_LOOK_EVERY_MS), &monitor);
+	wd_changes_end(&monitor.changes);
 	wd_set_close(&monitor.set);
 	return code;
 }
 
 int wd_run(const struct wd_options *options)
 {
-	struct monitor monitor = {
-		.options = options,
-		.child = -1,
-		.watchdog.dir = options->dir,
-	};
+	static struct monitor monitor;
 	static struct wd_policy policy;
 	_cleanup_fd_ int lock = -1;
 	int code, end;
 	bool keep;
 
-	wd_set_init(&monitor.set);
-	block_signals(&monitor.signals);
+	begin_monitor(&monitor, options);
 	code = prepare(&monitor, &policy, &lock);
 	if (code)
 		return code;
@@ -382,6 +393,7 @@ int wd_run(const struct wd_options *options)
 	wd_boot_tell_off(&monitor.set, options->dir);
 	code = keep_running(&monitor);
 	keep = options->keep || monitor.gave_up || wd_is_sealed(&monitor.set);
+	wd_changes_end(&monitor.changes);
 	wd_set_close(&monitor.set);
 	end = keep ? EX_OK : wd_unload(options->dir);
 	return code ? code : end;

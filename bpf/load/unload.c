@@ -66,6 +66,8 @@ int wd_unload(const char *dir)
 	static const char *const leftovers[] = { "load.json", "load.json.next", "source",
 						  "source.next", "guard.json",
 						  "guard.json.next", "request.lock", "sealed",
+						  "loaders", "loaders.next",
+						  "changes.json", "changes.json.next",
 						  "before.json" };
 	__u32 programs[WD_PROGRAMS_MAX];
 	_cleanup_fd_ int lock = -1;

@@ -39,7 +39,7 @@ function struct<F extends Readonly<Record<string, Field>>>(
   return { name, size: Math.ceil(at / widest) * widest, align: widest, offset };
 }
 
-export const LAYOUT_VERSION = 5;
+export const LAYOUT_VERSION = 6;
 export const NO_ID = 0xffffffff;
 
 export const Subject = struct('wd_subject', { kind: 'u32', id: 'u32' });

@@ -10,9 +10,9 @@ export interface KernelRaised {
   /** Of its ring, cumulative. */
   readonly lost: number;
   readonly subject: { readonly kind: number; readonly id: number };
-  /** 1 pin, 2 break-glass, 3 observe. */
+  /** 1 pin, 2 break-glass, 3 observe, 4 the guard, 5 its seal, 6 a loader's file. */
   readonly kind: number;
-  /** 1 set, 2 cleared, 3 refused. */
+  /** 1 set, 2 cleared, 3 refused; of the last three kinds see `services/collector/raised.ts`. */
   readonly action: number;
   readonly tier: number;
   readonly commands: bigint;
@@ -20,6 +20,8 @@ export interface KernelRaised {
   /** ms since 1970, 0 when unknown. */
   readonly issuedMs: number;
   readonly id: string;
+  /** The same bytes in hexadecimal: of a loader's file its SHA-256, zero when there is none. */
+  readonly idHex: string;
   readonly author: string;
   readonly reason: string;
 }
@@ -49,6 +51,7 @@ function decodeRaised(bytes: Uint8Array): KernelRaised {
     untilBootNs: from.getBigUint64(r.until_boot_ns, true),
     issuedMs: Number(from.getBigUint64(r.issued_ms, true)),
     id: text(r.id, 32),
+    idHex: Buffer.from(bytes.subarray(r.id, r.id + 32)).toString('hex'),
     author: text(r.author, 64),
     reason: text(r.reason, 128),
   };

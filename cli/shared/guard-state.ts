@@ -45,3 +45,21 @@ export function guardTrouble(state: GuardState | null): string | null {
   if (why === '') return null;
   return state.wrong.includes('pins') ? `the guard is not held: ${why}` : `the guard runs: ${why}`;
 }
+
+/** A loader's file that is not what the policy was applied to: `DIR/changes.json`. */
+export interface ChangedFile {
+  readonly loader: string;
+  readonly path: string;
+  /** kept, denied, ended or gone. */
+  readonly state: string;
+}
+
+/** None when nobody looked, or what is there can't be read. */
+export function changedFiles(runDir: string): readonly ChangedFile[] {
+  try {
+    const { schema, files } = JSON.parse(readFileSync(join(runDir, 'changes.json'), 'utf8'));
+    return schema === 'warden.changes/1' && Array.isArray(files) ? files : [];
+  } catch {
+    return [];
+  }
+}

@@ -196,6 +196,7 @@ export const SYSTEM_COMMANDS = [
   'RING_TAMPER',
   'GUARD',
   'SEAL',
+  'LOADER',
   'LOG_TAMPER',
   'START',
   'STOP',

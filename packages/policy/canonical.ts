@@ -4,11 +4,19 @@ import { type Domain, type Grant, type Policy, ROOT_FALL, WEEKDAYS } from './pol
 import {
   formatDuration,
   formatInstant,
+  formatKeep,
   formatOffset,
   formatPercent,
   formatShort,
   formatTimeOfDay,
+  usualKeep,
 } from './values.ts';
+
+/** One content is written as it always was: the hash of a policy must not change with the build. */
+function matchOf(path: string, sha256: readonly string[]): object {
+  if (sha256.length === 0) return { path };
+  return { path, sha256: sha256.length === 1 ? sha256[0] : sha256 };
+}
 
 /**
  * A policy as one line of JSON with sorted keys: complete, so that its hash covers what was left to
@@ -24,10 +32,11 @@ export function canonical(policy: Policy): string {
       managed,
     })),
     operators: policy.operators.map(({ name, key }) => ({ name, key })),
-    loaders: policy.loaders.map(({ name, kind, path, sha256, grant, floor, code }) => ({
+    loaders: policy.loaders.map(({ name, kind, path, sha256, grant, floor, keepMs, code }) => ({
       name,
       kind,
-      match: sha256 === null ? { path } : { path, sha256 },
+      match: matchOf(path, sha256),
+      ...(keepMs !== usualKeep(sha256) && { on_change: formatKeep(keepMs) }),
       grant,
       ...(kind === 'agent' && { floor: TIER_NAMES[floor] }),
       ...(code !== null && { code }),

@@ -67,6 +67,7 @@ function checkRealms(source: Source, { realms = [] }: PolicyFile): void {
 }
 
 const PATH_BYTES_MAX = 511;
+const CONTENTS_MAX = 256;
 
 function checkLoaders(source: Source, file: PolicyFile): void {
   const { loaders } = file;
@@ -96,6 +97,11 @@ function checkLoaders(source: Source, file: PolicyFile): void {
     if (loader.grant !== undefined) {
       checkGrantName(source, file, ['loaders', i, 'grant'], loader.grant);
     }
+  }
+  const contents = loaders.reduce((sum, { match }) => sum + [match.sha256 ?? ''].flat().length, 0);
+  if (contents > CONTENTS_MAX) {
+    const message = `${contents} contents, each digest of a loader being one`;
+    source.add(['loaders'], { code: 'TOO_LARGE', message, expected: `at most ${CONTENTS_MAX}` });
   }
   const needsLogin = file.signals?.S21?.weight !== 0;
   if (needsLogin && !loaders.some(({ kind }) => kind === 'login')) {

@@ -34,6 +34,8 @@ const PROTECT = { observe: 1, enforce: 2 } as const;
 const GRANTS_MAX = 64;
 const LOADERS_MAX = 256;
 const CODE_MAX = 2048;
+/** Seconds that mean: until the policy is applied again. */
+const KEEP_ALWAYS = 0xffff_ffff;
 
 function enforceBits(policy: Policy, grant: Pick<Grant, 'enforce' | 'observe'>): number {
   const isEnforced = (dimension: Dimension): boolean =>
@@ -195,10 +197,11 @@ export function compilePolicy(given: Policy, { host, rollout }: CompileOptions):
     return index >= 0 ? index : refuse(`no grant ${name}`);
   };
   if (grants.length > GRANTS_MAX) refuse(`${grants.length} grants`);
-  if (policy.loaders.length > LOADERS_MAX) refuse(`${policy.loaders.length} loaders`);
+  const files = policy.loaders.reduce((sum, { sha256 }) => sum + Math.max(1, sha256.length), 0);
+  if (files > LOADERS_MAX) refuse(`${files} contents of loaders, at most ${LOADERS_MAX}`);
   const unknown = grants.findIndex(({ name }) => name === UNKNOWN_GRANT);
   return [
-    'warden-policy 5',
+    'warden-policy 6',
     `hash ${hashPolicy(given)}`,
     `default_tier ${DEFAULT_TIER}`,
     `ceiling ${policy.ceiling}`,
@@ -214,11 +217,13 @@ export function compilePolicy(given: Policy, { host, rollout }: CompileOptions):
     ...policy.reflex.map(
       ({ on, tier, forMs }) => `reflex ${reflexNumber(on)} tier=${tier} for_ms=${forMs}`,
     ),
-    ...policy.loaders.map(({ name, kind, path, sha256, grant, floor, code }) => {
+    ...policy.loaders.flatMap(({ name, kind, path, sha256, grant, floor, keepMs, code }) => {
       if (/[\0\n\r]/.test(name + path)) refuse(`path of loader ${name}`);
       const what = `kind=${kind} grant=${indexOf(grant)} floor=${floor} name=${name}`;
-      const content = `sha256=${sha256 ?? '-'} listed=${code === null ? 0 : 1}`;
-      return `loader ${loaderNumber(name)} ${what} ${content} path=${path}`;
+      const keep = `listed=${code === null ? 0 : 1} keep=${Math.min(KEEP_ALWAYS, keepMs / 1000)}`;
+      return (sha256.length > 0 ? sha256 : ['-']).map(
+        (digest) => `loader ${loaderNumber(name)} ${what} sha256=${digest} ${keep} path=${path}`,
+      );
     }),
     ...codeLines(policy),
     ...policy.protect.map((name) => `adopt ${loaderNumber(name)}`),

@@ -51,9 +51,11 @@ export interface BreakerFile {
 export interface LoaderFile {
   readonly name: string;
   readonly kind?: LoaderKind;
-  readonly match: { readonly path: string; readonly sha256?: string };
+  readonly match: { readonly path: string; readonly sha256?: string | readonly string[] };
   readonly grant?: string;
   readonly floor?: TierName;
+  /** `keep`, `keep 24h` or `deny`. */
+  readonly on_change?: string;
   readonly code?: readonly string[];
 }
 

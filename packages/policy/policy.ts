@@ -88,11 +88,17 @@ export interface PolicyLoader {
   readonly name: string;
   readonly kind: LoaderKind;
   readonly path: string;
-  readonly sha256: string | null;
+  /** Contents that its file may have, sorted; none: whatever is at the path. */
+  readonly sha256: readonly string[];
   /** Name of its grant. */
   readonly grant: string;
   /** Tier below which evidence does not take an agent. */
   readonly floor: number;
+  /**
+   * How long a file of another content is the loader, in ms: 0 for not at all, Infinity for until
+   * the policy is applied again.
+   */
+  readonly keepMs: number;
   /** Files that it may map to execute, besides its own; null: any. Sorted. */
   readonly code: readonly string[] | null;
 }

@@ -22,11 +22,13 @@ import {
   byText,
   parseDuration,
   parseInstant,
+  parseKeep,
   parseOffset,
   parsePercent,
   parseRange,
   parseShort,
   parseTime,
+  usualKeep,
 } from './values.ts';
 
 /** What a policy gets where it says nothing of its own. */
@@ -88,8 +90,10 @@ function breakerOf({ breaker = {} }: PolicyFile): Breaker {
 function loaderOf(loader: LoaderFile): PolicyLoader {
   const { name, kind = 'agent', match, grant = 'all', floor = 'denied' } = loader;
   const code = loader.code === undefined ? null : [...new Set(loader.code)].toSorted(byText);
-  const { path, sha256 = null } = match;
-  return { name, kind, path, sha256, grant, floor: TIER_NAMES.indexOf(floor), code };
+  const { path } = match;
+  const sha256 = [match.sha256 ?? []].flat().toSorted(byText);
+  const keepMs = loader.on_change === undefined ? usualKeep(sha256) : parseKeep(loader.on_change);
+  return { name, kind, path, sha256, grant, floor: TIER_NAMES.indexOf(floor), keepMs, code };
 }
 
 function domainOf({ path, owners, expose, helpers }: BpffsFile): Domain {

@@ -22,7 +22,7 @@ function validator(kind: Kind): ValidateFunction {
 }
 
 /** Keys of a policy that a later build honours: refused now, since ignoring them would be a lie. */
-const LATER: ReadonlySet<string> = new Set(['on_change', 'programs', 'attach', 'S19']);
+const LATER: ReadonlySet<string> = new Set(['programs', 'attach', 'S19']);
 
 interface Described {
   readonly description?: string;

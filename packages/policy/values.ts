@@ -35,6 +35,25 @@ export function formatShort(ms: number): string {
   return ms % MINUTE_MS === 0 ? `${ms / MINUTE_MS}m` : `${ms / 1000}s`;
 }
 
+/** `deny`, `keep`, `keep 24h` or `keep 7d` to how long, in ms. */
+export function parseKeep(text: string): number {
+  if (text === 'deny') return 0;
+  if (text === 'keep') return Number.POSITIVE_INFINITY;
+  const length = text.slice('keep '.length);
+  return length.endsWith('d') ? parseDuration(length) : parseShort(length);
+}
+
+export function formatKeep(ms: number): string {
+  if (ms === 0) return 'deny';
+  if (ms === Number.POSITIVE_INFINITY) return 'keep';
+  return `keep ${ms % DAY_MS === 0 ? formatDuration(ms) : formatShort(ms)}`;
+}
+
+/** What is not said: a content that the policy names is no other, a path says only where. */
+export function usualKeep(sha256: readonly string[]): number {
+  return sha256.length > 0 ? 0 : Number.POSITIVE_INFINITY;
+}
+
 /** `07:30` to minutes. */
 export function parseTime(text: string): number {
   return Number(text.slice(0, 2)) * 60 + Number(text.slice(3, 5));

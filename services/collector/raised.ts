@@ -22,6 +22,7 @@ function commandsOf(mask: bigint): string {
 
 const GUARD = 4;
 const SEAL = 5;
+const FILE = 6;
 const STATES: Readonly<Record<number, readonly string[]>> = {
   [GUARD]: ['', 'stopped', 'runs', 'refused', 'before', 'unheard'],
   [SEAL]: ['', 'sealed', 'unsealed', 'refused'],
@@ -40,9 +41,32 @@ function stateEvent({ kind, action, reason, bootNs }: KernelRaised, context: Con
   });
 }
 
+const FILE_STATES = ['', 'listed', 'kept', 'denied', 'ended', 'gone'];
+const GONE = 5;
+
+/** Says that a loader's file is another than the policy was applied to, and what comes of it. */
+function fileEvent(raised: KernelRaised, context: Context): Event {
+  const { action, author, reason, idHex, bootNs, untilBootNs } = raised;
+  const realtime = (ns: bigint) => Number((ns + context.bootOffsetNs) / NS_PER_MS);
+  return systemEvent({
+    command: 'LOADER',
+    principal: hostPrincipal(context.host),
+    timeUs: realtime(bootNs) * 1000,
+    mode: context.mode,
+    details: {
+      state: FILE_STATES[action] ?? String(action),
+      loader: author,
+      path: reason,
+      ...(action !== GONE && { sha256: idHex }),
+      ...(untilBootNs > 0n && { until: new Date(realtime(untilBootNs)).toISOString() }),
+    },
+  });
+}
+
 /** Says under the host's own principal what warden-load gave, took back or refused. */
 export function raisedEvent(raised: KernelRaised, context: Context): Event {
   if (raised.kind in STATES) return stateEvent(raised, context);
+  if (raised.kind === FILE) return fileEvent(raised, context);
   const { host, mode, policy, bootOffsetNs } = context;
   const { realms, loaders } = policy;
   const { subject, kind, action, tier, commands, issuedMs, id, author, reason } = raised;

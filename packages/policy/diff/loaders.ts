@@ -1,6 +1,7 @@
 import { TIER_NAMES } from '#trust';
 import { Judge } from '../judge.ts';
 import type { Policy, PolicyLoader } from '../policy.ts';
+import { formatKeep, usualKeep } from '../values.ts';
 import { type Change, listed, matched } from './change.ts';
 import { grantChanges, typesOf } from './grants.ts';
 
@@ -13,14 +14,23 @@ const UNKNOWN = {
 } as const;
 
 /** A loader with all of its files. */
-interface Known extends Omit<PolicyLoader, 'path' | 'sha256'> {
+interface Known extends Omit<PolicyLoader, 'path' | 'sha256' | 'keepMs'> {
   readonly files: readonly string[];
+}
+
+function fileText(path: string, sha256: readonly string[], keepMs: number): string {
+  const digests = sha256.map((one) => `${one.slice(0, 12)}…`).join(' or ');
+  const said = [
+    ...(sha256.length === 0 ? [] : [`sha256 ${digests}`]),
+    ...(keepMs === usualKeep(sha256) ? [] : [`on_change: ${formatKeep(keepMs)}`]),
+  ];
+  return said.length === 0 ? path : `${path} (${said.join(', ')})`;
 }
 
 function byName({ loaders }: Policy): Known[] {
   const known = new Map<string, Known>();
-  for (const { path, sha256, ...loader } of loaders) {
-    const file = sha256 === null ? path : `${path} (sha256 ${sha256.slice(0, 12)}…)`;
+  for (const { path, sha256, keepMs, ...loader } of loaders) {
+    const file = fileText(path, sha256, keepMs);
     const files = [...(known.get(loader.name)?.files ?? []), file];
     known.set(loader.name, { ...loader, files });
   }

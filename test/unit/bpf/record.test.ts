@@ -193,6 +193,7 @@ test('what warden-load gave is told apart from acts, and read whole', () => {
       untilBootNs: 99n,
       issuedMs: 1234,
       id: '0123abcd',
+      idHex: Buffer.from('0123abcd').toString('hex').padEnd(64, '0'),
       author: 'carol',
       reason: 'outage',
     },

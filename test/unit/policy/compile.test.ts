@@ -64,7 +64,7 @@ test('golden: the text for warden-load', () => {
   // Helpers 1 and 211; kfuncs go as they are. Enforced: dimensions 5 and 7.
   assert.equal(
     compilePolicy(policy, { host: WEB }),
-    `warden-policy 5
+    `warden-policy 6
 hash ${hashPolicy(policy)}
 default_tier 3
 ceiling 3
@@ -89,9 +89,10 @@ unknown_grant 3
 trusted loader 2698837679
 reflex 5 tier=0 for_ms=600000
 reflex 6 tier=1 for_ms=90000
-loader 2989211759 kind=login grant=0 floor=0 name=sshd sha256=- listed=0 path=/usr/sbin/sshd
+loader 2989211759 kind=login grant=0 floor=0 name=sshd sha256=- listed=0 \
+keep=4294967295 path=/usr/sbin/sshd
 loader 2698837679 kind=agent grant=2 floor=2 name=my-agent \
-sha256=${'ab'.repeat(32)} listed=1 path=/opt/my agent/bin/a=b
+sha256=${'ab'.repeat(32)} listed=1 keep=0 path=/opt/my agent/bin/a=b
 code 2698837679 path=/lib64/ld-linux.so.2
 code 2698837679 path=/usr/lib/libz.so.1
 end
@@ -156,6 +157,26 @@ test("the built-in grants are the trust model's table", () => {
   assert.deepEqual(namesIn('quarantined', 'mapTypes'), []);
 });
 
+test('each content of a loader is a line, and on_change its seconds', () => {
+  const keepOf = (onChange: string): string[] => {
+    const digests = ['cd', 'ab'].map((two) => `"${two.repeat(32)}"`);
+    const loader = `name: x, match: { path: /x, sha256: [${digests}] }${onChange}`;
+    const text = compilePolicy(
+      policyOf(`${HEAD}signals: { S21: { weight: 0 } }\nloaders: [{ ${loader} }]\n`),
+      { host: WEB },
+    );
+    return [...text.matchAll(/^loader .*sha256=(..)\S+ listed=0 keep=(\d+) /gm)].map(
+      ([, digest, keep]) => `${digest} ${keep}`,
+    );
+  };
+  assert.deepEqual(keepOf(''), ['ab 0', 'cd 0'], 'a content that is listed is no other');
+  assert.deepEqual(keepOf(', on_change: deny'), ['ab 0', 'cd 0']);
+  assert.deepEqual(keepOf(', on_change: keep'), ['ab 4294967295', 'cd 4294967295']);
+  assert.deepEqual(keepOf(', on_change: keep 90s'), ['ab 90', 'cd 90']);
+  assert.deepEqual(keepOf(', on_change: keep 24h'), ['ab 86400', 'cd 86400']);
+  assert.deepEqual(keepOf(', on_change: keep 7d'), ['ab 604800', 'cd 604800']);
+});
+
 test('the built-in policy fits the format', () => {
   const mask = (name: string, digits: number): string => `${name}=[0-9a-f]{${digits}}`;
   const masks = [
@@ -164,12 +185,12 @@ test('the built-in policy fits the format', () => {
     mask('helpers', 64),
   ].join(' ');
   const lines = [
-    'warden-policy 5|hash [0-9a-f]{64}|default_tier 3|ceiling 4|protect 1|bulk_rate 500',
+    'warden-policy 6|hash [0-9a-f]{64}|default_tier 3|ceiling 4|protect 1|bulk_rate 500',
     'unknown_grant 0|end',
     `grant \\d+ ${masks} foreign=[01] keyrings=(1f|00) keyring=0 enforce=0000 kfuncs=\\S+`,
     'tier [0-4] grant=\\d+',
     'loader \\d+ kind=(agent|tool|login|runtime) grant=\\d+ floor=0 name=\\S+ ' +
-      'sha256=- listed=0 path=/.+',
+      'sha256=- listed=0 keep=4294967295 path=/.+',
   ];
   const line = new RegExp(`^(${lines.join('|')})$`);
   const text = compilePolicy(defaultPolicy(), { host: WEB });

@@ -45,6 +45,12 @@ export const fileArb = fc
         { name: 'sshd', kind: 'login', match: { path: '/usr/sbin/sshd' } },
         { name: 'sshd', kind: 'login', match: { path: '/opt/sshd' } },
         { name: 'cilium', match: { path: '/usr/bin/cilium agent', sha256: 'ab'.repeat(32) } },
+        { name: 'falco', match: { path: '/usr/bin/falco' }, on_change: 'keep 90m' },
+        {
+          name: 'tetragon',
+          match: { path: '/usr/bin/tetragon', sha256: ['cd'.repeat(32), 'ab'.repeat(32)] },
+          on_change: 'keep',
+        },
       ]),
       grants: fc.record(
         { standard: grantArb, restricted: grantArb, quarantined: grantArb, unknown: grantArb },

@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { place, readEvents, run, Warden, waitFor } from '#testkit';
+
+/** Files of loaders that change while a policy is in force: `bpf/load/change.c`. */
+const at = place('change');
+const bin = join(at.root, 'bin');
+mkdirSync(bin);
+
+/** bpftool, with something at its end that makes it another content. */
+const TOOL = readFileSync('/usr/sbin/bpftool');
+const content = (mark: string) => Buffer.concat([TOOL, Buffer.from(mark)]);
+const digest = (mark: string) => createHash('sha256').update(content(mark)).digest('hex');
+const pathOf = (name: string) => join(bin, name);
+
+/** As a package manager does it: beside, then over it. */
+function install(name: string, mark: string, owner = 0): void {
+  const beside = join(bin, '.new');
+  writeFileSync(beside, content(mark));
+  chmodSync(beside, 0o755);
+  chownSync(beside, owner, owner);
+  renameSync(beside, pathOf(name));
+}
+
+const NAMES = ['plain', 'strict', 'pinned', 'patient', 'brief', 'foreign', 'gone'];
+for (const name of NAMES) install(name, 'one');
+const policy = join(at.root, 'policy.yaml');
+const matchOf = (name: string, more = '') => `path: ${pathOf(name)}${more}`;
+const both = `, sha256: ["${digest('one')}", "${digest('two')}"]`;
+const first = `, sha256: "${digest('one')}"`;
+writeFileSync(
+  policy,
+  `version: 1
+mode: observe
+signals: { S21: { weight: 0 } }
+loaders:
+  - { name: plain, match: { ${matchOf('plain')} } }
+  - { name: strict, match: { ${matchOf('strict')} }, on_change: deny }
+  - { name: pinned, match: { ${matchOf('pinned', both)} } }
+  - { name: patient, match: { ${matchOf('patient', first)} }, on_change: keep 24h }
+  - { name: brief, match: { ${matchOf('brief')} }, on_change: keep 4s }
+  - { name: foreign, match: { ${matchOf('foreign')} } }
+  - { name: gone, match: { ${matchOf('gone')} } }
+`,
+);
+const warden = await Warden.start({ place: at, policy });
+const noted = join(at.run, 'changes.json');
+
+/** Who the policy takes the file for, by what is recorded of an act of it. */
+async function loaderOf(name: string): Promise<string | null> {
+  const { pid } = await run(pathOf(name), ['map', 'show', 'id', '4294967295']);
+  return waitFor(`an act of ${name}`, async () => {
+    const seen = (await readEvents(at.database)).find(({ event }) => event.process?.pid === pid);
+    return seen === undefined ? null : { name: seen.event.loader?.name ?? null };
+  }).then((found) => found.name);
+}
+
+async function told(name: string, state: string): Promise<Record<string, string>> {
+  return waitFor(`LOADER ${name} ${state}`, async () => {
+    const all = (await readEvents(at.database))
+      .filter(({ event }) => event.act.command === 'LOADER')
+      .map(({ event }) =>
+        Object.fromEntries(event.details.map(({ key, value }) => [key, value ?? ''])),
+      );
+    return all.find((one) => one.loader === name && one.state === state);
+  });
+}
+
+test('files that are as the policy was applied to are told of by nobody', async () => {
+  await waitFor('a first look', () => existsSync(noted));
+  assert.deepEqual(JSON.parse(readFileSync(noted, 'utf8')).files, []);
+  for (const name of NAMES) assert.equal(await loaderOf(name), name);
+});
+
+test('known by path: another file is the loader all the same, and told of', async () => {
+  install('plain', 'two');
+  const { path, sha256, until } = await told('plain', 'kept');
+  assert.deepEqual(
+    { path, sha256, until },
+    {
+      path: pathOf('plain'),
+      sha256: digest('two'),
+      until: undefined,
+    },
+  );
+  assert.equal(await loaderOf('plain'), 'plain');
+});
+
+test('written over in place: told of as well', async () => {
+  writeFileSync(pathOf('plain'), content('three'));
+  await waitFor('the third content', async () => {
+    const events = await readEvents(at.database);
+    return events.some(({ event }) =>
+      event.details.some(({ key, value }) => key === 'sha256' && value === digest('three')),
+    );
+  });
+  assert.equal(await loaderOf('plain'), 'plain');
+});
+
+test('on_change: deny: another file is nobody', async () => {
+  install('strict', 'two');
+  await told('strict', 'denied');
+  assert.equal(await loaderOf('strict'), null);
+});
+
+test('known by content: another that is listed is the loader, any other is not', async () => {
+  install('pinned', 'two');
+  await told('pinned', 'listed');
+  assert.equal(await loaderOf('pinned'), 'pinned');
+  install('pinned', 'three');
+  await told('pinned', 'denied');
+  assert.equal(await loaderOf('pinned'), null);
+});
+
+test('known by content, kept for a day: until then, and only as it is now', async () => {
+  install('patient', 'two');
+  const { until } = await told('patient', 'kept');
+  const hours = (Date.parse(until ?? '') - Date.now()) / 3_600_000;
+  assert.ok(hours > 23.9 && hours <= 24, until);
+  assert.equal(await loaderOf('patient'), 'patient');
+});
+
+test('kept for its time, then nobody, and no change begins that time again', async () => {
+  install('brief', 'two');
+  await told('brief', 'kept');
+  assert.equal(await loaderOf('brief'), 'brief');
+  await told('brief', 'ended');
+  assert.equal(await loaderOf('brief'), null);
+  install('brief', 'three');
+  await told('brief', 'denied');
+  assert.equal(await loaderOf('brief'), null);
+});
+
+test('what another than root owns is kept for nobody', async () => {
+  install('foreign', 'two', 65_534);
+  await told('foreign', 'denied');
+  assert.equal(await loaderOf('foreign'), null);
+});
+
+test('a file that is gone is told of', async () => {
+  rmSync(pathOf('gone'));
+  await told('gone', 'gone');
+});
+
+test('doctor lists what is not as it was', async () => {
+  const states = JSON.parse(readFileSync(noted, 'utf8')).files.map(
+    ({ loader, state }: { loader: string; state: string }) => `${loader} ${state}`,
+  );
+  const expected = ['plain kept', 'strict denied', 'pinned denied', 'patient kept'];
+  assert.deepEqual(states, [...expected, 'brief denied', 'foreign denied', 'gone gone']);
+  const env = { ...process.env, WARDEN_RUN: at.run };
+  const { stdout } = await run('./warden', ['doctor', '--state', at.state], { env });
+  assert.match(stdout, /loader +strict: \S+ is another than the policy was applied to: no loader/);
+});
+
+test('the end', async () => {
+  assert.equal((await warden.stop()).code, 0);
+  await warden.clean();
+  at.remove();
+});
