@@ -31,6 +31,11 @@ struct wd_who {
 	__u32 label;
 };
 
+static __always_inline bool wd_holds(__u32 index, __u64 until_boot_ns)
+{
+	return index && (!until_boot_ns || until_boot_ns > bpf_ktime_get_boot_ns());
+}
+
 static __always_inline struct wd_loader_half *wd_loader_of(const struct wd_exe_key *exe,
 							    __u32 half)
 {
@@ -40,11 +45,7 @@ static __always_inline struct wd_loader_half *wd_loader_of(const struct wd_exe_k
 	if (!loader)
 		return NULL;
 	in_force = &loader->half[wd_bounded(half, WD_POLICY_HALVES)];
-	if (!in_force->index)
-		return NULL;
-	if (in_force->until_boot_ns && in_force->until_boot_ns <= bpf_ktime_get_boot_ns())
-		return NULL;
-	return in_force;
+	return wd_holds(in_force->index, in_force->until_boot_ns) ? in_force : NULL;
 }
 
 static __always_inline __u32 wd_auid(struct task_struct *task)
