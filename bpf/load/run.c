@@ -11,6 +11,8 @@
 #include "load.h"
 #include "place.h"
 #include "prove.h"
+#include "raise.h"
+#include "restart.h"
 #include "say.h"
 #include "seal.h"
 #include "service.h"
@@ -27,10 +29,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define BACKOFF_FIRST_MS 100
-#define BACKOFF_MAX_MS 5000
-#define RESTARTS_MAX 10
-#define RESTARTS_WINDOW_MS 60000
 #define STOP_GRACE_MS 10000
 
 struct monitor {
@@ -42,9 +40,7 @@ struct monitor {
 	__u8 bundle[WD_DIGEST_LEN]; /* of the release, while it is sealed */
 	sigset_t signals;
 	pid_t child;
-	int64_t restarts[RESTARTS_MAX]; /* when, in a ring */
-	unsigned int restarts_count;
-	int64_t backoff_ms;
+	struct wd_restarts restarts;
 	bool applied;	       /* another policy was applied: it may be why a service ends */
 	bool told_to_stop;     /* while we were ending the service for another reason */
 	bool gave_up;
@@ -56,14 +52,6 @@ enum outcome {
 	OUTCOME_STOPPED,       /* we were told to stop */
 	OUTCOME_AGAIN,	       /* we were told to start it again: no death of its own */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int make_app_mount_point(const char *dir)
 {
@@ -149,12 +137,12 @@ static bool is_stop(int number, struct monitor *monitor)
 /* Ends the child: SIGTERM, ten seconds, SIGKILL. Returns an exit code. */
 static int stop(struct monitor *monitor)
 {
-	int64_t deadline = now_ms() + STOP_GRACE_MS;
+	int64_t deadline = wd_boot_ms() + STOP_GRACE_MS;
 	int status = 0;
 
 	kill(monitor->child, SIGTERM);
 	while (!reap(monitor, &status)) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - wd_boot_ms();
 
 		if (left > 0) {
 			is_stop(wait_signal(monitor, left), monitor);
@@ -188,7 +176,7 @@ static bool is_final(const struct monitor *monitor, int status, int *ret_code)
 
 static void say_death(const struct monitor *monitor, int status)
 {
-	long long ms = monitor->backoff_ms;
+	long long ms = monitor->restarts.backoff_ms;
 
 	if (WIFSIGNALED(status))
 		wd_note("service: killed by signal %d: restart in %lld ms", WTERMSIG(status), ms);
@@ -233,32 +221,13 @@ static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_cod
 	}
 }
 
-/* False when it died ten times within a minute. Doubles the pause until a minute went well. */
-static bool may_restart(struct monitor *monitor, int64_t started)
-{
-	int64_t now = now_ms();
-	int64_t *oldest = &monitor->restarts[monitor->restarts_count % RESTARTS_MAX];
-
-	if (monitor->restarts_count >= RESTARTS_MAX && now - *oldest < RESTARTS_WINDOW_MS)
-		return false;
-	*oldest = now;
-	monitor->restarts_count++;
-	if (monitor->backoff_ms == 0 || now - started > RESTARTS_WINDOW_MS)
-		monitor->backoff_ms = BACKOFF_FIRST_MS;
-	else if (monitor->backoff_ms * 2 <= BACKOFF_MAX_MS)
-		monitor->backoff_ms *= 2;
-	else
-		monitor->backoff_ms = BACKOFF_MAX_MS;
-	return true;
-}
-
 /* The pause before a restart; true when we were told to stop in it. */
 static bool pause_is_interrupted(struct monitor *monitor)
 {
-	int64_t deadline = now_ms() + monitor->backoff_ms;
+	int64_t deadline = wd_boot_ms() + monitor->restarts.backoff_ms;
 
 	for (;;) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - wd_boot_ms();
 		int number;
 
 		if (left <= 0)
@@ -269,6 +238,19 @@ static bool pause_is_interrupted(struct monitor *monitor)
 		if (number == SIGUSR1)
 			take_source(monitor);
 	}
+}
+
+/* A policy's text that services can't read leaves them with the one before: they record. */
+static void go_back(struct monitor *monitor, int status)
+{
+	static const char text[] = "services can't live with the policy that was applied: it is in "
+				   "force, and they go on with the one before";
+
+	if (!monitor->applied || !WIFEXITED(status) || WEXITSTATUS(status) < EX__BASE ||
+	    WEXITSTATUS(status) > EX__MAX || !wd_source_back())
+		return;
+	wd_note("%s", text);
+	wd_say_state(&monitor->set, WD_SAID_GUARD, WD_RAISE_REFUSED, text);
 }
 
 /* Fail static: the programs stay, and the rings hold what they see, for the next start. */
@@ -282,7 +264,7 @@ static int give_up(struct monitor *monitor)
 static int keep_running(struct monitor *monitor)
 {
 	for (;;) {
-		int64_t started = now_ms();
+		int64_t started = wd_boot_ms();
 		int status = 0, code = start(monitor);
 		enum outcome outcome;
 
@@ -296,9 +278,10 @@ static int keep_running(struct monitor *monitor)
 			continue;
 		if (outcome != OUTCOME_DIED)
 			return code;
-		if (!may_restart(monitor, started))
+		if (!wd_may_restart(&monitor->restarts, started))
 			return give_up(monitor);
 		say_death(monitor, status);
+		go_back(monitor, status);
 		if (pause_is_interrupted(monitor))
 			return EX_OK;
 	}

@@ -37,8 +37,23 @@ int wd_source_check(const char *path)
 	return EX_OK;
 }
 
+#define STAGED "WARDEN_STAGED_POLICY"
+
+/* What services read before the last that was taken; "": nothing was. */
+static char before[PATH_MAX];
+
+bool wd_source_back(void)
+{
+	if (!*before)
+		return false;
+	setenv(STAGED, before, 1);
+	before[0] = 0;
+	return true;
+}
+
 void wd_source_take(const char *dir)
 {
+	const char *now = getenv(STAGED);
 	_cleanup_file_ FILE *file = NULL;
 	char path[PATH_MAX], source[PATH_MAX] = "";
 
@@ -47,7 +62,8 @@ void wd_source_take(const char *dir)
 	if (!file || !fgets(source, sizeof(source), file))
 		return wd_note("source: %s: %s", path, strerror(errno));
 	source[strcspn(source, "\n")] = 0;
-	setenv("WARDEN_STAGED_POLICY", source, 1);
+	snprintf(before, sizeof(before), "%s", now && strcmp(now, source) ? now : "");
+	setenv(STAGED, source, 1);
 }
 
 int wd_source_name(const char *dir, const char *source)

@@ -2,11 +2,16 @@
 #ifndef WARDEN_SOURCE_H
 #define WARDEN_SOURCE_H
 
+#include <stdbool.h>
+
 /* A policy's file must be root's, and nobody else's to write. Returns an exit code. */
 int wd_source_check(const char *path);
 
 /* From now on the service reads the policy that `apply` left the name of. */
 void wd_source_take(const char *dir);
+
+/* From now on it reads the one before, once. False when there was none, or it did already. */
+bool wd_source_back(void);
 
 /* Leaves the name of the policy that services are to read. Returns an exit code. */
 int wd_source_name(const char *dir, const char *source);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { hashPolicy } from '#policy';
@@ -63,6 +63,33 @@ test('a policy goes into a running guard, on by stages, back, and through a star
     const back = await policy(at, 'rollback');
     assert.equal(back.code, 0, back.stderr);
     await inForce(at, 'version: 1\nmode: observe\n', 'observe');
+  } finally {
+    await warden.clean();
+    at.remove();
+  }
+});
+
+test('a text that services cannot read leaves them with the policy before, and is told of', async () => {
+  const at = place('unreadable');
+  const warden = await Warden.start({ place: at });
+  try {
+    const file = join(at.root, 'unreadable');
+    const compiled = readdirSync(at.run).find((name) => name.endsWith('.compiled'));
+    copyFileSync(join(at.run, compiled ?? ''), file);
+    chmodSync(file, 0o600);
+    const load = ['apply', '--dir', at.run, '--policy', file, '--source', file];
+    const applied = await run('bpf/build/warden-load', load);
+    assert.equal(applied.code, 0, applied.stderr);
+    await waitFor('GUARD refused', async () =>
+      (await readEvents(at.database)).find(
+        (one) => one.event.act.command === 'GUARD' && detail(one, 'state') === 'refused',
+      ),
+    );
+    assert.match(warden.stderr, /services can't live with the policy that was applied/);
+    const ran = await run('bpftool', ['map', 'list']);
+    await waitFor('an act after it', async () =>
+      (await readEvents(at.database)).find(({ event }) => event.process?.pid === ran.pid),
+    );
   } finally {
     await warden.clean();
     at.remove();
