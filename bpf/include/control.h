@@ -141,7 +141,7 @@ enum wd_loader_kind {
 	WD_LOADER_AGENT = 1,   /* may act as a principal */
 	WD_LOADER_TOOL = 2,    /* never acts as a principal */
 	WD_LOADER_LOGIN = 3,   /* an auid that it writes counts */
-	WD_LOADER_RUNTIME = 4, /* passes `via` to what it starts (later) */
+	WD_LOADER_RUNTIME = 4, /* what it starts carries its number */
 };
 
 struct wd_loader_half {
@@ -198,7 +198,7 @@ struct wd_task {
 	__u32 has_digest;
 	__u32 mixed;	       /* 1: has mapped code that its loader's list does not have */
 	__u32 carried_count;
-	__u32 pad;
+	__u32 runtime;	       /* the policy's number of the runtime that started it; 0: none */
 	__u8 digest[WD_DIGEST_LEN]; /* of the executable, at exec */
 	struct wd_subject carried[WD_CARRIED]; /* lowered subjects that it was before */
 };

@@ -256,6 +256,8 @@ struct wd_act {
 	__u32 loader;	       /* the policy's number of it, 0 when unknown */
 	__u32 exe_flags;       /* enum wd_exe_flag */
 	__u32 exe_uid;	       /* owner of the executable's inode */
+	__u32 runtime;	       /* the policy's number of the runtime that started it; 0: none */
+	__u32 pad;
 	__u16 label;	       /* enum wd_label */
 	__u16 decision;	       /* enum wd_decision */
 	__u16 rule;	       /* enum wd_rule */

@@ -92,6 +92,7 @@ static __always_inline void wd_take_who(struct wd_open *open, const struct wd_wh
 	act->auid = who->auid;
 	act->loader = who->loader;
 	act->label = who->label;
+	act->runtime = who->runtime;
 	act->flags |= who->flags;
 	if (who->kind == WD_LOADER_AGENT)
 		act->flags |= WD_ACT_AGENT;

@@ -29,6 +29,7 @@ struct wd_who {
 	__u32 flags;	       /* enum wd_act_flag */
 	__u32 exe_flags;       /* enum wd_exe_flag */
 	__u32 label;
+	__u32 runtime;	       /* that started it; 0: none */
 };
 
 static __always_inline bool wd_holds(__u32 index, __u64 until_boot_ns)
@@ -97,6 +98,7 @@ static __always_inline void wd_identify_exe(struct task_struct *task, struct wd_
 		wd_exe_key(file, &who->exe);
 	if (!store || store->label == WD_LABEL_CALL)
 		return;
+	who->runtime = store->runtime;
 	if (!wd_same_exe(&who->exe, &store->exe))
 		who->exe_flags |= WD_EXE_CHANGED;
 	who->exe = store->exe;
@@ -195,7 +197,7 @@ static __always_inline void wd_identify(struct task_struct *task, struct wd_task
 static __always_inline bool wd_needs_storage(const struct wd_task *store)
 {
 	return store->role != WD_ROLE_NONE || store->vouched_auid != 0 ||
-	       store->carried_count != 0;
+	       store->carried_count != 0 || store->runtime != 0;
 }
 
 static __always_inline struct wd_task *wd_make_storage(struct task_struct *task,
@@ -220,9 +222,12 @@ static __always_inline void wd_on_fork(struct task_struct *parent, struct task_s
 	wd_make_storage(child, store);
 }
 
-/* The subject by what the storage says, for a task that is about to become another. */
-static __always_inline void wd_subject_by_label(struct task_struct *task, struct wd_task *store,
-						__u32 half, struct wd_subject *ret_subject)
+/*
+ * The subject by what the storage says, for a task that is about to become another. Returns the
+ * number of the runtime that it is, or 0.
+ */
+static __always_inline __u32 wd_subject_by_label(struct task_struct *task, struct wd_task *store,
+						 __u32 half, struct wd_subject *ret_subject)
 {
 	struct wd_who who = { .label = store ? store->label : WD_LABEL_CALL };
 	struct wd_loader_half *loader = wd_labelled_loader(store, half, &who);
@@ -236,6 +241,7 @@ static __always_inline void wd_subject_by_label(struct task_struct *task, struct
 		who.flags = WD_ACT_AUID_COUNTS;
 	wd_choose_subject(&who);
 	*ret_subject = who.subject;
+	return who.kind == WD_LOADER_RUNTIME ? who.loader : 0;
 }
 
 /*
@@ -293,7 +299,7 @@ static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, stru
 	struct wd_subject before = {};
 	struct wd_loader_half *loader;
 	struct wd_exe_key exe = {};
-	__u32 auid = wd_auid(task);
+	__u32 auid = wd_auid(task), runtime;
 	bool lowered = false, self;
 
 	wd_exe_key(file, &exe);
@@ -303,7 +309,9 @@ static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, stru
 		wd_vouch(task, store, policy, half);
 	if (!loader && !store && !self)
 		return NULL;
-	wd_subject_by_label(task, store, half, &before);
+	runtime = wd_subject_by_label(task, store, half, &before);
+	if (store && runtime)
+		store->runtime = runtime;
 	lowered = wd_is_lowered(&before, policy->default_tier);
 	if (!loader && !lowered && !self && !wd_needs_storage(store)) {
 		bpf_task_storage_delete(&tasks, task);

@@ -147,6 +147,8 @@ export const Act = struct('wd_act', {
   loader: 'u32',
   exe_flags: 'u32',
   exe_uid: 'u32',
+  runtime: 'u32',
+  pad: 'u32',
   label: 'u16',
   decision: 'u16',
   rule: 'u16',

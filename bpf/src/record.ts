@@ -144,6 +144,8 @@ export interface KernelAct {
   readonly exeFlags: number;
   readonly exeUid: number;
   readonly label: number;
+  /** The policy's number of the runtime that started the process; 0 when none did. */
+  readonly runtime: number;
   readonly decision: number;
   readonly rule: number;
   readonly tier: number;
@@ -348,6 +350,7 @@ export function decodeAct(bytes: Uint8Array): KernelAct {
     exeFlags: u32(a.exe_flags),
     exeUid: u32(a.exe_uid),
     label: u16(a.label),
+    runtime: u32(a.runtime),
     decision: u16(a.decision),
     rule: u16(a.rule),
     tier: u16(a.tier),

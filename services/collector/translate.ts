@@ -276,6 +276,7 @@ export function translate(act: KernelAct, context: Context, sha256: string | nul
   const command = commandOf(act);
   const subject = subjectOf(act.subject);
   const { host, policy } = context;
+  const runtime = loaderOfNumber(act.runtime, policy.loaders);
   return {
     timeUs: wallUs(act.bootNs, context.bootOffsetNs),
     principal: principalOf(subject, { host, realms: policy.realms, loaders: policy.loaders }),
@@ -293,7 +294,10 @@ export function translate(act: KernelAct, context: Context, sha256: string | nul
     link: linkOf(act, command, context),
     path: act.named,
     verdict: verdictOf(act, context),
-    details: act.flags & ACT_FLAGS.killed ? details({ signal: 'SIGKILL' }) : [],
+    details: details({
+      ...(runtime !== null && { runtime }),
+      ...(act.flags & ACT_FLAGS.killed && { signal: 'SIGKILL' }),
+    }),
   };
 }
 

@@ -31,6 +31,7 @@ export const act: KernelAct = {
   exeFlags: 0,
   exeUid: 0,
   label: 0,
+  runtime: 0,
   decision: 0,
   rule: 0,
   tier: 3,
