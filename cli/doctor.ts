@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { BpfError, type KernelStats, StatsMap } from '#bpf';
 import { type Config, ConfigError, loadedState } from '#config';
 import { safeText } from '#event';
-import { enforcesAnything } from '#policy';
+import { enforcesAnything, type Policy } from '#policy';
 import { colors } from './shared/colors.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { changedFiles, guardState, guardTrouble } from './shared/guard-state.ts';
@@ -226,12 +226,22 @@ async function breaker(config: Config): Promise<Finding[]> {
   }
 }
 
+/** Who is known by nothing but the path of a file. */
+function weak({ loaders }: Policy): Finding[] {
+  const names = new Set(
+    loaders.filter(({ sha256 }) => sha256.length === 0).map(({ name }) => name),
+  );
+  if (names.size === 0) return [];
+  const text = `${names.size} known by path alone (weak): ${[...names].join(', ')}`;
+  return [note('loaders', text, 'match.sha256 of those that may do much')];
+}
+
 function policy(config: Config): Finding[] {
   try {
     const { policy: parsed, source, rollout } = loadPolicy(config);
     const stage = rollout === null ? '' : `, stage ${rollout.stage}`;
     const what = `mode ${parsed.mode}${stage}, ${parsed.loaders.length} known loaders`;
-    return [ok('policy', `${source}: ${what}`)];
+    return [ok('policy', `${source}: ${what}`), ...weak(parsed)];
   } catch (error) {
     return [bad('policy', (error as Error).message, './warden policy check FILE')];
   }
