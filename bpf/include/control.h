@@ -101,6 +101,7 @@ struct wd_policy_half {
 	__u32 adopted[WD_MAX_ADOPTED]; /* loaders whose objects nobody else may reach; 0 ends it */
 	__u64 bulk_rate;       /* records a second of a subject, while a ring is over half full */
 	__u8 hash[WD_DIGEST_LEN]; /* of the policy, as its compiler said */
+	__u8 list[WD_DIGEST_LEN]; /* SHA-256 of DIR/loaders: no other list is this policy's */
 	struct wd_reflex_rule reflex[WD_DIMS]; /* by dimension; 0: by protection of the guard */
 };
 
@@ -129,7 +130,7 @@ struct wd_config {
 	struct wd_exe_key self; /* warden-load's own file: run by root it is one of ours */
 	__u8 self_digest[WD_DIGEST_LEN]; /* SHA-256 of that file: no other content is ours */
 	__u32 own_device;      /* of the bpffs that has our pins; 0: not known yet */
-	__u32 pad;
+	__u32 applied;	       /* how often a policy was put in force */
 	__u8 build[WD_DIGEST_LEN]; /* SHA-256 of the object that the active programs came from */
 	struct wd_policy_half policy[WD_POLICY_HALVES];
 	__u32 sealed;	       /* 1: what switches off, raises or changes needs a token */
@@ -171,6 +172,10 @@ struct wd_code_file {
 	__u8 digest[WD_DIGEST_LEN];
 };
 
+/* A path may have had several files since its policy was applied; the last of them are kept. */
+#define WD_FILES_OF_PATH 4
+#define WD_LOADER_FILES (WD_MAX_LOADERS * (WD_POLICY_HALVES + WD_FILES_OF_PATH))
+
 /* Value of the loaders map, by struct wd_exe_key. */
 struct wd_loader {
 	struct wd_loader_half half[WD_POLICY_HALVES];
@@ -196,7 +201,8 @@ struct wd_task {
 	__u32 vouched_auid;    /* plus 1; 0: none */
 	__u32 base_auid;       /* plus 1: what it was when the label began; not vouched for */
 	__u32 has_digest;
-	__u32 mixed;	       /* 1: has mapped code that its loader's list does not have */
+	__u32 mixed;	       /* 1: was no loader when it was executed, or has mapped code that its
+				* loader's list does not have */
 	__u32 carried_count;
 	__u32 runtime;	       /* the policy's number of the runtime that started it; 0: none */
 	__u8 digest[WD_DIGEST_LEN]; /* of the executable, at exec */

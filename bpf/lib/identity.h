@@ -165,7 +165,8 @@ static __always_inline struct wd_loader_half *wd_labelled_loader(const struct wd
 	if (!store || who->label == WD_LABEL_CALL || (who->exe_flags & WD_EXE_CHANGED))
 		return NULL;
 	loader = wd_loader_of(&store->exe, half);
-	if (!loader || (wd_same_content(loader, store) && !(loader->listed && store->mixed)))
+	if (!loader || (wd_same_content(loader, store) &&
+			!((loader->listed | loader->has_digest) && store->mixed)))
 		return loader;
 	who->exe_flags |= WD_EXE_CHANGED;
 	return NULL;
@@ -324,7 +325,7 @@ static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, stru
 	store->exe = exe;
 	store->label = WD_LABEL_EXEC;
 	store->has_digest = 0;
-	store->mixed = 0;
+	store->mixed = !loader;
 	if (self)
 		store->role = WD_ROLE_LOAD;
 	store->base_auid = store->vouched_auid == auid + 1 ? 0 : auid + 1;
@@ -356,6 +357,8 @@ static __always_inline void wd_on_baseline(struct task_struct *task, __u32 mode,
 		return;
 	if (mode == WD_BASELINE_FIRST)
 		store->vouched_auid = auid + 1;
+	else
+		store->base_auid = auid + 1;
 	if (store->label != WD_LABEL_CALL)
 		return;
 	store->exe = exe;

@@ -160,7 +160,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, WD_MAX_LOADERS * WD_POLICY_HALVES);
+	__uint(max_entries, WD_LOADER_FILES);
 	__type(key, struct wd_exe_key);
 	__type(value, struct wd_loader);
 } loaders SEC(".maps");

@@ -3,7 +3,9 @@
 #include "apply.h"
 
 #include "classes.h"
+#include "change.h"
 #include "cleanup.h"
+#include "owner.h"
 #include "raise.h"
 #include "say.h"
 #include "sha256.h"
@@ -54,16 +56,7 @@ const struct wd_policy_loader *wd_loader_listed(const struct wd_policy *policy, 
 	return NULL;
 }
 
-bool wd_may_be_kept(const struct stat *info)
-{
-	return info->st_uid == 0 && !(info->st_mode & 0022);
-}
-
-/*
- * How long a file that changed at its ctime is kept yet, in ns; 0: no more. A clock that stood
- * elsewhere then gains nobody more than the whole.
- */
-static __u64 left_of(const struct wd_policy_loader *loader, const struct stat *info)
+__u64 wd_left_of(const struct wd_policy_loader *loader, const struct stat *info)
 {
 	__s64 age = time(NULL) - info->st_ctim.tv_sec;
 
@@ -91,11 +84,11 @@ static enum wd_loader_status judge_file(const struct wd_policy *policy,
 		return WD_LOADER_LABELLED;
 	if (wd_loader_listed(policy, loader->path, digest))
 		return WD_LOADER_OTHER;
-	if (!left_of(loader, &info) || !wd_may_be_kept(&info))
+	if (!wd_left_of(loader, &info) || !wd_is_roots(loader->path, &info))
 		return WD_LOADER_MISMATCH;
 	memcpy(half->digest, digest, sizeof(half->digest));
 	if (loader->keep_s != WD_KEEP_ALWAYS)
-		half->until_boot_ns = wd_boot_ns() + left_of(loader, &info);
+		half->until_boot_ns = wd_boot_ns() + wd_left_of(loader, &info);
 	return WD_LOADER_KEPT;
 }
 
@@ -153,7 +146,8 @@ static int write_loader(const struct wd_set *set, const struct wd_policy *policy
 /* Takes one half of every entry away; an entry with nothing left goes. */
 static int clear_half(const struct wd_set *set, __u32 half)
 {
-	struct wd_exe_key keys[WD_MAX_LOADERS * WD_POLICY_HALVES], *last = NULL;
+	static struct wd_exe_key keys[WD_LOADER_FILES];
+	struct wd_exe_key *last = NULL;
 	int count = 0, map = set->map[WD_MAP_LOADERS];
 
 	while (count < (int)WD_COUNT(keys) && !bpf_map_get_next_key(map, last, &keys[count]))
@@ -240,6 +234,7 @@ static int put_in_force(const struct wd_set *set, const struct wd_policy *policy
 	config.policy[half] = policy->scalars;
 	err = wd_config_write(set, &config);
 	config.half = half;
+	config.applied++;
 	if (!err)
 		err = wd_config_write(set, &config);
 	if (!err)
@@ -257,6 +252,8 @@ int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool fir
 		return wd_fail(EX_OSERR, "apply policy", "config", err, NULL);
 	half = (config.half + 1) % WD_POLICY_HALVES;
 	code = wd_classes_write(set, policy, config.half);
+	if (!code)
+		code = wd_changes_digest(policy, policy->scalars.list);
 	if (code)
 		return code;
 	err = write_half(set, policy, half, first);

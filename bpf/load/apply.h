@@ -21,8 +21,11 @@ int wd_apply_policy(const struct wd_set *set, struct wd_policy *policy, bool fir
 const struct wd_policy_loader *wd_loader_listed(const struct wd_policy *policy, const char *path,
 						const __u8 digest[WD_DIGEST_LEN]);
 
-/* True where only root can have put the file there. */
-bool wd_may_be_kept(const struct stat *info);
+/*
+ * How long a file that changed at its ctime is kept yet, in ns; 0: no more. A clock that stood
+ * elsewhere then gains nobody more than the whole.
+ */
+__u64 wd_left_of(const struct wd_policy_loader *loader, const struct stat *info);
 
 /* A loader as its line has it. */
 void wd_loader_fill(const struct wd_policy_loader *loader, struct wd_loader_half *ret_half);

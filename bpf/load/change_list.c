@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the monitor is to watch: a request leaves it in DIR/loaders, the monitor reads it there. */
+/*
+ * What the monitor is to watch: a request leaves it in DIR/loaders, the monitor reads it there. Its
+ * digest is in the map of the policy, so that nobody makes a loader by editing a file.
+ */
 #include "change.h"
 
 #include "cleanup.h"
@@ -10,12 +13,15 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define LINE_BYTES (PATH_MAX + 512)
+#define LIST_BYTES_MAX (WD_MAX_LOADERS * (PATH_MAX + 512))
 #define NOTICED (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE | IN_ONLYDIR)
+/* What is left is read before the next look. */
+#define READS_MAX 16
 
 /* As large as a policy: there is one monitor in a process. */
 static struct wd_policy listed;
@@ -36,51 +42,94 @@ static void put_line(FILE *file, const struct wd_policy_loader *loader)
 		loader->name, digest, loader->listed, loader->keep_s, loader->path);
 }
 
-int wd_changes_write(const char *dir, const struct wd_policy *policy, const struct wd_set *set)
+/* The whole list, to be freed, or NULL. */
+static char *render(const struct wd_policy *policy, size_t *ret_len)
 {
-	char path[PATH_MAX], beside[PATH_MAX], hash[2 * WD_DIGEST_LEN + 1];
-	_cleanup_file_ FILE *file = NULL;
-	struct wd_config config;
-	int err = wd_config_read(set, &config);
+	char *text = NULL;
+	FILE *file = open_memstream(&text, ret_len);
 
-	if (err)
-		return wd_fail(EX_OSERR, "read config", "config", err, NULL);
-	if (memcmp(config.policy[config.half % WD_POLICY_HALVES].hash, policy->scalars.hash,
-		   WD_DIGEST_LEN))
-		return EX_OK;
-	list_path(dir, "", path);
-	list_path(dir, ".next", beside);
-	file = fopen(beside, "we");
 	if (!file)
-		return wd_fail(EX_CANTCREAT, "write", beside, errno, NULL);
-	wd_hex(policy->scalars.hash, WD_DIGEST_LEN, hash);
-	fprintf(file, "%s\n", hash);
+		return NULL;
 	for (__u32 i = 0; i < policy->loaders_count; i++)
 		put_line(file, &policy->loaders[i]);
-	if (fflush(file) || fchmod(fileno(file), 0600) || rename(beside, path))
-		return wd_fail(EX_IOERR, "write", path, errno, NULL);
+	return fclose(file) ? NULL : text;
+}
+
+int wd_changes_digest(const struct wd_policy *policy, __u8 ret_digest[WD_DIGEST_LEN])
+{
+	size_t len;
+	_cleanup_free_ char *text = render(policy, &len);
+
+	if (!text)
+		return wd_fail(EX_OSERR, "apply policy", "loaders", ENOMEM, NULL);
+	wd_sha256(text, len, ret_digest);
 	return EX_OK;
 }
 
-/* The lines as `apply` left them. False when they are not whole. */
-static bool read_lines(FILE *file, __u8 ret_hash[WD_DIGEST_LEN])
+static const __u8 *list_in_force(const struct wd_config *config)
 {
-	static char line[LINE_BYTES];
-	char *cursor = line;
+	return config->policy[config->half % WD_POLICY_HALVES].list;
+}
 
-	memset(&listed, 0, sizeof(listed));
-	if (!fgets(line, sizeof(line), file) || strlen(line) != 2 * WD_DIGEST_LEN + 1)
-		return false;
-	line[2 * WD_DIGEST_LEN] = 0;
-	if (wd_unhex(line, WD_DIGEST_LEN, ret_hash))
-		return false;
-	while (fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = 0;
-		cursor = line;
-		if (wd_read_loader(&listed, &cursor))
-			return false;
-	}
-	return !ferror(file);
+static int write_list(const char *dir, const char *text, size_t len)
+{
+	char path[PATH_MAX], beside[PATH_MAX];
+	_cleanup_file_ FILE *file = NULL;
+
+	list_path(dir, "", path);
+	list_path(dir, ".next", beside);
+	file = fopen(beside, "we");
+	if (!file || fwrite(text, 1, len, file) != len || fflush(file) ||
+	    fchmod(fileno(file), 0600) || rename(beside, path))
+		return -errno;
+	return 0;
+}
+
+/* The policy is in force with or without it: where it is missing the monitor says so. */
+void wd_changes_write(const char *dir, const struct wd_policy *policy, const struct wd_set *set)
+{
+	size_t len = 0;
+	_cleanup_free_ char *text = render(policy, &len);
+	__u8 digest[WD_DIGEST_LEN];
+	struct wd_config config;
+	int err;
+
+	if (!text || wd_config_read(set, &config))
+		return wd_note("%s/loaders: not written", dir);
+	wd_sha256(text, len, digest);
+	if (memcmp(list_in_force(&config), digest, sizeof(digest)))
+		return;
+	err = write_list(dir, text, len);
+	if (err)
+		wd_note("%s/loaders: not written: %s", dir, strerror(-err));
+}
+
+/* The text with this digest, to be freed, or NULL. */
+static char *read_list(const char *dir, const __u8 digest[WD_DIGEST_LEN])
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_file_ FILE *file = NULL;
+	__u8 found[WD_DIGEST_LEN];
+	char path[PATH_MAX], *whole;
+	struct stat info;
+	size_t len;
+
+	list_path(dir, "", path);
+	file = fopen(path, "re");
+	if (!file || fstat(fileno(file), &info) || !S_ISREG(info.st_mode) ||
+	    info.st_size > LIST_BYTES_MAX)
+		return NULL;
+	text = malloc(info.st_size + 1);
+	if (!text)
+		return NULL;
+	len = fread(text, 1, info.st_size, file);
+	text[len] = 0;
+	wd_sha256(text, len, found);
+	if (memcmp(found, digest, sizeof(found)))
+		return NULL;
+	whole = text;
+	text = NULL;
+	return whole;
 }
 
 static bool is_first_of_path(__u32 line)
@@ -88,6 +137,27 @@ static bool is_first_of_path(__u32 line)
 	for (__u32 i = 0; i < line; i++)
 		if (!strcmp(listed.loaders[i].path, listed.loaders[line].path))
 			return false;
+	return true;
+}
+
+static bool take_lines(struct wd_changes *changes, char *text)
+{
+	char *rest = NULL;
+
+	memset(&listed, 0, sizeof(listed));
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char *cursor = line;
+
+		if (wd_read_loader(&listed, &cursor))
+			return false;
+	}
+	changes->count = 0;
+	for (__u32 i = 0; i < listed.loaders_count; i++)
+		if (is_first_of_path(i))
+			changes->files[changes->count++] = (struct wd_watched){
+				.policy = &listed,
+				.line = &listed.loaders[i],
+			};
 	return true;
 }
 
@@ -102,38 +172,26 @@ static void begin_notice(struct wd_changes *changes)
 	for (__u32 i = 0; i < changes->count; i++) {
 		char path[PATH_MAX];
 
-		strcpy(path, changes->files[i].line->path);
+		memcpy(path, changes->files[i].line->path, sizeof(path));
 		inotify_add_watch(changes->notify, dirname(path), NOTICED);
 	}
 	fcntl(changes->notify, F_SETOWN, getpid());
 	fcntl(changes->notify, F_SETFL, O_NONBLOCK | O_ASYNC);
 }
 
-bool wd_changes_read(struct wd_changes *changes)
+bool wd_changes_read(struct wd_changes *changes, const struct wd_config *config)
 {
-	_cleanup_file_ FILE *file = NULL;
-	char path[PATH_MAX];
-	struct stat info;
+	_cleanup_free_ char *text = NULL;
 
-	list_path(changes->dir, "", path);
-	file = fopen(path, "re");
-	if (!file || fstat(fileno(file), &info))
-		return false;
-	if (info.st_ino == changes->list.st_ino && info.st_ctime == changes->list.st_ctime &&
-	    info.st_ctim.tv_nsec == changes->list.st_ctim.tv_nsec)
+	if (changes->applied && changes->applied == config->applied)
 		return true;
-	changes->list = info;
-	changes->count = 0;
-	if (!read_lines(file, changes->hash)) {
-		wd_note("%s: not readable: changes of loaders are not noticed", path);
+	changes->applied = 0;
+	text = read_list(changes->dir, list_in_force(config));
+	if (!text || !take_lines(changes, text))
 		return false;
-	}
-	for (__u32 i = 0; i < listed.loaders_count; i++)
-		if (is_first_of_path(i))
-			changes->files[changes->count++] = (struct wd_watched){
-				.policy = &listed,
-				.line = &listed.loaders[i],
-			};
+	changes->applied = config->applied;
+	changes->next = 0;
+	changes->dirty = true;
 	begin_notice(changes);
 	return true;
 }
@@ -143,17 +201,12 @@ bool wd_changes_told(const struct wd_changes *changes)
 	char events[4096];
 	bool told = false;
 
-	while (changes->notify >= 0 && read(changes->notify, events, sizeof(events)) > 0)
+	for (int i = 0; i < READS_MAX && changes->notify >= 0; i++) {
+		if (read(changes->notify, events, sizeof(events)) <= 0)
+			break;
 		told = true;
+	}
 	return told;
-}
-
-bool wd_changes_are_listed(const char *dir)
-{
-	char path[PATH_MAX];
-
-	list_path(dir, "", path);
-	return access(path, F_OK) == 0;
 }
 
 void wd_changes_end(struct wd_changes *changes)

@@ -260,7 +260,7 @@ int wd_load(const struct wd_options *options, gid_t gid, struct wd_policy *polic
 	if (!code)
 		code = bring_up(options, gid, policy, set, &how);
 	if (!code)
-		code = wd_changes_write(options->dir, policy, set);
+		wd_changes_write(options->dir, policy, set);
 	if (!code)
 		code = wd_protect_begin(options->dir, set);
 	return code ? code : wd_report(options, gid, policy, set, how);
@@ -292,10 +292,9 @@ int wd_load_policy(const struct wd_options *options, const struct wd_set *set)
 		code = wd_source_name(options->dir, options->source);
 	if (!code)
 		code = wd_apply_policy(set, &policy, false);
-	if (!code)
-		code = wd_changes_write(options->dir, &policy, set);
 	if (code)
 		return code;
+	wd_changes_write(options->dir, &policy, set);
 	/* What runs already is a loader that this policy may be the first to name. */
 	err = wd_label_baseline(set, WD_BASELINE_FRESH);
 	if (err)

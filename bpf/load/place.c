@@ -156,7 +156,7 @@ static bool is_removed(int fd)
 }
 
 /* Returns 0 or -errno; -EWOULDBLOCK when another request was under way at every try. */
-static int lock_request(const char *path, int tries, int *ret_fd)
+static int lock_request(const char *path, int flags, int tries, int *ret_fd)
 {
 	_cleanup_fd_ int fd = -1;
 
@@ -164,7 +164,7 @@ static int lock_request(const char *path, int tries, int *ret_fd)
 		int err;
 
 		wd_close_fd(&fd);
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
 		if (fd < 0)
 			return -errno;
 		err = try_lock(fd, tries);
@@ -181,7 +181,7 @@ int wd_place_request(const char *dir, int *ret_fd)
 	int err;
 
 	snprintf(path, sizeof(path), "%s/request.lock", dir);
-	err = lock_request(path, REQUEST_TRIES, ret_fd);
+	err = lock_request(path, O_CREAT, REQUEST_TRIES, ret_fd);
 	if (!err)
 		return EX_OK;
 	if (err == -EWOULDBLOCK)
@@ -196,7 +196,7 @@ int wd_place_try_request(const char *dir, int *ret_fd)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/request.lock", dir);
-	return lock_request(path, 1, ret_fd);
+	return lock_request(path, 0, 1, ret_fd);
 }
 
 pid_t wd_place_owner(const char *dir)

@@ -30,6 +30,7 @@
 #include <time.h>
 
 #define STOP_GRACE_MS 10000
+#define PROVEN_MS 60000
 
 struct monitor {
 	const struct wd_options *options;
@@ -41,6 +42,7 @@ struct monitor {
 	sigset_t signals;
 	pid_t child;
 	struct wd_restarts restarts;
+	int64_t started_ms;    /* the service, CLOCK_BOOTTIME */
 	bool applied;	       /* another policy was applied: it may be why a service ends */
 	bool told_to_stop;     /* while we were ending the service for another reason */
 	bool gave_up;
@@ -74,6 +76,7 @@ static int start(struct monitor *monitor)
 		return code;
 	if (pipe2(pipe_fds, O_CLOEXEC))
 		return wd_fail(EX_OSERR, "pipe", "service", errno, NULL);
+	monitor->started_ms = wd_boot_ms();
 	monitor->service.monitor = getpid();
 	monitor->service.go = pipe_fds[0];
 	go = pipe_fds[1];
@@ -101,7 +104,8 @@ static int wait_signal(struct monitor *monitor, int64_t ms)
 	struct timespec limit;
 	int number;
 
-	wd_changes_look(&monitor->changes, &monitor->set);
+	ms = ms < look ? ms : look;
+	look = wd_changes_look(&monitor->changes, &monitor->set);
 	ms = ms < look ? ms : look;
 	limit = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 	do {
@@ -199,10 +203,21 @@ static int start_over(struct monitor *monitor)
 	return code;
 }
 
+/* It reads the policy as it starts: what lives for a minute can live with it. */
+static void prove_source(struct monitor *monitor)
+{
+	if (!monitor->applied || wd_boot_ms() - monitor->started_ms < PROVEN_MS)
+		return;
+	monitor->applied = false;
+	wd_source_prove();
+}
+
 static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_code)
 {
 	for (;;) {
 		int number = wait_signal(monitor, WD_LOOK_EVERY_MS);
+
+		prove_source(monitor);
 
 		/* Before a stop too: the services are to tell of all of it. */
 		if (number != SIGCHLD)
@@ -246,9 +261,10 @@ static void go_back(struct monitor *monitor, int status)
 	static const char text[] = "services can't live with the policy that was applied: it is in "
 				   "force, and they go on with the one before";
 
-	if (!monitor->applied || !WIFEXITED(status) || WEXITSTATUS(status) < EX__BASE ||
-	    WEXITSTATUS(status) > EX__MAX || !wd_source_back())
+	if (!monitor->applied || !WIFEXITED(status) || WEXITSTATUS(status) != EX_CONFIG ||
+	    !wd_source_back())
 		return;
+	monitor->applied = false;
 	wd_note("%s", text);
 	wd_say_state(&monitor->set, WD_SAID_GUARD, WD_RAISE_REFUSED, text);
 }
@@ -263,8 +279,8 @@ static int give_up(struct monitor *monitor)
 
 static int keep_running(struct monitor *monitor)
 {
+	wd_source_prove();
 	for (;;) {
-		int64_t started = wd_boot_ms();
 		int status = 0, code = start(monitor);
 		enum outcome outcome;
 
@@ -278,7 +294,7 @@ static int keep_running(struct monitor *monitor)
 			continue;
 		if (outcome != OUTCOME_DIED)
 			return code;
-		if (!wd_may_restart(&monitor->restarts, started))
+		if (!wd_may_restart(&monitor->restarts, monitor->started_ms))
 			return give_up(monitor);
 		say_death(monitor, status);
 		go_back(monitor, status);

@@ -39,21 +39,28 @@ int wd_source_check(const char *path)
 
 #define STAGED "WARDEN_STAGED_POLICY"
 
-/* What services read before the last that was taken; "": nothing was. */
-static char before[PATH_MAX];
+/* What services lived with last; "": nothing yet. */
+static char proven[PATH_MAX];
+
+void wd_source_prove(void)
+{
+	const char *now = getenv(STAGED);
+
+	snprintf(proven, sizeof(proven), "%s", now ? now : "");
+}
 
 bool wd_source_back(void)
 {
-	if (!*before)
+	const char *now = getenv(STAGED);
+
+	if (!*proven || (now && !strcmp(now, proven)))
 		return false;
-	setenv(STAGED, before, 1);
-	before[0] = 0;
+	setenv(STAGED, proven, 1);
 	return true;
 }
 
 void wd_source_take(const char *dir)
 {
-	const char *now = getenv(STAGED);
 	_cleanup_file_ FILE *file = NULL;
 	char path[PATH_MAX], source[PATH_MAX] = "";
 
@@ -62,7 +69,6 @@ void wd_source_take(const char *dir)
 	if (!file || !fgets(source, sizeof(source), file))
 		return wd_note("source: %s: %s", path, strerror(errno));
 	source[strcspn(source, "\n")] = 0;
-	snprintf(before, sizeof(before), "%s", now && strcmp(now, source) ? now : "");
 	setenv(STAGED, source, 1);
 }
 

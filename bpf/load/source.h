@@ -10,7 +10,10 @@ int wd_source_check(const char *path);
 /* From now on the service reads the policy that `apply` left the name of. */
 void wd_source_take(const char *dir);
 
-/* From now on it reads the one before, once. False when there was none, or it did already. */
+/* The service lives with the policy that it reads. */
+void wd_source_prove(void);
+
+/* From now on it reads the one that it lived with last. False when that is the one it reads. */
 bool wd_source_back(void);
 
 /* Leaves the name of the policy that services are to read. Returns an exit code. */

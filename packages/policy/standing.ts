@@ -16,7 +16,9 @@ export function baseKindOf({ realms, loaders }: Policy, principal: PrincipalKey)
     return realm.managed ? 'realm' : 'unmanaged';
   }
   const paths = loaders.filter(({ name }) => name === principal.slice(0, at));
-  const byDigest = paths.length > 0 && paths.every(({ sha256 }) => sha256.length > 0);
+  const byDigest =
+    paths.length > 0 &&
+    paths.every(({ sha256, keepMs }) => sha256.length > 0 && Number.isFinite(keepMs));
   return byDigest ? 'loader' : 'loader_path';
 }
 

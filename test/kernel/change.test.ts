@@ -3,11 +3,14 @@ import { createHash } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -34,8 +37,20 @@ function install(name: string, mark: string, owner = 0): void {
   renameSync(beside, pathOf(name));
 }
 
-const NAMES = ['plain', 'strict', 'pinned', 'patient', 'brief', 'foreign', 'gone'];
+/** Over another name of a file, or a link to it. */
+function replaceBy(make: (path: string) => void, path: string): void {
+  const beside = `${path}.new`;
+  make(beside);
+  renameSync(beside, path);
+}
+
+const NAMES = ['plain', 'strict', 'pinned', 'patient', 'brief', 'foreign', 'gone', 'linked'];
 for (const name of NAMES) install(name, 'one');
+/** A directory that somebody else may write to. */
+const theirs = join(at.root, 'theirs');
+mkdirSync(theirs);
+copyFileSync(pathOf('plain'), join(theirs, 'tool'));
+chownSync(theirs, 65_534, 65_534);
 const policy = join(at.root, 'policy.yaml');
 const matchOf = (name: string, more = '') => `path: ${pathOf(name)}${more}`;
 const both = `, sha256: ["${digest('one')}", "${digest('two')}"]`;
@@ -50,12 +65,14 @@ loaders:
   - { name: strict, match: { ${matchOf('strict')} }, on_change: deny }
   - { name: pinned, match: { ${matchOf('pinned', both)} } }
   - { name: patient, match: { ${matchOf('patient', first)} }, on_change: keep 24h }
-  - { name: brief, match: { ${matchOf('brief')} }, on_change: keep 4s }
+  - { name: brief, match: { ${matchOf('brief')} }, on_change: keep 15s }
   - { name: foreign, match: { ${matchOf('foreign')} } }
   - { name: gone, match: { ${matchOf('gone')} } }
+  - { name: linked, match: { ${matchOf('linked')} }, on_change: deny }
+  - { name: theirs, match: { path: ${join(theirs, 'tool')} } }
 `,
 );
-const warden = await Warden.start({ place: at, policy });
+let warden = await Warden.start({ place: at, policy });
 const noted = join(at.run, 'changes.json');
 
 /** Who the policy takes the file for, by what is recorded of an act of it. */
@@ -67,15 +84,23 @@ async function loaderOf(name: string): Promise<string | null> {
   }).then((found) => found.name);
 }
 
-async function told(name: string, state: string): Promise<Record<string, string>> {
-  return waitFor(`LOADER ${name} ${state}`, async () => {
-    const all = (await readEvents(at.database))
-      .filter(({ event }) => event.act.command === 'LOADER')
-      .map(({ event }) =>
-        Object.fromEntries(event.details.map(({ key, value }) => [key, value ?? ''])),
-      );
-    return all.find((one) => one.loader === name && one.state === state);
-  });
+async function told(
+  name: string,
+  state: string,
+  withinMs = 10_000,
+): Promise<Record<string, string>> {
+  return waitFor(
+    `LOADER ${name} ${state}`,
+    async () => {
+      const all = (await readEvents(at.database))
+        .filter(({ event }) => event.act.command === 'LOADER')
+        .map(({ event }) =>
+          Object.fromEntries(event.details.map(({ key, value }) => [key, value ?? ''])),
+        );
+      return all.find((one) => one.loader === name && one.state === state);
+    },
+    withinMs,
+  );
 }
 
 test('files that are as the policy was applied to are told of by nobody', async () => {
@@ -136,7 +161,7 @@ test('kept for its time, then nobody, and no change begins that time again', asy
   install('brief', 'two');
   await told('brief', 'kept');
   assert.equal(await loaderOf('brief'), 'brief');
-  await told('brief', 'ended');
+  await told('brief', 'ended', 30_000);
   assert.equal(await loaderOf('brief'), null);
   install('brief', 'three');
   await told('brief', 'denied');
@@ -149,9 +174,43 @@ test('what another than root owns is kept for nobody', async () => {
   assert.equal(await loaderOf('foreign'), null);
 });
 
-test('a file that is gone is told of', async () => {
-  rmSync(pathOf('gone'));
+test('a link that others may change leads to no loader, whosever file it leads to', async () => {
+  install('plain', 'four');
+  replaceBy((path) => symlinkSync(pathOf('plain'), path), join(theirs, 'tool'));
+  await told('theirs', 'denied');
+  assert.equal(await loaderOf('plain'), 'plain');
+});
+
+test('a name of another loader’s file takes nothing from that one', async () => {
+  replaceBy((path) => linkSync(pathOf('plain'), path), pathOf('linked'));
+  await told('linked', 'denied');
+  assert.equal(await loaderOf('plain'), 'plain');
+});
+
+test('a file that is gone is told of, and that it is back', async () => {
+  const aside = join(at.root, 'aside');
+  renameSync(pathOf('gone'), aside);
   await told('gone', 'gone');
+  renameSync(aside, pathOf('gone'));
+  await told('gone', 'listed');
+  assert.equal(await loaderOf('gone'), 'gone');
+  rmSync(pathOf('gone'));
+});
+
+test('no list but the one that was applied makes a loader', async () => {
+  const evil = join(bin, 'evil');
+  install('evil', 'one');
+  const list = join(at.run, 'loaders');
+  const text = readFileSync(list, 'utf8');
+  writeFileSync(list, text.replaceAll(/path=.*strict$/gm, `path=${evil}`));
+  install('plain', 'five');
+  await waitFor('a look', async () =>
+    (await readEvents(at.database)).some(({ event }) =>
+      event.details.some(({ key, value }) => key === 'sha256' && value === digest('five')),
+    ),
+  );
+  assert.equal(await loaderOf('evil'), null);
+  writeFileSync(list, text);
 });
 
 test('doctor lists what is not as it was', async () => {
@@ -159,12 +218,30 @@ test('doctor lists what is not as it was', async () => {
     ({ loader, state }: { loader: string; state: string }) => `${loader} ${state}`,
   );
   const expected = ['plain kept', 'strict denied', 'pinned denied', 'patient kept'];
-  assert.deepEqual(states, [...expected, 'brief denied', 'foreign denied', 'gone gone']);
+  const theirsToo = ['gone gone', 'linked denied', 'theirs denied'];
+  assert.deepEqual(states, [...expected, 'brief denied', 'foreign denied', ...theirsToo]);
   const env = { ...process.env, WARDEN_RUN: at.run };
   const { stdout } = await run('./warden', ['doctor', '--state', at.state], { env });
-  const weak = /loaders +5 known by path alone \(weak\): plain, strict, brief, foreign, gone/;
+  const names = 'plain, strict, brief, foreign, gone, linked, theirs';
+  const weak = new RegExp(`loaders +7 known by path alone \\(weak\\): ${names}`);
   assert.match(stdout, weak);
   assert.match(stdout, /loader +strict: \S+ is another than the policy was applied to: no loader/);
+});
+
+test('after a start a time goes on from the change of the file', async () => {
+  assert.equal((await warden.stop()).code, 0);
+  const until = (await told('patient', 'kept')).until ?? '';
+  warden = await Warden.start({ place: at, policy });
+  const again = await waitFor('LOADER patient kept, again', async () => {
+    const all = (await readEvents(at.database)).filter(
+      ({ event }) =>
+        event.act.command === 'LOADER' && event.details.some(({ value }) => value === 'patient'),
+    );
+    return all.length < 2 ? null : all.at(-1)?.event.details.find(({ key }) => key === 'until');
+  });
+  const later = Date.parse(again.value ?? '') - Date.parse(until);
+  assert.ok(Math.abs(later) < 5000, `${until}, then ${again.value}`);
+  assert.equal(await loaderOf('patient'), 'patient');
 });
 
 test('the end', async () => {
