@@ -98,16 +98,29 @@ function bootsOf({ kernels, settings, preempt, tries }: LabOptions): Boot[] {
   );
 }
 
+interface Job {
+  readonly boot: Boot;
+  readonly attacks: readonly Attack[];
+}
+
+/** What must not share a boot, apart. */
+function jobsOf(boot: Boot, attacks: readonly Attack[]): Job[] {
+  const { tries, ...plain } = boot;
+  const kind = ({ patches, dosed }: Attack) =>
+    patches === true ? 'patch' : dosed === true && tries !== undefined ? 'dose' : 'leave';
+  const { patch = [], dose = [], leave = [] } = Object.groupBy(attacks, kind);
+  return [
+    { boot: plain, attacks: leave },
+    { boot: plain, attacks: patch },
+    { boot, attacks: dose },
+  ];
+}
+
 /** Runs the lab. Throws when a guest could not be started or came to a bad end. */
 export async function runLab(options: LabOptions): Promise<Row[]> {
   const { wanted = () => true, atOnce = 2 } = options;
   build();
-  const jobs = bootsOf(options).flatMap((boot) => {
-    const { patch = [], leave = [] } = Object.groupBy(attacksFor(boot, wanted), ({ patches }) =>
-      patches === true ? 'patch' : 'leave',
-    );
-    return [leave, patch].map((attacks) => ({ boot, attacks }));
-  });
+  const jobs = bootsOf(options).flatMap((boot) => jobsOf(boot, attacksFor(boot, wanted)));
   const rows: Row[][] = [];
   let next = 0;
   const worker = async () => {
