@@ -50,7 +50,7 @@ export interface Attack {
   readonly fixture?: 'agent' | 'served' | 'starter';
   /** Milliseconds until whoever reports has reported. */
   readonly settleMs?: number;
-  /** The guard may be gone after it: last in a boot. */
+  /** The guard may be gone after it: in a boot with others of the kind. */
   readonly destructive?: boolean;
   /** Patches the kernel's text, which the emulator survives on one thread only: in its own boot. */
   readonly patches?: boolean;
