@@ -28,7 +28,7 @@ struct wd_grant {
 	__u32 enforce;	       /* bit n: dimension n denies; else it would deny */
 	__u32 foreign;	       /* 1: programs and maps of others may be used */
 	__u32 keyrings;	       /* bit n: who signed is in a keyring of enum wd_keyring n */
-	__s32 keyring_serial;  /* the one of WD_KEYRING_USER */
+	__s32 keyring_serial;  /* the one of WD_KEYRING_USER; 0: any of them */
 };
 
 /* The kernel's types of keyrings that vouched for a program (7.2), and none. */
@@ -37,7 +37,7 @@ enum wd_keyring {
 	WD_KEYRING_BUILTIN = 1,
 	WD_KEYRING_SECONDARY = 2,
 	WD_KEYRING_PLATFORM = 3,
-	WD_KEYRING_USER = 4,   /* any other: counts by its serial only */
+	WD_KEYRING_USER = 4,   /* any other: counts by its serial, where a grant has one */
 	WD_KEYRINGS = 5,
 };
 

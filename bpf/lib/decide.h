@@ -65,14 +65,18 @@ static __always_inline __u64 wd_exceeds(const __u64 *granted, const __u64 *used,
 	return (refused | wd_unbranched(-refused)) >> 63;
 }
 
-/* 1 when the grant does not take who signed. A keyring that anybody can make counts by number. */
+/*
+ * 1 when the grant does not take who signed. A keyring that anybody can make counts by number, if
+ * the grant has one: 0, which is no keyring's, is of a grant that does not ask.
+ */
 static __always_inline __u64 wd_missigned(const struct wd_grant *grant, const struct wd_matter *m)
 {
 	__u64 other = (__u32)(grant->keyring_serial ^ m->serial);
 	__u64 is_user = wd_unbranched((__u64)(m->signer ^ WD_KEYRING_USER) - 1) >> 63;
+	__u64 asks = wd_unbranched(-(__u64)(__u32)grant->keyring_serial) >> 63;
 	__u64 differs = wd_unbranched(-other) >> 63;
 
-	return wd_misses(grant->keyrings, m->signer) | (is_user & differs);
+	return wd_misses(grant->keyrings, m->signer) | (is_user & asks & differs);
 }
 
 /* The judged dimensions that a grant refuses, as bits. */

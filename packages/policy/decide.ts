@@ -37,9 +37,12 @@ function isIn(mask: bigint, number: number, bits: number): boolean {
 }
 
 const USER_KEYRING = 4;
+/** A grant that does not ask for a number. */
+const ANY_SERIAL = 0;
 
 function isSigned({ keyrings, serial }: DecideMasks, signer: number, by: number): boolean {
-  return ((keyrings >> signer) & 1) === 1 && (signer !== USER_KEYRING || by === serial);
+  const counts = signer !== USER_KEYRING || serial === ANY_SERIAL || by === serial;
+  return ((keyrings >> signer) & 1) === 1 && counts;
 }
 
 /** What the grant refuses, by dimension from 1. */

@@ -21,14 +21,12 @@ export interface LabOptions {
 }
 
 function attacksFor({ kernel, setting }: Boot, wanted: (attack: Attack) => boolean): Attack[] {
-  const here = CATALOGUE.filter(
+  return CATALOGUE.filter(
     (attack) =>
       wanted(attack) &&
       (attack.kernels ?? [kernel]).includes(kernel) &&
       (attack.settings ?? [setting]).includes(setting),
   );
-  const last = (attack: Attack) => (attack.destructive === true ? 1 : 0);
-  return here.toSorted((a, b) => last(a) - last(b));
 }
 
 const NOTHING: Booted = { stdout: '', made: [], events: [], lost: null, seconds: 0 };
@@ -98,16 +96,36 @@ function bootsOf({ kernels, settings, preempt, tries }: LabOptions): Boot[] {
   );
 }
 
+interface Job {
+  readonly boot: Boot;
+  readonly attacks: readonly Attack[];
+}
+
+/**
+ * What must not share a boot, apart. What may end the guard or its services comes after nothing
+ * else: on a busy machine they can be minutes behind, and what they have not told by then is lost.
+ */
+function jobsOf(boot: Boot, attacks: readonly Attack[]): Job[] {
+  const { tries, ...plain } = boot;
+  const kind = ({ patches, dosed, destructive }: Attack) => {
+    if (patches === true) return 'patch';
+    if (dosed === true && tries !== undefined) return 'dose';
+    return destructive === true ? 'end' : 'leave';
+  };
+  const { leave = [], end = [], patch = [], dose = [] } = Object.groupBy(attacks, kind);
+  return [
+    { boot: plain, attacks: leave },
+    { boot: plain, attacks: end },
+    { boot: plain, attacks: patch },
+    { boot, attacks: dose },
+  ];
+}
+
 /** Runs the lab. Throws when a guest could not be started or came to a bad end. */
 export async function runLab(options: LabOptions): Promise<Row[]> {
   const { wanted = () => true, atOnce = 2 } = options;
   build();
-  const jobs = bootsOf(options).flatMap((boot) => {
-    const { patch = [], leave = [] } = Object.groupBy(attacksFor(boot, wanted), ({ patches }) =>
-      patches === true ? 'patch' : 'leave',
-    );
-    return [leave, patch].map((attacks) => ({ boot, attacks }));
-  });
+  const jobs = bootsOf(options).flatMap((boot) => jobsOf(boot, attacksFor(boot, wanted)));
   const rows: Row[][] = [];
   let next = 0;
   const worker = async () => {

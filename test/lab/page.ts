@@ -50,11 +50,16 @@ function eventCell(rows: readonly Row[]): string {
   return told('enforce') ?? told('observe') ?? '–';
 }
 
+/** Its name, and which kernels there are for it when not all. */
+function nameCell({ name, kernels }: Attack): string {
+  return kernels === undefined ? `\`${name}\`` : `\`${name}\` (${kernels.join(', ')})`;
+}
+
 function rowOf(attack: Attack, all: readonly Row[]): string {
   const rows = all.filter((row) => row.attack === attack.name);
   const results = SETTINGS.map((setting) => resultCell(rows, setting));
   const expected = attack.expected === 'refused' ? 'refused' : `${attack.expected}: ${attack.why}`;
-  const cells = [`\`${attack.name}\``, attack.gain, ...results, expected, eventCell(rows)];
+  const cells = [nameCell(attack), attack.gain, ...results, expected, eventCell(rows)];
   return `| ${cells.join(' | ')} |`;
 }
 

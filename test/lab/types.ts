@@ -50,10 +50,12 @@ export interface Attack {
   readonly fixture?: 'agent' | 'served' | 'starter';
   /** Milliseconds until whoever reports has reported. */
   readonly settleMs?: number;
-  /** The guard may be gone after it: last in a boot. */
+  /** The guard may be gone after it: in a boot with others of the kind. */
   readonly destructive?: boolean;
   /** Patches the kernel's text, which the emulator survives on one thread only: in its own boot. */
   readonly patches?: boolean;
+  /** Does as much as the run asks for; then in its own boot, or nobody hears of what comes next. */
+  readonly dosed?: boolean;
   /** Refused or not, it is only beaten when an event says so. */
   readonly needsEvent?: boolean;
   /** No attack: to refuse it would break machines. */

@@ -40,6 +40,7 @@ export const guard: readonly Attack[] = [
     name: 'preempt-race',
     gain: 'a forbidden load among many at once',
     settleMs: 10000,
+    dosed: true,
     signingRefuses: true,
     destructive: false,
   },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * lab-keys CERTIFICATE	makes a keyring with this certificate, seals it, and prints its number
+ * lab-keys CERTIFICATE [NAME]	makes a keyring with this certificate, seals it, prints its number
  *
  * What the first process of a machine would do before anybody else runs.
  */
@@ -17,9 +17,10 @@
 int main(int argc, char **argv)
 {
 	char certificate[MAX_CERTIFICATE];
-	int fd = argc == 2 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
+	const char *name = argc == 3 ? argv[2] : "lab";
+	int fd = argc > 1 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
 	ssize_t size = fd < 0 ? -1 : read(fd, certificate, sizeof(certificate));
-	long ring = syscall(SYS_add_key, "keyring", "lab", NULL, 0, KEY_SPEC_USER_KEYRING);
+	long ring = syscall(SYS_add_key, "keyring", name, NULL, 0, KEY_SPEC_USER_KEYRING);
 
 	if (size <= 0 || ring < 0 ||
 	    syscall(SYS_add_key, "asymmetric", "lab", certificate, size, ring) < 0 ||

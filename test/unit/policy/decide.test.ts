@@ -98,6 +98,30 @@ test('golden: what the tiers may do', () => {
   }
 });
 
+test('golden: who signed', () => {
+  const asking = masksOf(
+    policyOf(`version: 1
+mode: enforce
+grants:
+  standard: { commands: [], program_types: [], map_types: [], signature: [builtin, "keyring:7"] }
+`),
+  );
+  const rows: readonly [signer: number, serial: number, asked: number][] = [
+    [0, 0, 8],
+    [1, 1, 0],
+    [2, 2, 8],
+    [4, 7, 0],
+    [4, 8, 8],
+  ];
+  for (const [signer, serial, rule] of rows) {
+    const by = { ...NOTHING, signer, serial };
+    const found = decideAct(by, grant('standard', asking), grant('all'));
+    assert.equal(found.rule, rule, `${signer} ${serial}`);
+    const free = decideAct(by, grant('standard'), grant('all'));
+    assert.equal(free.rule, 0, 'a grant that does not ask takes anybody');
+  }
+});
+
 test('a rule that observes does not hide one that enforces', () => {
   const some = masksOf(
     policyOf(`version: 1
@@ -138,7 +162,7 @@ test('an act is allowed exactly when both grants have all of its bits', () => {
           within(one.kfuncs, what.kfuncs) &&
           (one.foreign || what.foreign !== true) &&
           has(BigInt(one.keyrings), what.signer, 5) &&
-          (what.signer !== 4 || what.serial === one.serial),
+          (what.signer !== 4 || one.serial === 0 || what.serial === one.serial),
       );
       const { decision, rule } = decideAct(what, tier, loader);
       assert.equal(decision === 'allow', all);
