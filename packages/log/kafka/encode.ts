@@ -93,7 +93,7 @@ function headerBytes(headers: Readonly<Record<string, string>> = NONE): Buffer {
     Buffer.from(value),
   ]);
   const size = pairs.flat().reduce((sum, one) => sum + bytesSize(one), varintSize(pairs.length));
-  const bytes = Buffer.alloc(size);
+  const bytes = Buffer.allocUnsafe(size);
   let at = writeVarint(bytes, 0, pairs.length);
   for (const one of pairs.flat()) at = writeBytes(bytes, at, one);
   if (Object.isFrozen(headers)) known.set(headers, bytes);
