@@ -196,7 +196,8 @@ export class Provisioner {
     if (topics.length === 0) return;
     await guarded('create topics', () =>
       this.admin.createTopics({
-        waitForLeaders: true,
+        // It takes a broker that has not heard of a topic yet for the end: `known` waits instead.
+        waitForLeaders: false,
         topics: topics.map(({ topic, partitions, replicas, settings }) => ({
           topic: this.client.topic(topic),
           numPartitions: partitions,
