@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { BpfError, kernelError } from './errors.ts';
 import { Inventory, NO_ID } from './layout.ts';
-import { hex, kernelText } from './record.ts';
+import { hex, kernelText } from './text.ts';
 
 /** A live program, map or link as an iterator saw it; numbers are the kernel's. */
 export interface LiveObject {

@@ -1,7 +1,8 @@
 import { kernelError } from './errors.ts';
 import { Counter, CounterKey, Reflex, RingStats, Stats, Subject, SubjectState } from './layout.ts';
 import { native } from './native.ts';
-import { type ExeIdentity, exeAt, kernelText } from './record.ts';
+import { type ExeIdentity, exeAt } from './record.ts';
+import { kernelText } from './text.ts';
 
 export const READ_ONLY = 1 << 3;
 

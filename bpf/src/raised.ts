@@ -1,6 +1,7 @@
 import { BpfError } from './errors.ts';
 import { Raised, RecordHead, Subject } from './layout.ts';
-import { checkHead, decodeAct, type KernelAct, kernelText, view } from './record.ts';
+import { checkHead, decodeAct, type KernelAct, view } from './record.ts';
+import { kernelText } from './text.ts';
 
 const RAISED_KIND = 3;
 

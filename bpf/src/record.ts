@@ -12,6 +12,7 @@ import {
   RecordHead,
   Subject,
 } from './layout.ts';
+import { hex, kernelText, pathOf } from './text.ts';
 
 /** Flags of `enum wd_act_flag`. */
 export const ACT_FLAGS = {
@@ -170,29 +171,7 @@ const a = Act.offset;
 export const view = (bytes: Uint8Array) =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** Bytes up to the first NUL as Latin-1 where they are no UTF-8, so that nothing is lost. */
-export function kernelText(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, end < 0 ? bytes.length : end);
-  const utf8 = text.toString('utf8');
-  return utf8.includes('\ufffd') ? text.toString('latin1') : utf8;
-}
-
-/** `"bpftool\0sbin\0usr\0"` as `/usr/sbin/bpftool`; empty for nothing. */
-function pathOf(bytes: Uint8Array): string {
-  const names: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const zero = bytes.indexOf(0, at);
-    const end = zero < 0 ? bytes.length : zero;
-    if (end > at) names.push(kernelText(bytes.subarray(at, end)));
-    at = end + 1;
-  }
-  return names.length === 0 ? '' : `/${names.reverse().join('/')}`;
-}
-
 const orNull = (id: number): number | null => (id === NO_ID ? null : id);
-
-export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 function claimAt(bytes: Uint8Array, at: number): KernelClaim | null {
   const from = view(bytes);

@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import type { HostName, Incarnation, Lane } from '#event';
+import { sha256, writeSha256 } from './sha256.ts';
 
 export const HASH_BYTES = 32;
 
@@ -25,10 +25,6 @@ function prefix(tag: string, { host, incarnation, lane }: Chain, room = 0): Buff
   return bytes;
 }
 
-function sha256(bytes: Uint8Array): Buffer {
-  return hash('sha256', bytes, 'buffer');
-}
-
 /**
  * Chain hash "before sequence 0": SHA-256 of the ASCII tag `bpf-warden/genesis/1`, length of the
  * host name as u16, host name in UTF-8, incarnation as 8 bytes, lane as u8. Numbers are big-endian.
@@ -48,7 +44,7 @@ export function linksOf(chain: Chain): Link {
     input.writeUInt32BE(Math.floor(sequence / 2 ** 32), head);
     input.writeUInt32BE(sequence % 2 ** 32, head + 4);
     input.set(previous, head + 8);
-    input.set(sha256(event), head + 8 + HASH_BYTES);
+    writeSha256(event, input, head + 8 + HASH_BYTES);
     return sha256(input);
   };
 }

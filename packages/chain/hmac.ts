@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { sha256, writeSha256 } from './sha256.ts';
 
 const BLOCK_BYTES = 64;
 const HASH_BYTES = 32;
@@ -18,7 +18,7 @@ let scratch = Buffer.alloc(16 * 1024);
 function padsOf(key: Uint8Array): Pads {
   const found = known.get(key);
   if (found !== undefined && Buffer.compare(found.key, key) === 0) return found;
-  const short = key.length > BLOCK_BYTES ? hash('sha256', key, 'buffer') : key;
+  const short = key.length > BLOCK_BYTES ? sha256(key) : key;
   const pads = {
     key: Buffer.from(key),
     inner: Buffer.alloc(BLOCK_BYTES, INNER),
@@ -53,6 +53,6 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly (Uint8Array | str
       at += part.length;
     }
   }
-  outer.set(hash('sha256', scratch.subarray(0, at), 'buffer'), BLOCK_BYTES);
-  return hash('sha256', outer, 'buffer');
+  writeSha256(scratch.subarray(0, at), outer, BLOCK_BYTES);
+  return sha256(outer);
 }

@@ -161,7 +161,9 @@ export function encode<N extends keyof Records>(name: N, value: Records[N]): Buf
       end = type.encode(value, scratch, HEADER_BYTES);
     }
     scratch.set(header);
-    return Buffer.from(scratch.subarray(0, end));
+    const bytes = Buffer.allocUnsafe(end);
+    scratch.copy(bytes, 0, 0, end);
+    return bytes;
   } catch (error) {
     throw new EventError('BAD_VALUE', `${name}: ${(error as Error).message}`, { cause: error });
   }

@@ -78,7 +78,7 @@ const LANE_CACHE_MAX = 100_000;
 export function laneOf(principal: PrincipalKey): Lane {
   const known = lanes.get(principal);
   if (known !== undefined) return known;
-  const first = hash('sha256', principal, 'buffer')[0] as number;
+  const first = Number.parseInt(hash('sha256', principal, 'hex').slice(0, 2), 16);
   const value = (first % LANES) as Lane;
   if (lanes.size >= LANE_CACHE_MAX) lanes.clear();
   lanes.set(principal, value);

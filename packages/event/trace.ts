@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Event } from './event.ts';
 
 /** The way of an act, a span each; the parent of each is the one before. */
@@ -23,8 +23,7 @@ export function isTraced(event: Pick<Event, 'verdict'>, sequence: number): boole
   return event.verdict.decision !== 'allow' || sequence % EVERY === 0;
 }
 
-const hex = (text: string, digits: number) =>
-  createHash('sha256').update(text).digest('hex').slice(0, digits);
+const hex = (text: string, digits: number) => hash('sha256', text, 'hex').slice(0, digits);
 
 /** Ids that follow from the event's: each hop knows them, and those of the hop before. */
 export function traceIds(event: string, hop: Hop): TraceIds {

@@ -23,6 +23,7 @@ export {
   type TopicPartition,
 } from './port.ts';
 export { type ReadPast, readPast } from './read-past.ts';
+export { replaceFile } from './replace.ts';
 export { keyOfStored, type Row, rowCrc, storedKey } from './rows.ts';
 export { CommitSignal } from './signal.ts';
 export { SqliteLog } from './sqlite.ts';

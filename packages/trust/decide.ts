@@ -32,7 +32,7 @@ import { dayOf, effectiveTime } from './time.ts';
 
 /** A control record's id in 48 bits: one in 10^13 that a new one is taken for one of 32 kept. */
 export function controlNumber(id: string): number {
-  return hash('sha256', id, 'buffer').readUIntBE(0, 6);
+  return Number.parseInt(hash('sha256', id, 'hex').slice(0, 12), 16);
 }
 
 /** What a record means for this state, in order; nothing for a control record seen before. Pure. */

@@ -13,13 +13,14 @@ import { openMemoryStore, openSqliteStore, type Store } from '#state';
 import { createLogger } from '#telemetry';
 import { descendants, type Placed, place, run, Warden } from '#testkit';
 import { Collector } from '../../services/collector/index.ts';
-import { fleet } from './fleet/index.ts';
+import { fleet, wire } from './fleet/index.ts';
 import { guests } from './guest.ts';
 
 /**
  * What the product costs, as ratios of one run: absolute times of these machines say little.
- *   npm run bench [-- [guest|fleet] [--json]]
- * `guest` measures the guard on each kernel of the matrix instead, `fleet` the services in between.
+ *   npm run bench [-- [guest|fleet|wire] [--json]]
+ * `guest` measures the guard on each kernel of the matrix instead, `fleet` the services in between,
+ * `wire` of those only a host's way to the broker.
  */
 const ROOT = resolve(import.meta.dirname, '../..');
 const LOADER = join(ROOT, 'bpf/build/warden-load');
@@ -196,9 +197,9 @@ const { values, positionals } = parseArgs({
 });
 const machine = `${release()}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'processor'}`;
 native();
-const OTHERS = { guest: guests, fleet } as const;
+const OTHERS = { guest: guests, fleet, wire } as const;
 const unknown = positionals.find((one) => !Object.hasOwn(OTHERS, one));
-if (unknown !== undefined) throw new Error(`${unknown}: guest, fleet, or nothing`);
+if (unknown !== undefined) throw new Error(`${unknown}: guest, fleet, wire, or nothing`);
 for (const name of positionals) await OTHERS[name as keyof typeof OTHERS](record);
 if (positionals.length === 0)
   for (const part of [tax, drain, rest]) {

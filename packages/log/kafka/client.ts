@@ -1,6 +1,7 @@
 // Before kafkajs itself, parts of which they replace.
 import './encode.ts';
 import './queue.ts';
+import './room.ts';
 import type { TLSSocketOptions } from 'node:tls';
 import kafkajs, { type KafkaConfig, type Kafka as KafkaInstance } from 'kafkajs';
 import type { Logger } from '#telemetry';

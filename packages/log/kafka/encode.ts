@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { replaceFile } from '../replace.ts';
 import { crc32c } from './crc32c.ts';
 
 /**
@@ -44,8 +45,6 @@ export interface ProduceRequest {
   readonly expectResponse: () => boolean;
   readonly encode: () => Promise<Encoded>;
 }
-
-type MakeRequest = (request: Request) => ProduceRequest;
 
 const MAGIC = 2;
 const TRANSACTIONAL = 16;
@@ -94,7 +93,7 @@ function headerBytes(headers: Readonly<Record<string, string>> = NONE): Buffer {
     Buffer.from(value),
   ]);
   const size = pairs.flat().reduce((sum, one) => sum + bytesSize(one), varintSize(pairs.length));
-  const bytes = Buffer.alloc(size);
+  const bytes = Buffer.allocUnsafe(size);
   let at = writeVarint(bytes, 0, pairs.length);
   for (const one of pairs.flat()) at = writeBytes(bytes, at, one);
   if (Object.isFrozen(headers)) known.set(headers, bytes);
@@ -204,21 +203,29 @@ function isOurs({ compression = 0, topicData }: Request): boolean {
 }
 
 const require = createRequire(import.meta.url);
-const REQUEST = 'kafkajs/src/protocol/requests/produce/v3/request';
-const GROUPED = 'kafkajs/src/producer/groupMessagesPerPartition';
+/** What kafkajs looks a request up in, at each request. */
+const definition = require('kafkajs/src/protocol/requests/produce') as {
+  protocol: (asked: {
+    readonly version: number;
+  }) => (request: Request) => { readonly request: ProduceRequest; readonly response: object };
+};
+const theirs = definition.protocol;
+/** The first version with batches of this form; no broker that we run with asks for an older. */
+const FIRST_VERSION = 3;
 
 /** kafkajs's own, for what is not ours and for the test. */
-export const kafkajsProduce = require(REQUEST) as MakeRequest;
+export const kafkajsProduce = (request: Request, version = FIRST_VERSION) =>
+  theirs({ version })(request).request;
 
-const produce: MakeRequest = (request) => {
-  const own = kafkajsProduce(request);
-  if (!isOurs(request)) return own;
+function produce(request: Request, version: number): ProduceRequest {
+  const own = kafkajsProduce(request, version);
+  if (version < FIRST_VERSION || !isOurs(request)) return own;
   const encode = async () => {
     const bytes = encodeProduce(request);
     return { buf: bytes, buffer: bytes, size: () => bytes.length };
   };
   return { ...own, encode };
-};
+}
 
 type Partitioner = (args: object) => number;
 
@@ -240,20 +247,8 @@ function groupMessages(args: {
   return grouped;
 }
 
-/**
- * From here on kafkajs encodes with ours. Who has loaded kafkajs before us (none of the product's
- * programs do) goes on grouping as it does: slower, with the same result.
- */
-function install(): void {
-  require(GROUPED);
-  for (const [path, replacement] of [
-    [REQUEST, produce],
-    [GROUPED, groupMessages],
-  ] as const) {
-    const entry = require.cache[require.resolve(path)];
-    if (entry === undefined) throw new Error(`kafkajs has no ${path}: another version?`);
-    entry.exports = replacement;
-  }
-}
-
-install();
+/** From here on kafkajs encodes with ours. */
+definition.protocol = ({ version }) => {
+  return (request) => ({ ...theirs({ version })(request), request: produce(request, version) });
+};
+replaceFile('kafkajs/src/producer/groupMessagesPerPartition', groupMessages);

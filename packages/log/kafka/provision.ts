@@ -4,6 +4,7 @@ import { LogError } from '../errors.ts';
 import type { KafkaClient } from './client.ts';
 import type { FleetContract, RoleSpec, TopicSpec } from './contract.ts';
 import { toKafkaError } from './errors.ts';
+import { KafkaLog } from './log.ts';
 import { missingSchemas, publishSchemas } from './schemas.ts';
 
 const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ConfigResourceTypes } = kafkajs;
@@ -185,18 +186,38 @@ export class Provisioner {
     if (drift.some(({ kind }) => kind === 'right')) await this.alterRights(drift);
     if (drift.some(({ manual }) => !manual)) {
       await this.known(['schema']);
+      await this.led(missing);
       await publishSchemas(this.client, await missingSchemas(this.client));
       await this.known();
     }
     return drift.filter(({ manual }) => manual);
   }
 
+  /** Waits for the leaders of new partitions: brokers know of a topic before they have its logs. */
+  private async led(names: readonly string[]): Promise<void> {
+    const log = new KafkaLog(this.client);
+    try {
+      for (const { topic, partitions } of this.specsOf(names)) {
+        for (let partition = 0; partition < partitions; partition++) {
+          await log.end({ topic, partition });
+        }
+      }
+    } finally {
+      await log.close();
+    }
+  }
+
+  private specsOf(names: readonly string[]): TopicSpec[] {
+    return this.topics.filter(({ topic }) => names.includes(this.client.topic(topic)));
+  }
+
   private async createTopics(names: readonly string[]): Promise<void> {
-    const topics = this.topics.filter(({ topic }) => names.includes(this.client.topic(topic)));
+    const topics = this.specsOf(names);
     if (topics.length === 0) return;
     await guarded('create topics', () =>
       this.admin.createTopics({
-        waitForLeaders: true,
+        // It takes a broker that has not heard of a topic yet for the end: `known` waits instead.
+        waitForLeaders: false,
         topics: topics.map(({ topic, partitions, replicas, settings }) => ({
           topic: this.client.topic(topic),
           numPartitions: partitions,

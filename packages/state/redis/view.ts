@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import './ioredis.ts';
 import { Redis } from 'ioredis';
 import { storedKey } from '#log';
 import type { StateChange } from '../port.ts';

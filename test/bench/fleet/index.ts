@@ -7,7 +7,7 @@ import { BenchCentre } from './centre.ts';
 import { FLEET_KEY } from './keys.ts';
 import { actOf, Load } from './load.ts';
 import { percentile } from './process.ts';
-import { measureForwarding, measureLatency } from './wire.ts';
+import { BATCH, type Forwarded, measureForwarding, measureLatency } from './wire.ts';
 
 /**
  * The fleet's services on one machine, with a real broker and a real Redis: all figures of one run.
@@ -27,7 +27,7 @@ type Record = (what: string, value: number, unit: string, note?: string) => void
 const median = (values: readonly number[]) => percentile(values, 50);
 
 /** What librdkafka alone and a host's user half get through to acknowledgement, in turn. */
-async function wire(record: Record): Promise<void> {
+export async function wire(record: Record): Promise<void> {
   const centre = await BenchCentre.open(PARTITIONS);
   const { at, fleet } = centre;
   try {
@@ -35,22 +35,27 @@ async function wire(record: Record): Promise<void> {
     const source = join(import.meta.dirname, 'raw.c');
     execFileSync('cc', ['-O2', '-o', program, source, '-lrdkafka']);
     // Principals of one host, some acts of each behind one another.
-    const events = Array.from({ length: EVENTS }, (_, n) =>
+    const events = Array.from({ length: 10 * BATCH }, (_, n) =>
       actOf(principalKey(`uid:${1000 + (Math.floor(n / BURST) % 100)}@probe`), 'plain'),
     );
     const bytes = encode('Event', events[0] as (typeof events)[0]).length;
     const topic = brokerName('bpf.enriched', fleet.prefix);
-    const ours: number[] = [];
+    const ours: Forwarded[] = [];
     const raw: number[] = [];
     for (let turn = 0; turn < TURNS; turn++) {
       const asked = [topic, `${PARTITIONS}`, `${RAW_EVENTS}`, `${bytes}`];
       const [broker = ''] = fleet.settings.brokers;
       raw.push(Number(execFileSync(program, [broker, ...asked], { encoding: 'utf8' })));
-      ours.push(await measureForwarding(centre, events, `forwarding-${turn}`));
+      ours.push(
+        await measureForwarding(centre, { events, count: EVENTS, name: `forwarding-${turn}` }),
+      );
     }
     record('librdkafka, acknowledged', median(raw), 'events/s', `${bytes} bytes a message`);
-    record('host to acknowledged', median(ours), 'events/s', 'sealed, in the local log, sent');
-    const ratios = ours.map((one, turn) => one / (raw[turn] as number));
+    const rates = ours.map(({ perSecond }) => perSecond);
+    record('host to acknowledged', median(rates), 'events/s', 'sealed, in the local log, sent');
+    const cpu = ours.map(({ cpuUs }) => cpuUs);
+    record('host to acknowledged, CPU', median(cpu), 'µs/event', 'all of its threads');
+    const ratios = rates.map((one, turn) => one / (raw[turn] as number));
     record('host to acknowledged / librdkafka', median(ratios), '×', `median of ${TURNS}`);
   } finally {
     await centre.close();

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { hash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { deriveHostKey } from '#chain';
 import { type Event, hostName, incarnation, type PrincipalKey, principalKey } from '#event';
 import { defaultPolicy } from '#policy';
@@ -19,8 +19,10 @@ import { actOf, FIRST_UID } from './load.ts';
 
 const HOST = hostName('probe');
 const PEOPLE = 50;
-/** Events of a commit of the collector that drains a full ring. */
-const BATCH = 256;
+/** Events of a commit of the collector that drains a full ring: what 512 KiB of it hold. */
+export const BATCH = 1000;
+/** Of the events so many come first, unmeasured: the code is still being compiled. */
+const WARM = 0.25;
 
 /** A host's user half behind the rings: lanes, the log in a file, the forwarder. */
 class Sender {
@@ -68,23 +70,39 @@ class Sender {
   }
 }
 
-/** Events a second from the sealing of a batch until Kafka has acknowledged all of it. */
+/** What a host's way to the broker came to. */
+export interface Forwarded {
+  readonly perSecond: number;
+  /** Microseconds of processor an event, all threads of this process. */
+  readonly cpuUs: number;
+}
+
+/**
+ * From the sealing of a batch until Kafka has acknowledged all of it: `count` events in batches of
+ * a full ring, `events` of them over and over, so that it is not a large heap that is measured.
+ */
 export async function measureForwarding(
   centre: BenchCentre,
-  events: readonly Event[],
-  name: string,
-): Promise<number> {
+  { events, count, name }: { events: readonly Event[]; count: number; name: string },
+): Promise<Forwarded> {
   const sender = await Sender.open(centre, name);
-  const run = async (from: number, to: number) => {
-    for (let at = from; at < to; at += BATCH) await sender.add(events.slice(at, at + BATCH));
+  const run = async (batches: number) => {
+    for (let n = 0; n < batches; n++) {
+      const at = (n * BATCH) % events.length;
+      await sender.add(events.slice(at, at + BATCH));
+      // As the collector does between two of them.
+      await turn();
+    }
     await waitFor('all acknowledged', async () => (await sender.lag()) === 0, 600_000);
   };
   try {
-    const warm = Math.floor(events.length / 5);
-    await run(0, warm);
+    await run(Math.ceil((WARM * count) / BATCH));
+    const cpu = process.cpuUsage();
     const startMs = performance.now();
-    await run(warm, events.length);
-    return (events.length - warm) / ((performance.now() - startMs) / 1000);
+    await run(count / BATCH);
+    const seconds = (performance.now() - startMs) / 1000;
+    const { user, system } = process.cpuUsage(cpu);
+    return { perSecond: count / seconds, cpuUs: (user + system) / count };
   } finally {
     await sender.close();
   }

@@ -55,6 +55,16 @@ test('a record is read: numbers, names, and paths from the leaf to the root', ()
   assert.equal(read.object, null);
 });
 
+test('paths are read the same again, and behind more of them than are remembered', () => {
+  for (let turn = 0; turn < 2; turn++) {
+    for (let n = 0; n < 1500; n++) {
+      assert.equal(decodeAct(record(`x${n}\0usr\0`, '')).path, `/usr/x${n}`);
+    }
+    assert.equal(decodeAct(record('caf\xe9\0', 'caf\xc3\xa9\0')).path, '/caf\xe9');
+    assert.equal(decodeAct(record('caf\xe9\0', 'caf\xc3\xa9\0')).cgroup, '/café');
+  }
+});
+
 /** The sample with what a scan found, and a text after it. */
 function scanned(): Buffer {
   const found = Buffer.alloc(facts.size);
