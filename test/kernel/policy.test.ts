@@ -69,7 +69,7 @@ test('a policy goes into a running guard, on by stages, back, and through a star
   }
 });
 
-test('a text that services cannot read leaves them with the policy before, and is told of', async () => {
+test('a text that services cannot read leaves them with the one before, told of', async () => {
   const at = place('unreadable');
   const warden = await Warden.start({ place: at });
   try {
