@@ -1,7 +1,7 @@
 import { TIER_NAMES } from '#trust';
 import type { GrantMasks } from '../compile.ts';
 import { Judge } from '../judge.ts';
-import { begins, DIMENSIONS, NAME_LISTS, type NameList, numberOf } from '../names.ts';
+import { begins, DIMENSIONS, KEYRINGS, NAME_LISTS, type NameList, numberOf } from '../names.ts';
 import type { Policy, PolicyMode } from '../policy.ts';
 import { type Change, listed } from './change.ts';
 
@@ -61,7 +61,7 @@ function beyond(has: GrantMasks, lacks: GrantMasks): readonly string[] {
     const names = begins(has.commands, list) ? namesIn(list, has, lacks) : [];
     return names.length === 0 ? [] : [spelled(list, names)];
   });
-  if (takesUnsigned(has) && !takesUnsigned(lacks)) said.push('programs that nobody signed');
+  if (!commands.includes('PROG_LOAD')) said.push(...signedBeyond(has, lacks));
   return has.foreign && !lacks.foreign ? [...said, 'programs and maps of others'] : said;
 }
 
@@ -90,13 +90,36 @@ function kfuncChanges(who: string, was: GrantMasks, is: GrantMasks): readonly Ch
   return [{ kind: is.kfuncs.includes('*') ? 'gains' : 'loses', text }];
 }
 
-const takesUnsigned = ({ keyrings }: GrantMasks): boolean => (keyrings & 1) === 1;
+const UNSIGNED = 'unsigned';
+const ANY_KEYRING = 'any other keyring';
+
+/** Who may have signed. A keyring that anybody can make counts by its number. */
+function signersOf({ keyrings, serial }: GrantMasks): readonly string[] {
+  const numbered = serial === 0 ? ANY_KEYRING : `keyring:${serial}`;
+  return KEYRINGS.filter((_, bit) => (keyrings >> bit) & 1).map((name) =>
+    name === 'keyring' ? numbered : name,
+  );
+}
+
+/** Programs that one grant takes by who signed them, and another does not. */
+function signedBeyond(has: GrantMasks, lacks: GrantMasks): readonly string[] {
+  const taken = signersOf(lacks);
+  const isTaken = (name: string): boolean =>
+    taken.includes(name) || (name.startsWith('keyring:') && taken.includes(ANY_KEYRING));
+  const names = signersOf(has).filter((name) => !isTaken(name));
+  const signers = names.filter((name) => name !== UNSIGNED);
+  return [
+    ...(names.includes(UNSIGNED) ? ['programs that nobody signed'] : []),
+    ...(signers.length === 0 ? [] : [`programs signed by ${listed(signers)}`]),
+  ];
+}
 
 /** A dimension that limits nothing refuses nothing, whatever its mode. */
 function limits(grant: GrantMasks, dimension: (typeof DIMENSIONS)[number]): boolean {
   if (dimension === 'objects') return !grant.foreign;
   if (dimension === 'kfuncs') return !grant.kfuncs.includes('*');
-  if (dimension === 'signature') return !takesUnsigned(grant);
+  if (dimension === 'signature')
+    return signersOf(grant).length < KEYRINGS.length || grant.serial > 0;
   const full = { ...grant, commands: ~0n, programTypes: ~0n, mapTypes: ~0n };
   const all: GrantMasks = { ...full, attachTypes: ~0n, helpers: ~0n };
   return namesIn(dimension, all, grant).length > 0;
