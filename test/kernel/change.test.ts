@@ -221,7 +221,8 @@ test('doctor lists what is not as it was', async () => {
   const theirsToo = ['gone gone', 'linked denied', 'theirs denied'];
   assert.deepEqual(states, [...expected, 'brief denied', 'foreign denied', ...theirsToo]);
   const env = { ...process.env, WARDEN_RUN: at.run };
-  const { stdout } = await run('./warden', ['doctor', '--state', at.state], { env });
+  const args = ['doctor', '--state', at.state, '--policy', policy];
+  const { stdout } = await run('./warden', args, { env });
   const names = 'plain, strict, brief, foreign, gone, linked, theirs';
   const weak = new RegExp(`loaders +7 known by path alone \\(weak\\): ${names}`);
   assert.match(stdout, weak);
