@@ -126,8 +126,8 @@ function watched(config: Config): Finding {
 }
 
 const CHANGE_TEXTS: Readonly<Record<string, string>> = {
-  kept: 'is another than the policy was applied to, and the loader all the same',
-  denied: 'is another than the policy was applied to: no loader',
+  kept: 'changed since the policy was applied, and is the loader all the same',
+  denied: 'changed since the policy was applied: no loader',
   ended: 'was kept for its time: no loader any more',
   gone: 'is gone',
 };

@@ -72,7 +72,7 @@ export const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
     details: '`state` (`sealed`, `unsealed`, `refused`), `found`',
   },
   LOADER: {
-    what: "a loader's file is another than the policy was applied to, and what comes of it",
+    what: "a loader's file changed since the policy was applied, and what comes of it",
     details:
       '`state` (`listed`: of another content that the policy lists; `kept` by `on_change`; ' +
       '`denied`; `ended`: was kept for its time; `gone`), `loader`, `path` (of a long one its ' +

@@ -30,8 +30,8 @@ static const char *const STATES[] = {
 
 static const char *const TEXTS[] = {
 	[WD_FILE_LISTED] = "is one that the policy lists",
-	[WD_FILE_KEPT] = "is another than the policy was applied to: kept",
-	[WD_FILE_DENIED] = "is another than the policy was applied to: no loader",
+	[WD_FILE_KEPT] = "changed since the policy was applied: kept",
+	[WD_FILE_DENIED] = "changed since the policy was applied: no loader",
 	[WD_FILE_ENDED] = "was kept for its time: no loader any more",
 	[WD_FILE_GONE] = "is gone",
 };
@@ -75,6 +75,16 @@ static bool is_unchanged(const struct wd_watched *file, const struct wd_found *f
 {
 	return file->looked && !memcmp(file->digest, found->digest, WD_DIGEST_LEN) &&
 	       wd_file_holds(file, found) && (file->said != WD_FILE_KEPT || found->is_roots);
+}
+
+/*
+ * As the policy found it, and kept whatever becomes of it: nobody needs to know what is in it, and
+ * each start would read all the files of all loaders.
+ */
+static bool needs_no_reading(const struct wd_watched *file, const struct wd_found *found)
+{
+	return !file->looked && !file->line->has_sha256 && file->line->keep_s == WD_KEEP_ALWAYS &&
+	       wd_file_is_of_path(file, found);
 }
 
 /* As the policy found it, when it was applied: of this nothing is said. */
@@ -146,7 +156,7 @@ static bool is_over(const struct wd_watched *file)
 enum looked {
 	LOOKED_SAME,	       /* nothing to say */
 	LOOKED_SAID,
-	LOOKED_HASHED,	       /* the same, and it took its time */
+	LOOKED_READ,	       /* and it took its time */
 };
 
 static enum looked look_at(const struct wd_set *set, __u32 half, struct wd_watched *file)
@@ -154,7 +164,7 @@ static enum looked look_at(const struct wd_set *set, __u32 half, struct wd_watch
 	const char *path = file->line->path;
 	struct wd_found found;
 	struct stat info;
-	bool told, there;
+	bool told = false, there, is_read;
 
 	if (is_over(file)) {
 		file->said = WD_FILE_ENDED;
@@ -167,7 +177,14 @@ static enum looked look_at(const struct wd_set *set, __u32 half, struct wd_watch
 	if (file->looked && same_file(&info, &file->seen))
 		return LOOKED_SAME;
 	there = S_ISREG(info.st_mode) && wd_file_find(set, half, path, &found);
-	told = there ? take_up(set, file, &found) : note_gone(file);
+	is_read = there && !needs_no_reading(file, &found);
+	/* Another file by now, or one that can't be read: the next look sees what it is. */
+	if (is_read && !wd_file_read(path, &found))
+		return LOOKED_READ;
+	if (!there)
+		told = note_gone(file);
+	else if (is_read)
+		told = take_up(set, file, &found);
 	/* Of a path that never had a file nothing is said when it gets none. */
 	file->looked = file->looked || there || !info.st_ino;
 	file->seen = there ? found.info : info;
@@ -175,7 +192,7 @@ static enum looked look_at(const struct wd_set *set, __u32 half, struct wd_watch
 		memcpy(file->digest, found.digest, WD_DIGEST_LEN);
 	if (told)
 		say(set, file);
-	return there ? LOOKED_HASHED : told ? LOOKED_SAID : LOOKED_SAME;
+	return is_read ? LOOKED_READ : told ? LOOKED_SAID : LOOKED_SAME;
 }
 
 static bool is_told_of(const struct wd_watched *file)
@@ -266,7 +283,7 @@ static void look(struct wd_changes *changes, const struct wd_set *set)
 		enum looked looked = look_at(set, half, &changes->files[changes->next++]);
 
 		changes->dirty = changes->dirty || looked != LOOKED_SAME;
-		if (looked == LOOKED_HASHED)
+		if (looked == LOOKED_READ)
 			return;
 	}
 	changes->next = 0;

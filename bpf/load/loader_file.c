@@ -36,12 +36,29 @@ bool wd_file_find(const struct wd_set *set, __u32 half, const char *path,
 	if (fd < 0 || fstat(fd, &ret_found->info) || !S_ISREG(ret_found->info.st_mode) ||
 	    wd_key_of(set, fd, &ret_found->key))
 		return false;
-	if (ret_found->info.st_size <= BYTES_MAX && wd_sha256_fd(fd, ret_found->digest))
-		return false;
 	ret_found->is_roots = wd_is_roots(path, &ret_found->info);
 	if (bpf_map_lookup_elem(set->map[WD_MAP_LOADERS], &ret_found->key, &ret_found->value))
 		memset(&ret_found->value, 0, sizeof(ret_found->value));
 	return true;
+}
+
+/* What was put there meanwhile is found by the next look. */
+bool wd_file_read(const char *path, struct wd_found *found)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat info;
+
+	if (fd < 0 || fstat(fd, &info) || info.st_ino != found->info.st_ino ||
+	    info.st_dev != found->info.st_dev)
+		return false;
+	return info.st_size > BYTES_MAX || !wd_sha256_fd(fd, found->digest);
+}
+
+bool wd_file_is_of_path(const struct wd_watched *file, const struct wd_found *found)
+{
+	const struct wd_loader_half *half = &found->value.half[found->half];
+
+	return half->index == file->line->number && !half->has_digest && !half->until_boot_ns;
 }
 
 bool wd_file_holds(const struct wd_watched *file, const struct wd_found *found)

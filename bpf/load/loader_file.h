@@ -8,15 +8,21 @@
 struct wd_found {
 	struct stat info;
 	bool is_roots;	       /* see owner.h */
-	__u8 digest[WD_DIGEST_LEN]; /* zero: too large to be a loader */
+	__u8 digest[WD_DIGEST_LEN]; /* zero: not read, or too large to be a loader */
 	struct wd_exe_key key;
 	struct wd_loader value;
 	__u32 half;	       /* the one in force */
 };
 
-/* False when there is no regular file, or it can't be read. */
+/* All but the digest. False when there is no regular file, or it can't be opened. */
 bool wd_file_find(const struct wd_set *set, __u32 half, const char *path,
 		  struct wd_found *ret_found);
+
+/* The digest. False when another file is there by now, or it can't be read. */
+bool wd_file_read(const char *path, struct wd_found *found);
+
+/* True when the map has it as this path's loader, whatever is in it. */
+bool wd_file_is_of_path(const struct wd_watched *file, const struct wd_found *found);
 
 /* True when the map has it as this path's loader, with the content that it has. */
 bool wd_file_holds(const struct wd_watched *file, const struct wd_found *found);

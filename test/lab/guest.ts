@@ -72,6 +72,7 @@ const INSTALLED: Readonly<Record<string, string>> = {
   attack32: 'attack32',
   agent: 'agent',
   starter: 'agent',
+  kept: 'agent',
   powertool: 'attack',
   skeleton: 'attack',
   interpreter: 'attack',

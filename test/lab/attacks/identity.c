@@ -15,6 +15,8 @@
 #define SELF "/usr/local/bin/attack"
 #define ASIDE "/usr/local/bin/agent.aside"
 #define TRUSTED "10022"
+/* The monitor looks within one. */
+#define NOTICED_SECONDS 3
 
 static struct outcome act_as(const char *path, const char *how)
 {
@@ -49,6 +51,17 @@ static struct outcome renamed(void)
 	outcome = act_as(AGENT, "exec of another file at the path");
 	rename(ASIDE, AGENT);
 	return outcome;
+}
+
+/* As a package manager does it, and then patience: an upgrade looks the same. */
+static struct outcome kept(void)
+{
+	static const char path[] = "/usr/local/bin/kept", beside[] = "/usr/local/bin/kept.new";
+
+	if (copy_file(SELF, beside) || rename(beside, path))
+		return failed("replace the file");
+	sleep(NOTICED_SECONDS);
+	return act_as(path, "exec of another file at the path");
 }
 
 /* The same file, with other content: inode, owner and path are as they were. */
@@ -201,6 +214,7 @@ const struct attack identity_attacks[] = {
 	{ "loader-copied", copied },
 	{ "loader-renamed", renamed },
 	{ "loader-overwritten", overwritten },
+	{ "loader-kept", kept },
 	{ "loader-bind-mounted", bind_mounted },
 	{ "loader-in-mount-ns", other_mounts },
 	{ "loader-by-ld-so", by_linker },
