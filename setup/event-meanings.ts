@@ -65,7 +65,9 @@ export const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
   },
   GUARD: {
     what: 'the guard does not run or is not held, or runs again; what was there before it',
-    details: '`state` (`stopped`, `runs`, `refused`: a boot policy, `before`), `found`',
+    details:
+      '`state` (`stopped`, `runs`, `unheard`: it runs, and nobody tells of it, `refused`: a ' +
+      'policy of early boot, or one that services cannot read, `before`), `found`',
   },
   SEAL: {
     what: 'the guard was sealed or unsealed, or refused what needs a token while it is',

@@ -7,7 +7,6 @@
 #include "loader_file.h"
 #include "place.h"
 #include "raise.h"
-#include "restart.h"
 #include "say.h"
 #include "sha256.h"
 

@@ -34,7 +34,10 @@ bool wd_file_is_anothers(const struct wd_watched *file, const struct wd_found *f
 enum wd_said_file wd_file_judge(struct wd_watched *file, const struct wd_found *found,
 				struct wd_loader_half *ret_want);
 
-/* It is the loader from now on, and so is what it runs already. Returns 0 or -errno. */
+/*
+ * It is the loader from now on; known by its path, so is what runs of it already. Returns 0 or
+ * -errno.
+ */
 int wd_file_admit(const struct wd_set *set, struct wd_watched *file, struct wd_found *found,
 		  const struct wd_loader_half *want);
 

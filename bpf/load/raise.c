@@ -65,6 +65,11 @@ __u64 wd_boot_ns(void)
 	return (__u64)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int64_t wd_boot_ms(void)
+{
+	return (int64_t)(wd_boot_ns() / NS_PER_MS);
+}
+
 int wd_raise_open(const char *dir, struct wd_set *set)
 {
 	struct wd_config config;

@@ -9,6 +9,8 @@
 #include "policy.h"
 #include "set.h"
 
+#include <stdint.h>
+
 #define WD_RAISE_SUBJECTS 8
 #define WD_ALL_COMMANDS (~0ULL)
 
@@ -35,6 +37,7 @@ const char *wd_raise_kind_name(__u32 kind);
 
 /* CLOCK_BOOTTIME. */
 __u64 wd_boot_ns(void);
+int64_t wd_boot_ms(void);
 
 /* Zeroed when there is no entry. Returns 0 or -errno. */
 int wd_raise_read(const struct wd_set *set, const struct wd_subject *subject,

@@ -6,12 +6,6 @@
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 #define WINDOW_MS 60000
-#define NS_PER_MS 1000000
-
-int64_t wd_boot_ms(void)
-{
-	return (int64_t)(wd_boot_ns() / NS_PER_MS);
-}
 
 bool wd_may_restart(struct wd_restarts *restarts, int64_t started_ms)
 {

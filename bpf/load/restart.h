@@ -14,9 +14,6 @@ struct wd_restarts {
 	int64_t backoff_ms;    /* before the next */
 };
 
-/* CLOCK_BOOTTIME. */
-int64_t wd_boot_ms(void);
-
 /* False when it died ten times within a minute. Doubles the pause until a minute went well. */
 bool wd_may_restart(struct wd_restarts *restarts, int64_t started_ms);
 

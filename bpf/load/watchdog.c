@@ -41,11 +41,6 @@ static const struct {
 /* Looks are a second apart: beyond this the monitor stood still. */
 #define GAP_MS 4000
 
-static int64_t now_ms(void)
-{
-	return (int64_t)(wd_boot_ns() / 1000000);
-}
-
 static bool is_ftrace_off(void)
 {
 	_cleanup_fd_ int fd = open(FTRACE, O_RDONLY | O_CLOEXEC);
@@ -174,7 +169,7 @@ static int write_state(const struct wd_watchdog *watchdog, __u32 wrong)
 		if (wrong & WRONGS[i].bit)
 			wd_json_text(&json, NULL, WRONGS[i].name);
 	wd_json_close(&json, ']');
-	wd_json_number(&json, "since_boot_ms", now_ms());
+	wd_json_number(&json, "since_boot_ms", wd_boot_ms());
 	wd_json_number(&json, "monitor", getpid());
 	wd_json_close(&json, '}');
 	fputc('\n', file);
@@ -257,12 +252,12 @@ static void note_look(const struct wd_watchdog *watchdog)
 
 int64_t wd_watchdog_look(struct wd_watchdog *watchdog, const struct wd_set *set)
 {
-	int64_t left = watchdog->next_ms - now_ms();
+	int64_t left = watchdog->next_ms - wd_boot_ms();
 	__u32 wrong;
 
 	if (left > 0)
 		return left;
-	watchdog->next_ms = now_ms() + WD_LOOK_EVERY_MS;
+	watchdog->next_ms = wd_boot_ms() + WD_LOOK_EVERY_MS;
 	tell_gap(watchdog, set);
 	wrong = find_wrong(watchdog, set);
 	if (watchdog->said && wrong == watchdog->wrong) {
