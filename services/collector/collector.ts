@@ -332,6 +332,7 @@ export class Collector {
     if (this.gaveUp) return;
     this.gaveUp = !(await this.commitUntilStored(commit));
     if (this.gaveUp) return;
+    this.shedding.wrote(outputs.reduce((sum, { value }) => sum + (value?.length ?? 0), 0));
     this.rings.release();
     this.code.release();
     this.totals.records += records;

@@ -56,8 +56,17 @@ export class Shedding {
     if (nowMs - this.lookedMs < LOOK_MS) return;
     this.lookedMs = nowMs;
     const { bytes, freeBytes } = await this.size();
-    this.used = bytes - freeBytes;
-    this.isFull = this.used >= this.limit * (this.isFull ? RESUME : 1);
+    this.judge(bytes - freeBytes);
+  }
+
+  /** Counts what was stored since the last look, in bytes: much fits between two looks. */
+  wrote(bytes: number): void {
+    this.judge(this.used + bytes);
+  }
+
+  private judge(used: number): void {
+    this.used = used;
+    this.isFull = used >= this.limit * (this.isFull ? RESUME : 1);
   }
 
   /** Nothing may be read. */

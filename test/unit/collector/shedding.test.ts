@@ -69,3 +69,14 @@ test('a quarter over its bound nothing is read', async () => {
   await at(1249);
   assert.equal(shedding.holds, false);
 });
+
+test('what is stored between two looks counts', async () => {
+  const { shedding, at } = await opened();
+  await at(900);
+  shedding.wrote(99);
+  assert.deepEqual(shedding.admit(batch(0)), batch(0));
+  shedding.wrote(1);
+  assert.deepEqual(shedding.admit(batch(16)), [item('deny', 16)]);
+  shedding.wrote(250);
+  assert.equal(shedding.holds, true);
+});
