@@ -70,8 +70,8 @@ static __always_inline void set_off_reflex(struct wd_config *cfg, struct wd_open
 	want = &cfg->policy[half].reflex[wd_bounded(dimension, WD_DIMS)];
 	if (!want->set)
 		return;
-	open->act.flags |= WD_ACT_REFLEX;
-	wd_set_reflex(&open->act.subject, open->act.rule, open->act.head.boot_ns, want);
+	if (wd_set_reflex(&open->act.subject, open->act.rule, open->act.head.boot_ns, want))
+		open->act.flags |= WD_ACT_REFLEX;
 }
 
 /* Counts or records the open call as refused, and closes it but for the end that is to come. */

@@ -237,8 +237,22 @@ static __noinline void wd_carry(struct wd_task *store, const struct wd_subject *
 	}
 }
 
-/* Fail open, and counted: the call stays refused, only what follows is not lowered. */
-static __always_inline void wd_set_reflex(const struct wd_subject *subject, __u32 rule,
+/*
+ * True for a cause that follows another so closely that the reflex ends no more than a 64th of its
+ * time too early without it: each cause is an event that must be stored, and folded, before it ends.
+ */
+static __always_inline bool wd_is_reflex_fresh(const struct wd_reflex *old, __u64 cause,
+					       const struct wd_reflex_rule *want)
+{
+	return old->tier <= want->tier && old->for_ns >= want->for_ns &&
+	       cause < old->cause_boot_ns + (old->for_ns >> 6);
+}
+
+/*
+ * True when the act that is refused lowers its subject, or does so for longer. Fail open, and
+ * counted: the call stays refused, only what follows is not lowered.
+ */
+static __always_inline bool wd_set_reflex(const struct wd_subject *subject, __u32 rule,
 					  __u64 cause, const struct wd_reflex_rule *want)
 {
 	struct wd_reflex *old = bpf_map_lookup_elem(&reflexes, subject);
@@ -250,6 +264,8 @@ static __always_inline void wd_set_reflex(const struct wd_subject *subject, __u3
 	};
 	struct wd_state *own_state = wd_state();
 
+	if (old && wd_is_reflex_fresh(old, cause, want))
+		return false;
 	if (old) {
 		if (old->tier < fresh.tier) {
 			fresh.tier = old->tier;
@@ -264,10 +280,11 @@ static __always_inline void wd_set_reflex(const struct wd_subject *subject, __u3
 	if (own_state && !old)
 		wd_add(&own_state->reflexes, 1);
 	if (!bpf_map_update_elem(&reflexes, subject, &fresh, BPF_ANY))
-		return;
+		return true;
 	if (own_state && !old)
 		wd_add(&own_state->reflexes, -1ULL);
 	wd_count_error(WD_ERR_REFLEX);
+	return true;
 }
 
 #endif /* WARDEN_TIER_H */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { readEvents } from '#testkit';
 import { KPROBE, loadAs, loads, SOCKET_FILTER } from './loading.ts';
 import { find, installed, open } from './support.ts';
 
@@ -21,6 +22,9 @@ grants:
     program_types: ["*", "!KPROBE"]
     map_types: ["*"]
     helpers: ["*", "!ktime_get_ns"]
+    kfuncs: ["*", "!bpf_rcu_read_lock"]
+reflex:
+  - { on: kfuncs, tier: restricted, for: 1h }
 `;
 
 const scene = await open('fmod-ret', POLICY);
@@ -74,6 +78,20 @@ test('a loader is known at exec, by its file alone: no digest is taken', async (
   const { event } = await loadOf(pid);
   const { loader, process } = event;
   assert.deepEqual([loader?.name, loader?.sha256, process?.exeLabel], ['known', null, 'exec']);
+});
+
+test('a flood of refused loads is one reflex, not as many', async () => {
+  const flood = ['--type', SOCKET_FILTER, '--kfunc', 'bpf_rcu_read_lock', '--uid', '10060'];
+  const { errnos } = await loads(null, [...flood, '--times', '20']);
+  assert.deepEqual([...new Set(errnos)], ['EPERM']);
+  const { pid } = await loads(null, [...flood, '--times', '1']);
+  await loadOf(pid);
+  const seen = (await readEvents(scene.at.database)).map(({ event }) => event);
+  const by = seen.filter(({ principal }) => principal.startsWith('uid:10060'));
+  const isRefusal = ({ act, verdict }: (typeof by)[number]) =>
+    act.command === 'PROG_LOAD' && /kfuncs$/.test(verdict.rule ?? '');
+  assert.equal(by.filter(isRefusal).length, 21);
+  assert.equal(by.filter(({ act }) => act.command === 'REFLEX').length, 1);
 });
 
 test('the guard keeps its pins', async () => {
