@@ -235,7 +235,7 @@ export async function attackIn(
     command: scriptFor(boot, attacks),
     files: filesFor(boot.setting),
     timeoutSeconds: SECONDS + (boot.tries === undefined ? 0 : dose(boot.tries)),
-    ...(attacks.some(({ patches }) => patches === true) && { oneThread: true }),
+    twoThreads: attacks.every(({ patches }) => patches !== true),
     say,
     ...(boot.preempt !== undefined && { append: `preempt=${boot.preempt}` }),
     onConsole: (line) => {

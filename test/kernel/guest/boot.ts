@@ -26,8 +26,11 @@ export interface GuestJob {
   readonly append?: string;
   readonly timeoutSeconds?: number;
   readonly memoryMiB?: number;
-  /** Both processors on one thread of the emulator: slower, and safe where code is patched. */
-  readonly oneThread?: boolean;
+  /**
+   * Up to 6.12, a thread of the emulator for each processor: they race as real ones do, and now and
+   * then it crashes the kernel at a function that is patched while the other is in it.
+   */
+  readonly twoThreads?: boolean;
   /** Lets the guest reach servers of this machine at 10.0.2.2. */
   readonly network?: boolean;
   /** A file of an initramfs; without it the kernel mounts the base by itself. */
@@ -117,8 +120,8 @@ async function qemuArguments(job: GuestJob, directory: string): Promise<string[]
   const system = job.system ?? 'base';
   const { root, product } = await images(system, CACHE, say);
   const { image } = await kernelFiles(job.kernel, CACHE, say);
-  // What faults under emulation: cmpxchg16b up to 6.12, patching of text by two threads: on 7.2
-  // while it boots, elsewhere when ftrace_enabled is written again and again.
+  // What faults under emulation: cmpxchg16b up to 6.12, and patching of text by two threads: on 7.2
+  // while it boots, elsewhere when programs are attached to what is in use.
   const isNew = job.kernel === '7.2';
   const append = [
     `console=ttyS0 root=PARTUUID=${rootPartition(system)} rootwait rw rootfstype=ext4 init=/init`,
@@ -129,7 +132,7 @@ async function qemuArguments(job: GuestJob, directory: string): Promise<string[]
   return [
     ...[
       '-accel',
-      `tcg,thread=${isNew || job.oneThread === true ? 'single' : 'multi'}`,
+      `tcg,thread=${!isNew && job.twoThreads === true ? 'multi' : 'single'}`,
       '-cpu',
       isNew ? 'max,-pku' : 'max,-cx16,-pku',
     ],

@@ -25,7 +25,6 @@ const runs = await runGuests(
     system: 'debian' as const,
     files: { '/job/policy.yaml': policy },
     command: `WARDEN_DAYS=${DAYS} setup/node test/kernel/guest/inside/day.ts 2>&1`,
-    oneThread: true,
     timeoutSeconds: dose === 'full' ? 14_400 : 600,
     memoryMiB: 3072,
   })),

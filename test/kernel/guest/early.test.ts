@@ -75,7 +75,7 @@ const command = 'setup/node test/kernel/guest/inside/early.ts 2>&1';
 test('6.12: a guard from the initramfs on', async () => {
   const boot = { operators, policy: signedPolicy(5) };
   const run = await withInitramfs({ kernel: '6.12', boot, more }, (initrd) =>
-    runGuest({ kernel: '6.12', initrd, files, command, oneThread: true, timeoutSeconds: 1100 }),
+    runGuest({ kernel: '6.12', initrd, files, command, timeoutSeconds: 1100 }),
   );
   assert.equal(run.status, 0, `${run.stdout}${run.console}`);
   assert.match(run.stdout, /^ℹ pass 5/m);
@@ -88,7 +88,7 @@ test('6.12, warden=off: nothing is attached, and that is an event', async () => 
   const run = await withInitramfs({ kernel: '6.12', boot, more }, (initrd) =>
     runGuest({
       ...{ kernel: '6.12', initrd, files, command: off, append: 'warden=off' },
-      ...{ oneThread: true, timeoutSeconds: 1100 },
+      timeoutSeconds: 1100,
     }),
   );
   assert.equal(run.status, 0, `${run.stdout}${run.console}`);

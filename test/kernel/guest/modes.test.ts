@@ -17,7 +17,7 @@ const run = ([mode, path]: readonly string[]) =>
   `echo "== ${mode}"; setup/node ${path} 2>&1; echo "-- $?"`;
 const command = Object.entries(MODES).map(run).join('\n');
 
-// The newest first: it runs on one thread of the emulator, and takes longest.
+// The newest first: it takes longest.
 const order = KERNELS.toReversed();
 const runs = await runGuests(
   order.map((kernel) => ({ kernel, command, append, timeoutSeconds: SECONDS })),

@@ -38,6 +38,7 @@ const runs = await runGuests(
     command,
     files,
     append: 'preempt=full',
+    twoThreads: true,
     timeoutSeconds: dose === 'full' ? 7200 : 300,
   })),
 );

@@ -30,7 +30,6 @@ test('6.12: a sealed guard', async () => {
     kernel: '6.12',
     command: 'cp /usr/bin/node /release/ && setup/node test/kernel/guest/inside/sealed.ts 2>&1',
     files: release(),
-    oneThread: true,
     timeoutSeconds: 1100,
     memoryMiB: 3072,
   });

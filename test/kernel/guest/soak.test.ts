@@ -4,8 +4,7 @@ import { dose } from '#testkit';
 import { KERNELS, runGuests } from './index.ts';
 
 /**
- * `inside/soak.ts`: a minute of load by eight threads, in the long run an hour on each kernel. To
- * attach patches functions that are in use: on two threads the emulator crashes the kernel at that.
+ * `inside/soak.ts`: a minute of load by eight threads, in the long run an hour on each kernel.
  */
 const SECONDS = dose === 'full' ? 3600 : 60;
 const kernels = dose === 'full' ? KERNELS.toReversed() : (['6.12'] as const);
@@ -13,7 +12,6 @@ const runs = await runGuests(
   kernels.map((kernel) => ({
     kernel,
     command: `WARDEN_SOAK_SECONDS=${SECONDS} setup/node test/kernel/guest/inside/soak.ts 2>&1`,
-    oneThread: true,
     timeoutSeconds: 600 + 2 * SECONDS,
   })),
 );

@@ -4,8 +4,7 @@ import { dose } from '#testkit';
 import { KERNELS, runGuests } from './index.ts';
 
 /**
- * `inside/upgrade.ts` on each kernel, and where any hook can be preempted between two others. To
- * attach patches functions that are in use: on two threads the emulator crashes the kernel at that.
+ * `inside/upgrade.ts` on each kernel, and where any hook can be preempted between two others.
  */
 const order = KERNELS.toReversed();
 const jobs = [
@@ -13,7 +12,6 @@ const jobs = [
   { kernel: '6.12', append: 'preempt=full' } as const,
 ].map((one) => ({
   ...one,
-  oneThread: true,
   command: `WARDEN_DOSE=${dose} setup/node test/kernel/guest/inside/upgrade.ts 2>&1`,
   timeoutSeconds: dose === 'full' ? 7200 : 900,
 }));

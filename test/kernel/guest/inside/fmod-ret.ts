@@ -22,7 +22,7 @@ grants:
     program_types: ["*", "!KPROBE"]
     map_types: ["*"]
     helpers: ["*", "!ktime_get_ns"]
-    kfuncs: ["*", "!bpf_rcu_read_lock"]
+    kfuncs: ["*", "!bpf_lookup_user_key"]
 reflex:
   - { on: kfuncs, tier: restricted, for: 1h }
 `;
@@ -81,7 +81,7 @@ test('a loader is known at exec, by its file alone: no digest is taken', async (
 });
 
 test('a flood of refused loads is one reflex, not as many', async () => {
-  const flood = ['--type', SOCKET_FILTER, '--kfunc', 'bpf_rcu_read_lock', '--uid', '10060'];
+  const flood = ['--type', SOCKET_FILTER, '--kfunc', 'bpf_lookup_user_key', '--uid', '10060'];
   const { errnos } = await loads(null, [...flood, '--times', '20']);
   assert.deepEqual([...new Set(errnos)], ['EPERM']);
   const { pid } = await loads(null, [...flood, '--times', '1']);
