@@ -239,7 +239,7 @@ static __noinline void wd_carry(struct wd_task *store, const struct wd_subject *
 
 /*
  * True for a cause that follows another so closely that the reflex ends no more than a 64th of its
- * time too early without it: each cause is an event that must be stored, and folded, before it ends.
+ * time too early without it: each cause is an event to be stored, and folded, before it can end.
  */
 static __always_inline bool wd_is_reflex_fresh(const struct wd_reflex *old, __u64 cause,
 					       const struct wd_reflex_rule *want)
