@@ -19,7 +19,7 @@ const GROUPS = [
   { name: 'fleet', at: 'fleet', files: 1, fileSeconds: 300 },
   { name: 'chaos', at: 'chaos', files: 1, fileSeconds: 300 },
   { name: 'kernel', at: 'kernel', files: 1, fileSeconds: 600 },
-  { name: 'guest', at: 'kernel/guest', files: 1, fileSeconds: 1800 },
+  { name: 'guest', at: 'kernel/guest', files: 2, fileSeconds: 2400 },
   { name: 'lab', at: 'lab', files: 1, fileSeconds: 1200 },
 ] as const;
 const FULL_DOSE_TIMES = 90;

@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { CACHE } from './cache.ts';
 import { images, rootPartition, type System } from './image.ts';
 import { type Kernel, kernelFiles } from './kernels.ts';
+import { takeSlot } from './slots.ts';
 
 export interface GuestJob {
   readonly kernel: Kernel;
@@ -236,6 +237,7 @@ async function bootOnce(args: readonly string[], job: GuestJob): Promise<Ended> 
  * guest panics, hangs or vanishes.
  */
 export async function runGuest(job: GuestJob): Promise<GuestRun> {
+  const giveBack = await takeSlot(job.say ?? (() => undefined));
   const directory = mkdtempSync(join(tmpdir(), 'warden-guest-'));
   const startedMs = Date.now();
   try {
@@ -259,6 +261,7 @@ export async function runGuest(job: GuestJob): Promise<GuestRun> {
     return { status: Number(status), stdout, stderr, console, seconds, bootSeconds };
   } finally {
     rmSync(directory, { recursive: true, force: true });
+    giveBack();
   }
 }
 
