@@ -61,11 +61,14 @@ async function readHeartbeats(log: KafkaLog, register: SignerRegister, nowMs: nu
   const signersOf = (host: string, appendedMs: number) => register.validAt(host, appendedMs);
   const heartbeats = new Heartbeats({ signersOf, hosts });
   const findings: SignedFinding[] = [];
+  let bad = 0;
   for await (const record of recordsOf(log, 'bpf.hosts')) {
     const finding = heartbeats.add(record);
-    if (finding !== null && record.appendedMs > nowMs - FINDINGS_MS) findings.push(finding);
+    if (finding === null || record.appendedMs <= nowMs - FINDINGS_MS) continue;
+    bad += 1;
+    if (findings.length < FINDINGS_MAX) findings.push(finding);
   }
-  return { last: heartbeats.last, findings };
+  return { last: heartbeats.last, findings, bad };
 }
 
 interface Bounds {
@@ -111,15 +114,14 @@ function cellsOf({ host, state, mode, policy, revision, lag, lost, ...row }: Hos
   return [host, state, mode ?? '-', short, ...numbers, row.version ?? '-', last].map(safeText);
 }
 
-function print(rows: readonly HostRow[], findings: readonly SignedFinding[]): void {
+function print(rows: readonly HostRow[], findings: readonly SignedFinding[], bad: number): void {
   const table = new Table({ head: HEAD, style: { head: [], border: [], compact: true } });
   for (const row of rows) table.push(cellsOf(row));
   console.log(table.toString());
-  for (const { offset, code, key, detail } of findings.slice(0, FINDINGS_MAX)) {
+  for (const { offset, code, key, detail } of findings) {
     console.log(safeText(`heartbeat ${offset} of ${key}: ${code}: ${detail}`));
   }
-  const more = findings.length - FINDINGS_MAX;
-  if (more > 0) console.log(`and ${more} more`);
+  if (bad > findings.length) console.log(`and ${bad - findings.length} more`);
 }
 
 async function readAll(options: HostsOptions, register: SignerRegister, nowMs: number) {
@@ -143,13 +145,13 @@ export async function list(options: HostsOptions): Promise<void> {
   const bound = silentMs(options.silent);
   const register = signersIn(configOf(options).stateDir);
   const nowMs = Date.now();
-  const { last, findings } = await readAll(options, register, nowMs);
+  const { last, findings, bad } = await readAll(options, register, nowMs);
   const bounds = { nowMs, silentMs: bound };
   const rows = register.hosts.map((host) => rowOf(host, last, register, bounds));
-  const ok = findings.length === 0 && rows.every(({ state }) => !/^(silent|never)$/.test(state));
+  const ok = bad === 0 && rows.every(({ state }) => !/^(silent|never)$/.test(state));
   if (options.json === true) {
-    const shown = findings.slice(0, FINDINGS_MAX);
-    console.log(JSON.stringify({ schema: 'warden.host-list/1', ok, hosts: rows, findings: shown }));
-  } else print(rows, findings);
+    const said = { ok, hosts: rows, bad, findings };
+    console.log(JSON.stringify({ schema: 'warden.host-list/1', ...said }));
+  } else print(rows, findings, bad);
   process.exitCode = ok ? EXIT.ok : EXIT.findings;
 }

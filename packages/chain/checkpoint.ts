@@ -1,7 +1,7 @@
 import type { Checkpoint } from '#event';
 import { ChainError } from './errors.ts';
 import type { Head } from './seal.ts';
-import { openSigned, type SignersOf, type StoredRecord } from './signed.ts';
+import { asOftenAsAffordable, openSigned, type SignersOf, type StoredRecord } from './signed.ts';
 import { chainKey, type KnownHead } from './verify.ts';
 
 /** What is wrong with a record that should be signed by a host. */
@@ -43,7 +43,7 @@ export class Checkpoints {
   readonly totals = { records: 0, good: 0, bad: 0 };
 
   constructor(options: CheckpointsOptions) {
-    this.options = options;
+    this.options = { ...options, hosts: asOftenAsAffordable(options.hosts) };
   }
 
   /** Takes the next record. Returns what is wrong with it, or null. */

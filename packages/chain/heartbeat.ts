@@ -1,7 +1,7 @@
 import type { Heartbeat } from '#event';
 import type { SignedFinding } from './checkpoint.ts';
 import { ChainError } from './errors.ts';
-import { openSigned, type SignersOf, type StoredRecord } from './signed.ts';
+import { asOftenAsAffordable, openSigned, type SignersOf, type StoredRecord } from './signed.ts';
 
 /** The last sign of life of a host; `appendedMs` is the brokers' time. */
 export interface LastHeartbeat {
@@ -25,7 +25,7 @@ export class Heartbeats {
   readonly last = new Map<string, LastHeartbeat>();
 
   constructor(options: Heartbeats['options']) {
-    this.options = options;
+    this.options = { ...options, hosts: asOftenAsAffordable(options.hosts) };
   }
 
   /** Takes the next record. Returns what is wrong with it, in which case it does not count. */

@@ -47,3 +47,16 @@ test('a host cannot speak for another', () => {
   assert.deepEqual([found?.code, found?.key], ['WRONG_HOST', 'web-1']);
   assert.equal(heartbeats.last.size, 0);
 });
+
+test('a flood of forged heartbeats is refused, and not looked into for ever', () => {
+  let asked = 0;
+  const hosts = () => {
+    asked += 1;
+    return SIGNERS.hosts();
+  };
+  const heartbeats = new Heartbeats({ ...SIGNERS, hosts });
+  const forged = stored('Heartbeat', heartbeat(), { by: 'web-2' });
+  const codes = Array.from({ length: 150 }, () => heartbeats.add(forged)?.code);
+  assert.deepEqual(new Set(codes), new Set(['WRONG_HOST', 'BAD_SIGNATURE']));
+  assert.deepEqual([asked, codes[0], codes.at(-1)], [100, 'WRONG_HOST', 'BAD_SIGNATURE']);
+});
