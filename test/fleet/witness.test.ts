@@ -28,12 +28,18 @@ function environment({ prefix, settings }: Fleet, at: Placed): Record<string, st
   };
 }
 
-/** What a verb says of a fleet as JSON, and its exit code. */
-async function ask(verb: readonly string[], { prefix, settings }: Fleet, keys: string) {
+/** What a verb says of a fleet, and its exit code. */
+async function tell(verb: readonly string[], { prefix, settings }: Fleet, keys: string) {
   const on = ['--kafka', settings.brokers.join(','), '--fleet', prefix.slice(0, -1)];
-  const ran = await run('./warden', [...verb, ...on, '--state', keys, '--json']);
+  const ran = await run('./warden', [...verb, ...on, '--state', keys]);
   assert.ok(ran.code === 0 || ran.code === 1, ran.stderr);
-  return { code: ran.code, said: JSON.parse(ran.stdout) };
+  return ran;
+}
+
+/** The same as JSON. */
+async function ask(verb: readonly string[], fleet: Fleet, keys: string) {
+  const { code, stdout } = await tell([...verb, '--json'], fleet, keys);
+  return { code, said: JSON.parse(stdout) };
 }
 
 const ofHosts = (fleet: Fleet, keys: string) =>
@@ -193,7 +199,14 @@ test('heartbeats and checkpoints of a host: who is silent, and what is missing',
   await host.kill();
   await tailCut(log, keys);
   await deletedAndReplayed(fleet, log, keys);
+  const { stdout } = await tell(['verify'], fleet, keys);
+  assert.match(stdout, /: something is wrong\n/);
+  assert.match(stdout, /^record \d+, web-1\/[0-9a-f]{16}\/\d+\/\d+: TRUNCATED: .* events short$/m);
+  assert.match(stdout, /^\d of \d checkpoints are signed right, over \d+ chains$/m);
+  assert.match(stdout, /^checkpoint \d+ of web-1: REPLAYED: /m);
   const silent = await inState('silent', fleet, keys, host);
   assert.equal(silent.code, 1);
+  const shown = await tell(['host', 'list', '--silent', `${SILENT_S}`], fleet, keys);
+  assert.match(shown.stdout, /web-1 +│ silent +│ (lsm|fmod_ret|audit) +│ [0-9a-f]{12} .* s ago/);
   assert.ok(silent.row.age_ms > 1000 * SILENT_S);
 });
