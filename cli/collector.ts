@@ -42,7 +42,7 @@ export function collectorVerb(program: Command): void {
   withService(withKafka(command))
     .addHelpText(
       'after',
-      '\nIts key, host.key in the state directory, is made by ./warden host enroll.\n' +
+      '\nIts keys in the state directory, host.key and sign.key, are of ./warden host enroll.\n' +
         'While Kafka is away events stay here, and the kernel goes on deciding.\n' +
         '\nExample:\n  $ sudo ./warden collector --kafka kafka-1:9092\n',
     )

@@ -2,8 +2,10 @@ import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { deriveHostKey } from '#chain';
-import { ConfigError, HostRegister, openFleetKeys } from '#config';
+import { ConfigError, HostRegister, newSigningKey, openFleetKeys, SignerRegister } from '#config';
 import { EventError, type HostName, hostName } from '#event';
+import type { HostsOptions } from './fleet/hosts.ts';
+import { withKafka } from './fleet/options.ts';
 import { CliError, EXIT } from './shared/exit.ts';
 import { configOf } from './shared/open.ts';
 
@@ -46,7 +48,7 @@ function told<T>(file: string, work: () => T): T {
   }
 }
 
-function writeKey(file: string, key: Uint8Array): void {
+function writeKey(file: string, key: Uint8Array | string): void {
   const out = dirname(file);
   const fresh = !existsSync(out);
   mkdirSync(out, { recursive: true, mode: 0o700 });
@@ -64,6 +66,8 @@ interface Done {
   readonly generation: number | null;
   /** Where the key went. */
   readonly key: string | null;
+  /** Where the key that the host signs with went. */
+  readonly signing: string | null;
   /** What is left to do, a line each. */
   readonly next: readonly string[];
 }
@@ -75,40 +79,74 @@ function say(done: Done, { json }: HostOptions): void {
 
 const stateOf = ({ state }: HostOptions) => configOf(state === undefined ? {} : { state }).stateDir;
 
+/** The files of a host's keys; one that is there may be kept. */
+interface Files {
+  readonly key: string;
+  readonly signing: string;
+}
+
+function filesIn({ out, keep }: HostOptions): Files {
+  const directory = resolve(out ?? '.');
+  const files = { key: join(directory, 'host.key'), signing: join(directory, 'sign.key') };
+  if (keep === true) return files;
+  for (const file of Object.values(files)) {
+    told(file, () => {
+      if (existsSync(file)) throw Object.assign(new Error(), { code: 'EEXIST' });
+    });
+  }
+  return files;
+}
+
+/** The private part goes to the host alone, the public one is written down first. */
+function writeSigningKey(file: string, stateDir: string, host: HostName): void {
+  const { pem, key } = newSigningKey();
+  told(file, () => {
+    new SignerRegister(stateDir).enroll(host, key, Date.now());
+    writeKey(file, pem);
+  });
+}
+
 /** Makes the fleet's keys where there are none, and writes one host's own. */
 function enroll(text: string, options: HostOptions): void {
   const host = nameOf(text);
   const stateDir = stateOf(options);
-  const file = join(resolve(options.out ?? '.'), 'host.key');
-  if (options.keep === true && existsSync(file)) return;
-  const generation = told(file, () => {
+  const files = filesIn(options);
+  const isMissing = { key: !existsSync(files.key), signing: !existsSync(files.signing) };
+  if (!isMissing.key && !isMissing.signing) return;
+  const generation = told(files.key, () => {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const { fleet } = openFleetKeys(stateDir, { create: true });
     const number = new HostRegister(stateDir).enroll(host);
-    writeKey(file, deriveHostKey(fleet, host, number));
+    if (isMissing.key) writeKey(files.key, deriveHostKey(fleet, host, number));
     return number;
   });
-  const next = [`${file}: put it into the state directory of ${host}`];
-  say({ verb: 'enroll', host, generation, key: file, next }, options);
+  if (isMissing.signing) writeSigningKey(files.signing, stateDir, host);
+  const next = [
+    `${files.key} and ${files.signing}: put them into the state directory of ${host}`,
+    `${join(stateDir, 'signers.json')}: give it to whoever verifies or watches`,
+  ];
+  say({ verb: 'enroll', host, generation, ...files, next }, options);
 }
 
-/** A host's next key; the one before opens what it has sealed, for 30 days. */
+/** A host's next keys; those before count for what it has sealed and signed, for 30 days. */
 function rotate(text: string, options: HostOptions): void {
   const host = nameOf(text);
   const stateDir = stateOf(options);
-  const file = join(resolve(options.out ?? '.'), 'host.key');
-  const generation = told(file, () => {
-    if (existsSync(file)) throw Object.assign(new Error(), { code: 'EEXIST' });
+  const files = filesIn(options);
+  const generation = told(files.key, () => {
     const { fleet } = openFleetKeys(stateDir, { create: false });
     const number = new HostRegister(stateDir).rotate(host, Date.now());
-    writeKey(file, deriveHostKey(fleet, host, number));
+    writeKey(files.key, deriveHostKey(fleet, host, number));
     return number;
   });
+  writeSigningKey(files.signing, stateDir, host);
   const next = [
     `${join(stateDir, 'hosts.json')}: give it to every enricher`,
-    `${file}: then put it into the state directory of ${host}, and start its collector again`,
+    `${join(stateDir, 'signers.json')}: give it to whoever verifies or watches`,
+    `${files.key} and ${files.signing}: then put them into the state directory of ${host}, and ` +
+      'start its collector again',
   ];
-  say({ verb: 'rotate', host, generation, key: file, next }, options);
+  say({ verb: 'rotate', host, generation, ...files, next }, options);
 }
 
 /** From now on nothing of a host is believed. */
@@ -119,32 +157,56 @@ function revoke(text: string, options: HostOptions): void {
   told(file, () => {
     openFleetKeys(stateDir, { create: false });
     new HostRegister(stateDir).revoke(host, Date.now());
+    new SignerRegister(stateDir).revoke(host, Date.now());
   });
-  const next = [`${file}: give it to every enricher; what ${host} sends then goes to bpf.dlq`];
-  say({ verb: 'revoke', host, generation: null, key: null, next }, options);
+  const next = [
+    `${file}: give it to every enricher; what ${host} sends then goes to bpf.dlq`,
+    `${join(stateDir, 'signers.json')}: give it to whoever verifies or watches`,
+  ];
+  say({ verb: 'revoke', host, generation: null, key: null, signing: null, next }, options);
+}
+
+function listVerb(host: Command): void {
+  withKafka(host.command('list').description('the hosts of a fleet, by their last heartbeats'))
+    .option('--state <dir>', 'directory with signers.json (WARDEN_STATE)')
+    .option('--silent <seconds>', 'from when on a host counts as silent', '60')
+    .option('--json', 'one object, as JSON (schema warden.host-list/1)')
+    .addHelpText(
+      'after',
+      "\nA heartbeat's age is by the brokers' clock. One that the host did not sign, or that is\n" +
+        'sent again, does not count, and is said for an hour.\n' +
+        '\nExample:\n  $ ./warden host list --kafka kafka-1:9092 --state /etc/warden/fleet\n' +
+        '\nExit code 1: a host is silent, or was never heard of, or a heartbeat is forged.',
+    )
+    .action(async (options: HostsOptions) => {
+      const { list } = await import('./fleet/hosts.ts');
+      await list(options);
+    });
 }
 
 export function hostVerb(program: Command): void {
-  const host = program.command('host').description('hosts of a fleet and their keys');
+  const host = program.command('host').description('hosts of a fleet, and their keys');
+  listVerb(host);
   host
     .command('enroll <name>')
-    .description("write a host's key; the fleet's keys are made with the first")
+    .description("write a host's keys; the fleet's keys are made with the first")
     .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
     .option('--json', 'what was done, as one object (schema warden.host/1)')
-    .option('--out <dir>', 'where host.key goes, by default here')
-    .option('--keep', 'leave a key that is there already')
+    .option('--out <dir>', 'where host.key and sign.key go, by default here')
+    .option('--keep', 'leave keys that are there already')
     .addHelpText(
       'after',
-      '\nWith its own key a host can speak for itself only. Carry it there by a safe way.\n' +
+      '\nWith its own keys a host can speak for itself only. Carry them there by a safe way.\n' +
+        "Who has fleet.key can seal for every host and sign for none: sign.key is the host's.\n" +
         '\nExample:\n  $ ./warden host enroll web-1 --state /etc/warden/fleet --out /tmp/web-1\n',
     )
     .action(enroll);
   host
     .command('rotate <name>')
-    .description("write a host's next key; the one before opens its records for 30 days more")
+    .description("write a host's next keys; those before count for 30 days more")
     .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
     .option('--json', 'what was done, as one object (schema warden.host/1)')
-    .option('--out <dir>', 'where host.key goes, by default here')
+    .option('--out <dir>', 'where host.key and sign.key go, by default here')
     .addHelpText(
       'after',
       '\nExample:\n  $ ./warden host rotate web-1 --state /etc/warden/fleet --out /tmp/web-1\n',

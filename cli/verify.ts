@@ -1,38 +1,16 @@
 import type { Command } from 'commander';
-import { chainKey, type Finding, type Head, Verifier } from '#chain';
+import { type Finding, type Head, Verifier } from '#chain';
 import { hostIdentity, openKeys } from '#config';
 import { safeText } from '#event';
 import { compareStates, FOLD_POSITION, type OpenKeys, parseMark, replay } from '#fold';
 import { readPast } from '#log';
 import { type Snapshot, type Space, type Store, scanAll } from '#state';
+import type { FleetOptions } from './fleet/options.ts';
 import { EXIT } from './shared/exit.ts';
 import { configOf, openLog } from './shared/open.ts';
+import { damagedAt, FINDINGS_MAX, printReport, progress } from './shared/verified.ts';
 
 const PARTITION = { topic: 'bpf.events', partition: 0 } as const;
-const FINDINGS_MAX = 20;
-
-/** Says how far it is, on a terminal only. */
-function progress(what: string): (done: number, of: number) => void {
-  let lastMs = 0;
-  return (done, of) => {
-    if (process.stderr.isTTY !== true || Date.now() - lastMs < 200) return;
-    lastMs = Date.now();
-    process.stderr.write(`\r${what}: ${done} of ${of}\x1b[K`);
-    if (done >= of) process.stderr.write('\r\x1b[K');
-  };
-}
-
-function damagedAt(offset: number, detail: string): Finding {
-  return {
-    offset,
-    code: 'BAD_FRAME',
-    host: null,
-    incarnation: null,
-    lane: 0,
-    sequence: null,
-    detail,
-  };
-}
 
 /** Where the fold stood: a log that ends before it was cut off. */
 async function foldedHeads(store: Store): Promise<Map<string, Head>> {
@@ -91,13 +69,16 @@ async function verifyState(store: Store, keys: OpenKeys) {
   return { from: snapshot?.next ?? 0, differences: await compareStates(store, memory) };
 }
 
-interface VerifyOptions {
-  readonly json?: boolean;
-  readonly state?: string;
+interface VerifyOptions extends FleetOptions {
   readonly replay: boolean;
 }
 
 async function verify(options: VerifyOptions): Promise<void> {
+  if (options.kafka !== undefined) {
+    const { verifyFleet } = await import('./fleet/verify.ts');
+    await verifyFleet(options);
+    return;
+  }
   const config = configOf(options);
   const store = await openLog(config);
   const { host: hostKey, control } = openKeys(config.stateDir, { create: false });
@@ -114,28 +95,12 @@ async function verify(options: VerifyOptions): Promise<void> {
         JSON.stringify({ schema: 'warden.verify/1', ok: good, report, findings, differences }),
       );
     } else {
-      print(report, findings);
+      printReport(report, findings);
       if (state !== null) printState(state);
     }
     process.exitCode = good ? EXIT.ok : EXIT.findings;
   } finally {
     await store.close();
-  }
-}
-
-type Report = ReturnType<Verifier['report']>;
-
-function print(report: Report, findings: readonly Finding[]): void {
-  const { frames, events, controls, chains, duplicates, bad } = report;
-  const counted = `${events} events in ${frames} frames of ${chains} chains`;
-  const what = `${counted}, ${controls} control records`;
-  const good = bad === 0 && findings.length === 0;
-  console.log(good ? `${what}: every link and MAC is right` : `${what}: something is wrong`);
-  if (duplicates > 0) console.log(`${duplicates} events stand twice, equal both times`);
-  for (const { offset, code, lane, sequence, detail, ...at } of findings) {
-    const chain = at.host === null ? `lane ${lane}` : chainKey({ ...at, lane } as never);
-    const where = `record ${offset}, ${chain}${sequence === null ? '' : `/${sequence}`}`;
-    console.log(safeText(`${where}: ${code}: ${detail}`));
   }
 }
 
@@ -156,6 +121,15 @@ export function verifyVerb(program: Command): void {
     .option('--no-replay', 'only the chains, not the fold')
     .option('--json', 'one object, as JSON (schema warden.verify/1)')
     .option('--state <dir>', 'directory of the log (WARDEN_STATE)')
-    .addHelpText('after', '\nExample:\n  $ sudo ./warden verify\nExit code 1: something is wrong.')
+    .option('--kafka <addresses>', "a fleet's log instead, on these brokers: HOST:PORT,…")
+    .option('--fleet <name>', 'one of several fleets on the same brokers (WARDEN_FLEET)')
+    .addHelpText(
+      'after',
+      "\nOf a fleet's log: every chain, every checkpoint's signature, and whether all is there\n" +
+        "that hosts have signed. The directory is that of the fleet's keys and signers.json.\n" +
+        '\nExample:\n  $ sudo ./warden verify\n' +
+        '  $ ./warden verify --kafka kafka-1:9092 --state /etc/warden/fleet\n' +
+        '\nExit code 1: something is wrong.',
+    )
     .action(verify);
 }

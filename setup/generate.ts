@@ -69,7 +69,8 @@ async function sectionsOf(verb: readonly string[]): Promise<string[]> {
 
 const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: 'done; also when the reader of our output ends early',
-  findings: '`doctor`, `verify` or `policy` found something wrong, or more than is allowed',
+  findings:
+    '`doctor`, `verify`, `host list` or `policy` found something wrong, or more than is allowed',
   usage: 'wrong arguments, or a principal that fits more than one',
   data: 'no such principal, or a log that cannot be read',
   unavailable:

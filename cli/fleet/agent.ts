@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EnforcerMaps, native, pinsIn, StatsMap } from '#bpf';
+import { EnforcerMaps, type KernelStats, native, pinsIn, StatsMap } from '#bpf';
 import { type Config, kafkaConfig } from '#config';
 import { type Event, hostPrincipal } from '#event';
 import { LogError } from '#log';
@@ -14,6 +14,7 @@ import type { Parts } from '../up/loop.ts';
 import { reportPolicy } from '../up/said.ts';
 import { abandon, pause, startParts } from '../up.ts';
 import { sayHealth, untilAsked } from './serve.ts';
+import { openWitness } from './witness.ts';
 
 const HOUSEKEEPING_MS = 60_000;
 const IDLE_MS = 1000;
@@ -44,6 +45,8 @@ class Follower {
   private readonly tracer: Tracer | null;
   private afresh = false;
   isFollowing = false;
+  /** Offset in the tiers up to which the kernel's map follows. */
+  revision = 0;
   readonly measures = new Measures();
 
   constructor(
@@ -92,6 +95,7 @@ class Follower {
       let notedMs = Date.now();
       while (!this.signal.aborted) {
         const { more } = await enforcer.step();
+        this.revision = enforcer.place.from;
         if (!more) await this.log.awaitMore([enforcer.place], IDLE_MS);
         if (Date.now() - notedMs < HOUSEKEEPING_MS) continue;
         await noteSeen(parts);
@@ -182,7 +186,18 @@ async function serveUntilAsked(parts: Parts, client: KafkaClient, ended: AbortCo
   const follower = new Follower(parts, client, { signal, tracer });
   const stats = new StatsMap(join(parts.config.runDir, 'bpf/stats'));
   const closeHealth = await sayHealth({}, () => healthOf(parts, forwarder, follower, stats));
-  const work = [forwarder.run(signal), follower.run(), keepHouse(parts, signal)];
+  const witness = openWitness(parts, {
+    client,
+    forwarder,
+    revision: () => follower.revision,
+    lost: () => lostIn(stats.read()),
+  });
+  const work = [
+    forwarder.run(signal),
+    follower.run(),
+    keepHouse(parts, signal),
+    ...(witness === null ? [] : [witness.run(signal)]),
+  ];
   logger.info({ brokers: client.settings.brokers }, 'forwarding');
   await Promise.race([asked, collector.ended, ...work]);
   await collector.stop();
@@ -191,7 +206,8 @@ async function serveUntilAsked(parts: Parts, client: KafkaClient, ended: AbortCo
   while ((await forwarder.lag()) > 0 && Date.now() < lastMs) await sleep(20);
   ended.abort();
   await Promise.all(work);
-  await Promise.all([forwarder.close(), closeHealth(), tracer?.close()]);
+  await witness?.finish();
+  await Promise.all([forwarder.close(), closeHealth(), tracer?.close(), witness?.close()]);
   stats.close();
 }
 
@@ -199,13 +215,18 @@ const AWAY_MAX_MS = 60_000;
 
 const RINGS = ['deny', 'object', 'bulk'] as const;
 
+/** Records for which a ring had no room, by ring. */
+function lostIn({ rings }: KernelStats): { ring: string; count: number }[] {
+  return RINGS.map((ring, n) => ({ ring, count: rings[n]?.lost ?? 0 }));
+}
+
 /** What the programs in the kernel have seen and had no room for. */
 function kernelMetrics(stats: StatsMap): Metric[] {
-  const { acts, rings } = stats.read();
-  const lost = RINGS.map((ring, n): Metric => {
-    return { name: 'warden_host_lost_total', labels: { ring }, value: rings[n]?.lost ?? 0 };
+  const read = stats.read();
+  const lost = lostIn(read).map(({ ring, count: value }): Metric => {
+    return { name: 'warden_host_lost_total', labels: { ring }, value };
   });
-  return [{ name: 'warden_host_acts_total', value: acts }, ...lost];
+  return [{ name: 'warden_host_acts_total', value: read.acts }, ...lost];
 }
 
 /** Ready: what is stored goes out, and tiers come in. The kernel decides without either. */

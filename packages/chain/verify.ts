@@ -41,8 +41,19 @@ export interface Report {
   readonly first: Finding | null;
 }
 
+/** A head known from elsewhere. */
+export interface KnownHead extends Head {
+  /**
+   * The first sequence that must still be there in a log that was trimmed. null: whatever is left;
+   * absent: as `unanchored` says.
+   */
+  readonly due?: number | null;
+}
+
 export interface VerifierOptions {
   readonly keyOf: KeyOf;
+  /** Opens a frame, where its key depends on more than its host; by default with `keyOf`. */
+  readonly open?: (record: StoredFrame) => OpenedFrame;
   /**
    * Where chains stood before the first record, by `chainKey`: for a log that was trimmed behind a
    * snapshot.
@@ -65,6 +76,8 @@ interface Gap {
 }
 
 interface ChainState {
+  /** The sequence that it began with here. */
+  readonly from: number;
   head: Head;
   readonly gaps: Gap[];
 }
@@ -95,7 +108,9 @@ export class Verifier {
   constructor(options: VerifierOptions) {
     this.options = options;
     this.memory = new HashMemory(options.memoryBytes ?? DEFAULT_MEMORY);
-    for (const [key, head] of options.heads ?? []) this.chains.set(key, { head, gaps: [] });
+    for (const [key, head] of options.heads ?? []) {
+      this.chains.set(key, { from: head.sequence, head, gaps: [] });
+    }
   }
 
   /** Takes the next record. Returns what is wrong with it, a DUPLICATE, or null. Never throws. */
@@ -107,7 +122,8 @@ export class Verifier {
         this.totals.controls += 1;
         return null;
       }
-      const frame = openFrame(record.value, this.options.keyOf);
+      const { open, keyOf } = this.options;
+      const frame = open?.(record) ?? openFrame(record.value, keyOf);
       if (frame.lane !== record.lane) {
         throw new ChainError('WRONG_LANE', `frame of lane ${frame.lane}`);
       }
@@ -130,7 +146,7 @@ export class Verifier {
     if (frame.first > from && gaps.length < MAX_GAPS) gaps.push({ from, to: frame.first });
     for (const { sequence, hash } of accepted) this.memory.remember(key, sequence, hash);
     this.totals.events += accepted.length;
-    if (next !== null) this.chains.set(key, { head: next, gaps });
+    if (next !== null) this.chains.set(key, { from: state?.from ?? from, head: next, gaps });
     const error = repeated ?? faults[0];
     if (error !== undefined) return this.note(record, frame, error);
     if (accepted.length > 0) return null;
@@ -173,7 +189,7 @@ export class Verifier {
    * own state): what a shortened log would hide. `offset` is the log's end. Returns what is
    * missing.
    */
-  finish(heads: ReadonlyMap<string, Head>, offset: number): Finding[] {
+  finish(heads: ReadonlyMap<string, KnownHead>, offset: number): Finding[] {
     const findings: Finding[] = [];
     for (const [key, known] of heads) {
       const error = this.compareHead(key, known);
@@ -185,14 +201,21 @@ export class Verifier {
     return findings;
   }
 
-  private compareHead(key: string, known: Head): ChainError | null {
-    const head = this.chains.get(key)?.head;
+  private compareHead(key: string, known: KnownHead): ChainError | null {
+    const chain = this.chains.get(key);
+    const isTrimmed = this.options.unanchored === 'accept';
     // In a trimmed log, a chain that has been silent since has no frame left.
-    if (head === undefined && this.options.unanchored === 'accept') return null;
-    const found = head?.sequence ?? 0;
+    const due = isTrimmed ? (known.due ?? known.sequence) : 0;
+    if (chain === undefined && due >= known.sequence) return null;
+    const head = chain?.head;
+    const found = head?.sequence ?? due;
     if (found < known.sequence) {
       const message = `ends before ${found}, ${known.sequence - found} events short`;
       return new ChainError('TRUNCATED', message, { sequence: found });
+    }
+    if (chain !== undefined && isTrimmed && chain.from > due && due < known.sequence) {
+      const message = `${chain.from - due} missing: expected ${due}, found ${chain.from}`;
+      return new ChainError('SEQUENCE_GAP', message, { sequence: due });
     }
     const last = known.sequence - 1;
     const same =

@@ -196,6 +196,10 @@ export interface LoadedState {
   readonly mode: Mode;
   readonly adopted: boolean;
   readonly kernel: string;
+  /** Names of the hooks that are attached. */
+  readonly hooks: readonly string[];
+  /** Hash of the policy in the kernel, hex. */
+  readonly policy: string;
 }
 
 /** Throws `ConfigError` when the programs are not loaded, or the report can't be read. */
@@ -218,5 +222,7 @@ export function loadedState(runDir: string): LoadedState {
     mode: report.mode as Mode,
     adopted: report.adopted === true,
     kernel: String(report.kernel ?? ''),
+    hooks: Array.isArray(report.hooks) ? report.hooks.map(({ name }) => String(name)) : [],
+    policy: String(report.policy ?? ''),
   };
 }

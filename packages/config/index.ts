@@ -17,4 +17,5 @@ export {
   redisConfig,
 } from './fleet.ts';
 export { HostRegister, type Valid } from './host-register.ts';
-export { type FleetKeys, type Keys, openFleetKeys, openKeys } from './keys.ts';
+export { type FleetKeys, type Keys, openFleetKeys, openKeys, openSigningKey } from './keys.ts';
+export { newSigningKey, SignerRegister } from './signers.ts';

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, lstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from './config.ts';
@@ -32,6 +32,26 @@ export function openFleetKeys(stateDir: string, options: { create: boolean }): F
     fleet: openKey(join(stateDir, 'fleet.key'), options),
     control: openKey(join(stateDir, 'control.key'), options),
   };
+}
+
+const PEM_BYTES_MAX = 4096;
+
+/** The key that this host signs with, `sign.key`; null: it has none. Throws `ConfigError`. */
+export function openSigningKey(stateDir: string): KeyObject | null {
+  const file = join(stateDir, 'sign.key');
+  try {
+    const found = lstatSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return null;
+    if (!found.isFile() || found.size > PEM_BYTES_MAX) throw new Error('not a key in PEM');
+    const key = createPrivateKey(readFileSync(file));
+    if (key.asymmetricKeyType !== 'ed25519') throw new Error(`${key.asymmetricKeyType}`);
+    return key;
+  } catch (error) {
+    const what = `${(error as Error).message}: expected an Ed25519 key`;
+    throw new ConfigError(`${file}: ${what}: write it again with ./warden host rotate`, {
+      cause: error,
+    });
+  }
 }
 
 function openKey(file: string, { create }: { create: boolean }): Buffer {

@@ -4,6 +4,7 @@ import { type Schema, Walker } from './bounds.ts';
 import { crc64Avro } from './crc64.ts';
 import { EventError } from './errors.ts';
 import type { Control, Enriched, Event, Frame, SignalRecord, TierRecord } from './event.ts';
+import type { Checkpoint, Heartbeat } from './host.ts';
 import type { External, Override, Rollout } from './operator.ts';
 
 /** Record types by schema name: what `encode` takes and `decode` gives. */
@@ -17,6 +18,8 @@ export interface Records {
   Override: Override;
   External: External;
   Rollout: Rollout;
+  Checkpoint: Checkpoint;
+  Heartbeat: Heartbeat;
   /** Its shape belongs to packages/trust, which checks it. */
   Trust: unknown;
 }
@@ -31,6 +34,8 @@ const FILES: Readonly<Record<keyof Records, string>> = {
   Override: 'override.avsc',
   External: 'external.avsc',
   Rollout: 'rollout.avsc',
+  Checkpoint: 'checkpoint.avsc',
+  Heartbeat: 'heartbeat.avsc',
   Trust: 'trust.avsc',
 };
 

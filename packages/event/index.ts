@@ -14,6 +14,7 @@ export { crc64Avro } from './crc64.ts';
 export { EventError, type EventErrorCode } from './errors.ts';
 export * from './event.ts';
 export { HELPERS } from './helpers.ts';
+export type { Checkpoint, Heartbeat, LaneHead } from './host.ts';
 export * from './ids.ts';
 export { type Display, type EventJson, eventJson, formatTime, MICRO, toJson } from './json.ts';
 export {

@@ -63,7 +63,10 @@ export function openRecord(record: LogRecord, keys: OpenKeys): Opened {
 }
 
 /** A host may still send what it sealed before it got its new key. */
-function openByAny({ value, appendedMs }: LogRecord, keys: OpenKeys): OpenedFrame {
+export function openByAny(
+  { value, appendedMs }: Pick<LogRecord, 'value' | 'appendedMs'>,
+  keys: OpenKeys,
+): OpenedFrame {
   const { hostKeyOf, olderKeyOf } = keys;
   try {
     return openFrame(value, (host) => hostKeyOf(host, appendedMs));

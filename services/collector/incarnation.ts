@@ -21,10 +21,15 @@ export interface Resumed {
   readonly previousClean: boolean | null;
 }
 
+/** The life that the store is in; null: nobody has written to it. */
+export async function storedLife(store: Store): Promise<Life | null> {
+  const stored = await store.get('host', 0, KEY);
+  return stored === null ? null : (JSON.parse(Buffer.from(stored).toString()) as Life);
+}
+
 /** Goes on with the boot's incarnation, or begins one that names its predecessor. */
 export async function resumeLife(store: Store, bootId: string): Promise<Resumed> {
-  const stored = await store.get('host', 0, KEY);
-  const last = stored === null ? null : (JSON.parse(Buffer.from(stored).toString()) as Life);
+  const last = await storedLife(store);
   const previousClean = last?.clean ?? null;
   if (last !== null && last.bootId === bootId) {
     return { life: { ...last, clean: false }, fresh: false, previousClean };

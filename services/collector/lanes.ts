@@ -6,6 +6,7 @@ import {
   type Incarnation,
   LANES,
   type Lane,
+  type LaneHead,
   lane as laneNumber,
   laneOf,
   type Sequence,
@@ -96,6 +97,15 @@ export class Lanes {
       JSON.stringify({ incarnation: this.incarnation, sequence: head.sequence, hash }),
     );
   }
+}
+
+/** Heads of this incarnation as they are stored, by lane; those of lanes with events only. */
+export async function storedHeads(store: Store, life: Incarnation): Promise<LaneHead[]> {
+  const entries = await store.scan('lane', { limit: LANES });
+  return entries.flatMap(({ lane, value }) => {
+    const head = parseHead(value, life);
+    return head === null ? [] : [{ lane, ...head }];
+  });
 }
 
 function parseHead(bytes: Uint8Array, incarnation: Incarnation): Head | null {

@@ -7,6 +7,8 @@ export interface GuestHost {
   readonly name: string;
   /** Its own key, 32 bytes. */
   readonly key: Uint8Array;
+  /** What it signs with, in PEM; null: it sends no heartbeats and no checkpoints. */
+  readonly signing: Uint8Array | null;
   /** Port under which guests reach the broker. */
   readonly kafkaPort: number;
   readonly fleet: string;
@@ -20,7 +22,7 @@ export const GUEST_HEALTH = '127.0.0.1:7081';
 
 /** A guest as a host of the fleet: `command` runs beside nothing, with the agent's settings. */
 export function guestHost(host: GuestHost, command = './warden collector'): GuestJob {
-  const { kernel, name, key, kafkaPort, fleet, policy } = host;
+  const { kernel, name, key, signing, kafkaPort, fleet, policy } = host;
   const settings = {
     WARDEN_KAFKA: `${GATEWAY}:${kafkaPort}`,
     WARDEN_FLEET: fleet,
@@ -33,15 +35,16 @@ export function guestHost(host: GuestHost, command = './warden collector'): Gues
   const lines = [
     'set -e',
     `mkdir -p ${STATE}`,
-    `cp /fleet/host.key ${STATE}`,
+    `cp /fleet/*.key ${STATE}`,
     `chmod 700 ${STATE}`,
-    `chmod 600 ${STATE}/host.key`,
+    `chmod 600 ${STATE}/*.key`,
     `chown -R bpf-warden:bpf-warden ${STATE}`,
     ...exported,
     command,
   ];
   const files = {
     '/fleet/host.key': key,
+    ...(signing !== null && { '/fleet/sign.key': signing }),
     ...(policy !== null && { [POLICY]: policy }),
   };
   return { kernel, network: true, files, command: lines.join('\n') };

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { LogError } from '#log';
 import {
+  type FleetTopic,
   IdempotentWriter,
   IMPATIENT,
   KafkaClient,
@@ -27,7 +28,12 @@ import { assertFolded, assertView, enriched } from './truth.ts';
 const directory = mkdtempSync(join(tmpdir(), 'warden-tls-'));
 const authority = new Authority(directory);
 const stranger = new Authority(directory, 'stranger');
-const users = { admin: 'admin-secret', enricher: 'enricher-secret', 'host-web-1': 'web-1-secret' };
+const users = {
+  admin: 'admin-secret',
+  enricher: 'enricher-secret',
+  console: 'console-secret',
+  'host-web-1': 'web-1-secret',
+};
 const kafka = await KafkaServer.start({ secure: { authority, users, admin: 'admin' } });
 const aclFile = readFileSync(resolve(import.meta.dirname, '../../deploy/redis/users.acl'), 'utf8');
 const redis = await RedisServer.start({
@@ -132,10 +138,10 @@ test('a host by mutual TLS, an enricher by SCRAM, Redis by TLS: it all works', a
   await tiers.close();
 });
 
-const record = (topic: 'bpf.events' | 'bpf.tiers') => [
+const record = (topic: FleetTopic) => [
   { topic, partition: 0, lane: 0, key: 'x', value: Buffer.from('x') },
 ];
-const send = async (access: Access, topic: 'bpf.events' | 'bpf.tiers' = 'bpf.events') => {
+const send = async (access: Access, topic: FleetTopic = 'bpf.events') => {
   const writer = new IdempotentWriter(clientOf(access));
   await writer.send(record(topic)).finally(() => writer.close());
 };
@@ -144,6 +150,19 @@ const read = async (access: Access) => {
   const place = { topic: 'bpf.trust', partition: 0 } as const;
   await log.readSparse(place, 0, { records: 1, bytes: 1 }).finally(() => log.close());
 };
+
+test('a host writes heartbeats and checkpoints, which consoles read', async (t) => {
+  const log = new KafkaLog(clientOf(as('console')));
+  t.after(() => log.close());
+  for (const topic of ['bpf.hosts', 'bpf.checkpoints'] as const) {
+    await send(as('host-web-1'), topic);
+    const { records } = await log.readSparse({ topic, partition: 0 }, 0, { records: 9, bytes: 99 });
+    assert.deepEqual(
+      records.map(({ key }) => key),
+      ['x'],
+    );
+  }
+});
 
 /** Until the group is lost: whether one may use it shows after the join only. */
 const joined = async (access: Access) => {
@@ -199,6 +218,12 @@ const REFUSED: readonly (readonly [string, () => Promise<unknown>, LogError['cod
   [
     'a host that says what a tier is',
     () => send(as('host-web-1'), 'bpf.tiers'),
+    'DENIED',
+    /\.\/warden topics plan says which right is missing/,
+  ],
+  [
+    'an enricher that speaks for a host',
+    () => send(as('enricher'), 'bpf.hosts'),
     'DENIED',
     /\.\/warden topics plan says which right is missing/,
   ],

@@ -142,9 +142,10 @@ export class ComposeFleet {
     });
     if (enrolled.code !== 0) throw new Error(`${GUEST}: ${enrolled.stderr}`);
     const key = readFileSync(join(out, 'host.key'));
+    const signing = readFileSync(join(out, 'sign.key'));
     const [kafka = ''] = this.kafka?.addresses ?? [];
     const kafkaPort = this.kafka?.behind ?? 0;
-    const guest = new FleetGuest({ kernel, name: GUEST, key, kafkaPort, kafka, say });
+    const guest = new FleetGuest({ kernel, name: GUEST, key, signing, kafkaPort, kafka, say });
     this.guest = guest;
     await waitFor(`events of ${GUEST}`, () => guest.hasSpoken(), GUEST_MS);
     say(`${GUEST}: healthy`);

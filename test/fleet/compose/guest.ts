@@ -7,6 +7,7 @@ export interface FleetGuestOptions {
   readonly kernel: Kernel;
   readonly name: string;
   readonly key: Uint8Array;
+  readonly signing: Uint8Array;
   /** Of the broker: for guests, and as this machine reaches it. */
   readonly kafkaPort: number;
   readonly kafka: string;

@@ -186,7 +186,7 @@ test('an act in a guest, Kafka, an enricher, Redis, an enforcer, a refused call'
   const outside = `http://${GATEWAY}:${port}`;
   const exports = `export FLEET_CLOCK=${outside} OTEL_EXPORTER_OTLP_ENDPOINT=${outside}`;
   const command = `${exports}\nsetup/node test/kernel/guest/inside/fleet.ts`;
-  const job = guestHost({ ...host, policy: POLICY }, command);
+  const job = guestHost({ ...host, signing: null, policy: POLICY }, command);
   const ran = await runGuest({ ...job, timeoutSeconds: 400 });
   assert.equal(ran.status, 0, `${ran.stdout}${ran.stderr}${enricher.said}`);
   const [, text = ''] = /^fleet (\{.*\})$/m.exec(ran.stdout) ?? [];

@@ -73,6 +73,7 @@ const MORE: Readonly<Record<string, readonly string[]>> = {
   'cli/up/said.ts': ['services/*'],
   'cli/fleet/enricher.ts': ['services/*'],
   'cli/fleet/agent.ts': ['services/*', 'bpf'],
+  'cli/fleet/witness.ts': ['services/*'],
   'cli/doctor.ts': ['bpf'],
   'cli/lab.ts': ['test'],
 };

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { genesis, sealFrames } from '#chain';
-import { openFleetKeys } from '#config';
+import { openFleetKeys, SignerRegister } from '#config';
 import { encode, hostName, incarnation, lane, laneOf } from '#event';
 import { createLogger } from '#telemetry';
 import { run } from '#testkit';
@@ -69,4 +70,32 @@ test('enroll, rotate, revoke, enroll: which frames are believed, and what is sai
   const third = await key('enroll', 'third');
   assert.equal(opened(third, Date.now() + 1), 'frame');
   assert.equal(opened(second, Date.now() + 1), 'BAD_MAC');
+});
+
+test('the key that a host signs with: made, kept, rotated, revoked', async () => {
+  const made = async (verb: string, name: string, ...more: string[]) => {
+    const done = await host(verb, 'web-2', '--out', join(root, name), ...more);
+    assert.equal(done.code, 0, done.said);
+    const file = join(root, name, 'sign.key');
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    return createPublicKey(createPrivateKey(readFileSync(file))).export({ format: 'jwk' }).x;
+  };
+  const valid = (appendedMs: number) => {
+    const found = new SignerRegister(stateDir).validAt('web-2', appendedMs);
+    return found.map((key) => key.export({ format: 'jwk' }).x);
+  };
+  const first = await made('enroll', 'a');
+  assert.deepEqual(valid(Date.now()), [first]);
+  assert.equal(await made('enroll', 'a', '--keep'), first, 'kept');
+  // A host that was enrolled before there was such a key.
+  rmSync(join(root, 'a', 'sign.key'));
+  const key = readFileSync(join(root, 'a', 'host.key'));
+  const again = await made('enroll', 'a', '--keep');
+  assert.deepEqual(readFileSync(join(root, 'a', 'host.key')), key);
+  const second = await made('rotate', 'b');
+  assert.deepEqual(valid(Date.now()), [second, again, first]);
+  assert.deepEqual(valid(Date.now() + 31 * DAY_MS), [second]);
+  const revoked = await host('revoke', 'web-2');
+  assert.match(revoked.said, /signers\.json: give it to whoever verifies or watches/);
+  assert.deepEqual(valid(Date.now() + 1), []);
 });

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { chmodSync, copyFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { after, test } from 'node:test';
+import { decode } from '#event';
+import { IdempotentWriter, KafkaLog, type KafkaRecord } from '#log/kafka';
+import { type Placed, place, run, Warden, waitFor } from '#testkit';
+import { Service } from './process.ts';
+import { type Fleet, freshFleet, servers } from './servers.ts';
+import { recordsOf } from './truth.ts';
+
+const CHURN = resolve(import.meta.dirname, '../../bpf/build/workloads/churn');
+const HOST = 'web-1';
+/** More than a heartbeat's 15 s. */
+const SILENT_S = 17;
+
+const real = await servers();
+after(() => real.stop());
+
+function environment({ prefix, settings }: Fleet, at: Placed): Record<string, string> {
+  return {
+    WARDEN_KAFKA: settings.brokers.join(','),
+    WARDEN_FLEET: prefix.slice(0, -1),
+    WARDEN_RUN: at.run,
+    WARDEN_ETC: join(at.root, 'etc'),
+    WARDEN_HOST: HOST,
+    WARDEN_LOG_LEVEL: 'info',
+  };
+}
+
+/** What a verb says of a fleet, and its exit code. */
+async function tell(verb: readonly string[], { prefix, settings }: Fleet, keys: string) {
+  const on = ['--kafka', settings.brokers.join(','), '--fleet', prefix.slice(0, -1)];
+  const ran = await run('./warden', [...verb, ...on, '--state', keys]);
+  assert.ok(ran.code === 0 || ran.code === 1, ran.stderr);
+  return ran;
+}
+
+/** The same as JSON. */
+async function ask(verb: readonly string[], fleet: Fleet, keys: string) {
+  const { code, stdout } = await tell([...verb, '--json'], fleet, keys);
+  return { code, said: JSON.parse(stdout) };
+}
+
+const ofHosts = (fleet: Fleet, keys: string) =>
+  ask(['host', 'list', '--silent', `${SILENT_S}`], fleet, keys);
+const ofLog = (fleet: Fleet, keys: string) => ask(['verify'], fleet, keys);
+
+/** Waits until a host is said to be in a state, and gives what else is said. */
+function inState(state: string, fleet: Fleet, keys: string, host: Service) {
+  const look = async () => {
+    assert.ok(state !== 'running' || host.isRunning, 'the host has ended');
+    const { code, said } = await ofHosts(fleet, keys);
+    const row = said.hosts.find((one: { host: string }) => one.host === HOST);
+    return row?.state === state && { code, said, row };
+  };
+  return waitFor(`${HOST} ${state}`, look, 60_000);
+}
+
+async function act(at: Placed): Promise<void> {
+  const churn = join(at.root, 'churn');
+  copyFileSync(CHURN, churn);
+  chmodSync(churn, 0o755);
+  const ran = await run(churn, ['1']);
+  assert.equal(ran.code, 0, ran.stderr);
+}
+
+/** The same records in a fleet of their own, but for some. */
+async function copyTo(other: Fleet, log: KafkaLog, isKept: (record: KafkaRecord) => boolean) {
+  const writer = new IdempotentWriter(other.client);
+  for (const topic of ['bpf.events', 'bpf.checkpoints'] as const) {
+    for (const [partition, records] of (await recordsOf(log, topic)).entries()) {
+      const kept = records.filter((record) => topic === 'bpf.checkpoints' || isKept(record));
+      if (kept.length > 0) await writer.send(kept.map((one) => ({ ...one, topic, partition })));
+    }
+  }
+  await writer.close();
+}
+
+/** The hash of the policy in the START event: the collector's word, which its MAC seals. */
+async function policyAtStart(log: KafkaLog): Promise<string | undefined> {
+  const records = (await recordsOf(log, 'bpf.events')).flat();
+  const events = records.flatMap(({ value }) => decode('Frame', value as Uint8Array).events);
+  const start = events
+    .map((event) => decode('Event', event))
+    .find(({ act }) => act.command === 'START');
+  return start?.details.find(({ key }) => key === 'policy')?.value;
+}
+
+interface Found {
+  readonly code: string;
+  readonly host: string;
+  readonly lane: number;
+  readonly sequence: number;
+  readonly detail: string;
+}
+
+/** The frame whose loss nobody could see but for a checkpoint: the last one of a lane. */
+async function lastFrame(log: KafkaLog) {
+  const frames = (await recordsOf(log, 'bpf.events')).flatMap((records, partition) =>
+    records.map(({ offset, value }) => {
+      return { partition, offset, frame: decode('Frame', value as Uint8Array) };
+    }),
+  );
+  // Of the first run, of which the last checkpoint is of all there is.
+  const life = frames.filter(({ frame }) => frame.incarnation === frames[0]?.frame.incarnation);
+  const acts = life.filter(({ frame }) =>
+    frame.events.some((event) => decode('Event', event).principal === `uid:0@${HOST}`),
+  );
+  const last = acts.at(-1);
+  assert.ok(last !== undefined, 'an act of uid 0');
+  return last;
+}
+
+async function tailCut(log: KafkaLog, keys: string): Promise<void> {
+  const { partition, offset, frame } = await lastFrame(log);
+  const other = await freshFleet(real, { partitions: 4 });
+  const isLast = (one: KafkaRecord) => one.offset >= offset && one.lane === frame.lane;
+  assert.equal(partition, frame.lane % 4);
+  await copyTo(other, log, (one) => !isLast(one));
+  const { code, said } = await ofLog(other, keys);
+  assert.deepEqual([code, said.ok, said.findings.length], [1, false, 1], JSON.stringify(said));
+  const [found] = said.findings as Found[];
+  assert.deepEqual(
+    [found?.code, found?.host, found?.lane, found?.sequence],
+    ['TRUNCATED', HOST, frame.lane, frame.first],
+  );
+  assert.match(found?.detail ?? '', /ends before \d+, [1-9]\d* events short/);
+}
+
+/** Deleted as an administrator of the brokers can, and an old checkpoint sent again. */
+async function deletedAndReplayed(fleet: Fleet, log: KafkaLog, keys: string): Promise<void> {
+  const { partition, frame } = await lastFrame(log);
+  const admin = fleet.client.kafka.admin();
+  await admin.connect();
+  const topic = fleet.client.topic('bpf.events');
+  // Asked for first, so that it knows the topic.
+  await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: '-1' }] });
+  await admin.disconnect();
+  const [first] = (await recordsOf(log, 'bpf.checkpoints'))[0] ?? [];
+  const writer = new IdempotentWriter(fleet.client);
+  await writer.send([{ ...(first as KafkaRecord), topic: 'bpf.checkpoints', partition: 0 }]);
+  await writer.close();
+  const { code, said } = await ofLog(fleet, keys);
+  assert.equal(code, 1);
+  const inLane = (said.findings as Found[]).filter(({ lane }) => lane === frame.lane);
+  assert.deepEqual(
+    inLane.map((one) => [one.code, one.host]),
+    [['TRUNCATED', HOST]],
+    JSON.stringify(said),
+  );
+  assert.deepEqual(
+    said.checkpoints.findings.map((one: Found) => one.code),
+    ['REPLAYED'],
+  );
+}
+
+test('heartbeats and checkpoints of a host: who is silent, and what is missing', async (t) => {
+  const at = place('fleet-witness');
+  const fleet = await freshFleet(real, { partitions: 4 });
+  const env = environment(fleet, at);
+  const keys = join(at.root, 'fleet');
+  const enroll = ['host', 'enroll', HOST, '--state', keys, '--out', at.state];
+  const enrolled = await run('./warden', enroll);
+  assert.equal(enrolled.code, 0, enrolled.stderr);
+  const never = await ofHosts(fleet, keys);
+  assert.deepEqual([never.code, never.said.hosts[0].state], [1, 'never']);
+
+  const start = () => new Service(['collector', '--state', at.state], env);
+  const log = new KafkaLog(fleet.client);
+  let host = start();
+  t.after(async () => {
+    await host.stop();
+    Warden.unload(at);
+    await log.close();
+    at.remove();
+  });
+  const { code, row } = await inState('running', fleet, keys, host);
+  assert.equal(code, 0);
+  assert.match(row.mode, /^(lsm|fmod_ret|audit)$/);
+  assert.ok(row.capabilities.length > 0 && row.age_ms < 1000 * SILENT_S, JSON.stringify(row));
+  const signed = async () => (await recordsOf(log, 'bpf.checkpoints'))[0]?.length === 1;
+  await waitFor('the first checkpoint', signed, 60_000);
+  assert.equal(row.policy, await policyAtStart(log), 'what the collector says that it began with');
+  await act(at);
+  assert.equal(await host.stop(), 0, host.said);
+
+  const stopped = await inState('stopped', fleet, keys, host);
+  assert.deepEqual([stopped.code, stopped.said.findings], [0, []]);
+  const whole = await ofLog(fleet, keys);
+  assert.deepEqual([whole.code, whole.said.findings], [0, []], JSON.stringify(whole.said));
+  assert.equal(whole.said.checkpoints.good, 2, 'the first and the last');
+  assert.deepEqual(whole.said.checkpoints.unsigned, []);
+
+  host = start();
+  const again = await inState('running', fleet, keys, host);
+  assert.equal(again.row.incarnation, row.incarnation, 'the same boot');
+  await host.kill();
+  await tailCut(log, keys);
+  await deletedAndReplayed(fleet, log, keys);
+  const { stdout } = await tell(['verify'], fleet, keys);
+  assert.match(stdout, /: something is wrong\n/);
+  assert.match(stdout, /^record \d+, web-1\/[0-9a-f]{16}\/\d+\/\d+: TRUNCATED: .* events short$/m);
+  assert.match(stdout, /^\d of \d checkpoints are signed right, over \d+ chains$/m);
+  assert.match(stdout, /^checkpoint \d+ of web-1: REPLAYED: /m);
+  const silent = await inState('silent', fleet, keys, host);
+  assert.equal(silent.code, 1);
+  const shown = await tell(['host', 'list', '--silent', `${SILENT_S}`], fleet, keys);
+  assert.match(shown.stdout, /web-1 +│ silent +│ (lsm|fmod_ret|audit) +│ [0-9a-f]{12} .* s ago/);
+  assert.ok(silent.row.age_ms > 1000 * SILENT_S);
+});
