@@ -100,8 +100,9 @@ function list(into: string): string {
 }
 
 const [target] = process.argv.slice(2);
-if (target === undefined || (existsSync(target) && readdirSync(target).length > 0)) {
-  console.error('release: DIR is missing, or there is something in it');
+const isDirectory = target !== undefined && !target.startsWith('-');
+if (!isDirectory || (existsSync(target) && readdirSync(target).length > 0)) {
+  console.error('release: DIR is missing, or there is something in it: setup/release DIR');
   process.exit(64);
 }
 const into = resolve(target);

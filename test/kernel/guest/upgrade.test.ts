@@ -4,9 +4,10 @@ import { dose } from '#testkit';
 import { KERNELS, runGuests } from './index.ts';
 
 /**
- * `inside/upgrade.ts` on each kernel, and where any hook can be preempted between two others.
+ * `inside/upgrade.ts` on each kernel, and where any hook can be preempted between two others; 6.12
+ * without that in the long run only.
  */
-const order = KERNELS.toReversed();
+const order = KERNELS.toReversed().filter((kernel) => dose === 'full' || kernel !== '6.12');
 const jobs = [
   ...order.map((kernel) => ({ kernel, append: '' })),
   { kernel: '6.12', append: 'preempt=full' } as const,
