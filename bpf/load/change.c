@@ -156,6 +156,7 @@ enum looked {
 	LOOKED_SAME,	       /* nothing to say */
 	LOOKED_SAID,
 	LOOKED_READ,	       /* and it took its time */
+	LOOKED_IN_VAIN,	       /* it took its time, and nothing is known */
 };
 
 static enum looked look_at(const struct wd_set *set, __u32 half, struct wd_watched *file)
@@ -179,7 +180,7 @@ static enum looked look_at(const struct wd_set *set, __u32 half, struct wd_watch
 	is_read = there && !needs_no_reading(file, &found);
 	/* Another file by now, or one that can't be read: the next look sees what it is. */
 	if (is_read && !wd_file_read(path, &found))
-		return LOOKED_READ;
+		return LOOKED_IN_VAIN;
 	if (!there)
 		told = note_gone(file);
 	else if (is_read)
@@ -281,8 +282,9 @@ static void look(struct wd_changes *changes, const struct wd_set *set)
 	while (changes->next < changes->count) {
 		enum looked looked = look_at(set, half, &changes->files[changes->next++]);
 
-		changes->dirty = changes->dirty || looked != LOOKED_SAME;
-		if (looked == LOOKED_READ)
+		if (looked == LOOKED_SAID || looked == LOOKED_READ)
+			changes->dirty = true;
+		if (looked == LOOKED_READ || looked == LOOKED_IN_VAIN)
 			return;
 	}
 	changes->next = 0;

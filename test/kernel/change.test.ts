@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { place, readEvents, run, Warden, waitFor } from '#testkit';
 
 /** Files of loaders that change while a policy is in force: `bpf/load/change.c`. */
@@ -44,7 +45,17 @@ function replaceBy(make: (path: string) => void, path: string): void {
   renameSync(beside, path);
 }
 
-const NAMES = ['plain', 'strict', 'pinned', 'patient', 'brief', 'foreign', 'gone', 'linked'];
+const NAMES = [
+  'plain',
+  'strict',
+  'pinned',
+  'patient',
+  'brief',
+  'short',
+  'foreign',
+  'gone',
+  'linked',
+];
 for (const name of NAMES) install(name, 'one');
 /** A directory that somebody else may write to. */
 const theirs = join(at.root, 'theirs');
@@ -66,6 +77,7 @@ loaders:
   - { name: pinned, match: { ${matchOf('pinned', both)} } }
   - { name: patient, match: { ${matchOf('patient', first)} }, on_change: keep 24h }
   - { name: brief, match: { ${matchOf('brief')} }, on_change: keep 15s }
+  - { name: short, match: { ${matchOf('short')} }, on_change: keep 8s }
   - { name: foreign, match: { ${matchOf('foreign')} } }
   - { name: gone, match: { ${matchOf('gone')} } }
   - { name: linked, match: { ${matchOf('linked')} }, on_change: deny }
@@ -168,6 +180,20 @@ test('kept for its time, then nobody, and no change begins that time again', asy
   assert.equal(await loaderOf('brief'), null);
 });
 
+test('a time ends in the kernel, with a monitor that stands still', async () => {
+  install('short', 'two');
+  const { until } = await told('short', 'kept');
+  assert.equal(await loaderOf('short'), 'short');
+  process.kill(warden.pid, 'SIGSTOP');
+  try {
+    await sleep(Date.parse(until ?? '') - Date.now() + 1000);
+    assert.equal(await loaderOf('short'), null);
+  } finally {
+    process.kill(warden.pid, 'SIGCONT');
+  }
+  await told('short', 'ended');
+});
+
 test('what another than root owns is kept for nobody', async () => {
   install('foreign', 'two', 65_534);
   await told('foreign', 'denied');
@@ -218,13 +244,14 @@ test('doctor lists what is not as it was', async () => {
     ({ loader, state }: { loader: string; state: string }) => `${loader} ${state}`,
   );
   const expected = ['plain kept', 'strict denied', 'pinned denied', 'patient kept'];
+  const endedToo = ['short ended', 'foreign denied'];
   const theirsToo = ['gone gone', 'linked denied', 'theirs denied'];
-  assert.deepEqual(states, [...expected, 'brief denied', 'foreign denied', ...theirsToo]);
+  assert.deepEqual(states, [...expected, 'brief denied', ...endedToo, ...theirsToo]);
   const env = { ...process.env, WARDEN_RUN: at.run };
   const args = ['doctor', '--state', at.state, '--policy', policy];
   const { stdout } = await run('./warden', args, { env });
-  const names = 'plain, strict, brief, foreign, gone, linked, theirs';
-  const weak = new RegExp(`loaders +7 known by path alone \\(weak\\): ${names}`);
+  const names = 'plain, strict, brief, short, foreign, gone, linked, theirs';
+  const weak = new RegExp(`loaders +8 known by path alone \\(weak\\): ${names}`);
   assert.match(stdout, weak);
   assert.match(stdout, /loader +strict: \S+ changed since the policy was applied: no loader/);
 });

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const LOOK_MS = 500;
 
-/** A name in the kernel's own name space of sockets: it goes with its process, however that ends. */
+/** A name in the kernel's name space of sockets: it goes with its process, however that ends. */
 function take(slot: number): Promise<Server | null> {
   const { promise, resolve, reject } = Promise.withResolvers<Server | null>();
   const server = createServer();
