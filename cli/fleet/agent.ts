@@ -209,7 +209,7 @@ async function serveUntilAsked(parts: Parts, client: KafkaClient, ended: AbortCo
   ended.abort();
   const saidLast = witness?.finish();
   // Who hangs where brokers hang must not keep the position from being stored.
-  await Promise.race([Promise.all(work), sleep(END_MS, null, { ref: false })]);
+  await Promise.race([Promise.all(work), sleep(END_MS)]);
   await forwarder.close();
   await Promise.all([saidLast, closeHealth(), tracer?.close()]);
   stats.close();

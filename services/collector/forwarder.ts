@@ -47,6 +47,8 @@ const DELAY = { firstMs: 100, maxMs: 15_000 } as const;
 const IDLE_MS = 1000;
 /** How often its position is stored, at most. */
 const SAVE_MS = 1000;
+/** How long brokers that hang may hold up the end. */
+const CLOSE_MS = 1000;
 
 /**
  * Carries the local log to Kafka: in its order, so in the order of each lane, one batch at a time.
@@ -195,7 +197,8 @@ export class Forwarder {
     await this.save(this.next).catch((error) => {
       if (!(error instanceof LogError) || !error.retriable) throw error;
     });
-    await Promise.all([this.writer.close(), this.log.close()]);
+    const closed = Promise.all([this.writer.close(), this.log.close()]);
+    await Promise.race([closed, sleep(CLOSE_MS)]);
   }
 }
 

@@ -26,6 +26,7 @@ export class Outlet {
   private readonly writer: IdempotentWriter;
   private busy: Promise<void> = Promise.resolve();
   private away = false;
+  private taken = false;
   private retryMs = 0;
   private closed = false;
 
@@ -39,11 +40,17 @@ export class Outlet {
     return this.away;
   }
 
+  /** Whether the brokers took the last record; false also before the first. */
+  get isTaken(): boolean {
+    return this.taken;
+  }
+
   /** Resolves when the brokers have it. Throws `LogError`. */
   async send(value: Uint8Array): Promise<void> {
     if (this.closed) throw new LogError('CLOSED', 'nothing is sent any more');
     const { host, topic } = this.options;
     await this.writer.send([{ topic, partition: 0, lane: 0, key: host, value }]);
+    this.taken = true;
   }
 
   /** Does `work` after what is being done, unless it is too early after a failure. Never throws. */
@@ -79,6 +86,7 @@ export class Outlet {
     const { logger, what, steady } = this.options;
     // All hosts lose the brokers at the same moment: they must not come back at one.
     this.retryMs = steady() + Math.random() * RETRY_MS;
+    this.taken = false;
     if (this.away || this.closed) return;
     this.away = true;
     const code = error instanceof LogError ? error.code : 'UNKNOWN';

