@@ -221,13 +221,14 @@ function listVerb(host: Command): void {
     .option('--json', 'one object, as JSON (schema warden.host-list/1)')
     .addHelpText(
       'after',
-      "\nA heartbeat's age is by the time that the brokers have written down, which must be within\n" +
-        '2 minutes of the time that the host has signed. One that the host did not sign, or that\n' +
-        'is sent again, does not count, and is said for an hour. Of each host its last 16 are read.\n' +
+      "\nA heartbeat's age is by the time that the brokers have written down, which must be\n" +
+        'within 2 minutes of the time that the host has signed. One that the host did not sign,\n' +
+        'or that is sent again, does not count, and is said for an hour. Of each host its last\n' +
+        '16 are read.\n' +
         '\nExample:\n  $ ./warden host list --kafka kafka-1:9092 --state /etc/warden/fleet\n' +
         '\nExit code 0: every host runs with its programs loaded, is revoked, or may be stopped.\n' +
-        '1: one is silent, was never heard of, is stopped or has nothing loaded, or a heartbeat is\n' +
-        'forged.',
+        '1: one is silent, was never heard of, is stopped or has nothing loaded, or a heartbeat\n' +
+        'is forged.',
     )
     .action(async (options: HostsOptions) => {
       const { list } = await import('./fleet/hosts.ts');

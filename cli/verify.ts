@@ -129,12 +129,13 @@ export function verifyVerb(program: Command): void {
     .addHelpText(
       'after',
       "\nOf a fleet's log: every chain, every checkpoint's signature, and whether all is there\n" +
-        'that hosts have signed: up to the checkpoint that their last heartbeat names, without a\n' +
-        'number missing. The directory is that of fleet.key, hosts.json and signers.json.\n' +
+        'that hosts have signed: up to the checkpoint that their last heartbeat names, without\n' +
+        'a number missing. The directory is that of fleet.key, hosts.json and signers.json.\n' +
         '\nExample:\n  $ sudo ./warden verify\n' +
         '  $ ./warden verify --kafka kafka-1:9092 --state /etc/warden/fleet\n' +
-        "\nExit code 1: something is wrong. Of a fleet's log: something signed is missing or another,\n" +
-        'or something forged was appended within the last 24 hours; older ones are only listed.',
+        "\nExit code 1: something is wrong. Of a fleet's log: something signed is missing or\n" +
+        'another, or something forged was appended within the last 24 hours; older ones are\n' +
+        'only listed.',
     )
     .action(verify);
 }

@@ -43,7 +43,8 @@ const inPartition = ({ partition, ...finding }: Finding & { readonly partition: 
   `partition ${partition}, ${lineOf(finding)}`;
 
 function ofCheckpoint({ offset, key, code, detail }: SignedFinding): string {
-  return `${offset === null ? 'checkpoints' : `checkpoint ${offset}`} of ${key}: ${code}: ${detail}`;
+  const what = offset === null ? 'checkpoints' : `checkpoint ${offset}`;
+  return `${what} of ${key}: ${code}: ${detail}`;
 }
 
 const ago = (ageMs: number | null) =>
