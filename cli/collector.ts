@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { kafkaConfig } from '#config';
+import { kafkaConfig, openSigningKey } from '#config';
 import { type FleetOptions, withKafka, withService } from './fleet/options.ts';
 import { launch } from './shared/launch.ts';
 import { configOf } from './shared/open.ts';
@@ -19,6 +19,7 @@ function collector(options: CollectorOptions): void {
   const config = configOf(options);
   // Asked now, so that a mistake is said before anything is loaded.
   kafkaConfig(options, process.env, 'warden-host');
+  openSigningKey(config.stateDir);
   const { kafka, fleet, health } = options;
   launch(config, {
     keep: options.keep === true,

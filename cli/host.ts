@@ -1,8 +1,16 @@
+import { createPublicKey } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { deriveHostKey } from '#chain';
-import { ConfigError, HostRegister, newSigningKey, openFleetKeys, SignerRegister } from '#config';
+import {
+  ConfigError,
+  HostRegister,
+  newSigningKey,
+  openFleetKeys,
+  openSigningKey,
+  SignerRegister,
+} from '#config';
 import { EventError, type HostName, hostName } from '#event';
 import type { HostsOptions } from './fleet/hosts.ts';
 import { withKafka } from './fleet/options.ts';
@@ -106,21 +114,57 @@ function writeSigningKey(file: string, stateDir: string, host: HostName): void {
   });
 }
 
+/**
+ * The signing key of a host that is enrolled, once more or for the first time. One that lies where
+ * it belongs is kept, and written down where nobody knows it; a second beside one that counts would
+ * be a rotation that nobody asked for. Returns whether one must be made. Throws `ConfigError`.
+ */
+function checkSigning(files: Files, stateDir: string, host: HostName): boolean {
+  const signers = new SignerRegister(stateDir);
+  const live = signers.liveKey(host);
+  const next = `./warden host rotate ${host} gives it another`;
+  if (!existsSync(files.signing)) {
+    if (live === null) signers.checkRoom(host, Date.now());
+    else throw new ConfigError(`${host} has a signing key, which is not here: ${next}`);
+    return live === null;
+  }
+  const key = publicPart(dirname(files.signing));
+  if (live === null) {
+    if (key !== null) signers.enroll(host, key, Date.now());
+  } else if (key !== null && key !== live) {
+    throw new ConfigError(`${files.signing} is not the signing key of ${host}: ${next}`);
+  }
+  return false;
+}
+
+/** Of a sign.key, 32 bytes in base64; null: it is there, and others may not read it. */
+function publicPart(directory: string): string | null {
+  try {
+    const key = openSigningKey(directory);
+    if (key === null) return null;
+    const { x = '' } = createPublicKey(key as never).export({ format: 'jwk' });
+    return Buffer.from(x, 'base64url').toString('base64');
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+    if (code === 'EACCES') return null;
+    throw error;
+  }
+}
+
 /** Makes the fleet's keys where there are none, and writes one host's own. */
 function enroll(text: string, options: HostOptions): void {
   const host = nameOf(text);
   const stateDir = stateOf(options);
   const files = filesIn(options);
-  const isMissing = { key: !existsSync(files.key), signing: !existsSync(files.signing) };
-  if (!isMissing.key && !isMissing.signing) return;
-  const generation = told(files.key, () => {
+  const { generation, isMade } = told(files.key, () => {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const { fleet } = openFleetKeys(stateDir, { create: true });
-    const number = new HostRegister(stateDir).enroll(host);
-    if (isMissing.key) writeKey(files.key, deriveHostKey(fleet, host, number));
-    return number;
+    const isMade = checkSigning(files, stateDir, host);
+    const generation = new HostRegister(stateDir).enroll(host);
+    if (!existsSync(files.key)) writeKey(files.key, deriveHostKey(fleet, host, generation));
+    return { generation, isMade };
   });
-  if (isMissing.signing) writeSigningKey(files.signing, stateDir, host);
+  if (isMade) writeSigningKey(files.signing, stateDir, host);
   const next = [
     `${files.key} and ${files.signing}: put them into the state directory of ${host}`,
     `${join(stateDir, 'signers.json')}: give it to whoever verifies or watches`,
@@ -128,13 +172,15 @@ function enroll(text: string, options: HostOptions): void {
   say({ verb: 'enroll', host, generation, ...files, next }, options);
 }
 
-/** A host's next keys; those before count for what it has sealed and signed, for 30 days. */
+/** A host's next keys; the one before opens what it has sealed, for 30 days. */
 function rotate(text: string, options: HostOptions): void {
   const host = nameOf(text);
   const stateDir = stateOf(options);
   const files = filesIn(options);
   const generation = told(files.key, () => {
     const { fleet } = openFleetKeys(stateDir, { create: false });
+    // What can refuse comes before the first thing that is written.
+    new SignerRegister(stateDir).checkRoom(host, Date.now());
     const number = new HostRegister(stateDir).rotate(host, Date.now());
     writeKey(files.key, deriveHostKey(fleet, host, number));
     return number;
@@ -156,8 +202,9 @@ function revoke(text: string, options: HostOptions): void {
   const file = join(stateDir, 'hosts.json');
   told(file, () => {
     openFleetKeys(stateDir, { create: false });
+    const signers = new SignerRegister(stateDir);
     new HostRegister(stateDir).revoke(host, Date.now());
-    new SignerRegister(stateDir).revoke(host, Date.now());
+    signers.revoke(host, Date.now());
   });
   const next = [
     `${file}: give it to every enricher; what ${host} sends then goes to bpf.dlq`,
@@ -170,13 +217,18 @@ function listVerb(host: Command): void {
   withKafka(host.command('list').description('the hosts of a fleet, by their last heartbeats'))
     .option('--state <dir>', 'directory with signers.json (WARDEN_STATE)')
     .option('--silent <seconds>', 'from when on a host counts as silent', '60')
+    .option('--stopped-ok <names>', 'hosts that may be stopped or unloaded, with commas between')
     .option('--json', 'one object, as JSON (schema warden.host-list/1)')
     .addHelpText(
       'after',
-      "\nA heartbeat's age is by the brokers' clock. One that the host did not sign, or that is\n" +
-        'sent again, does not count, and is said for an hour.\n' +
+      "\nA heartbeat's age is by the time that the brokers have written down, which must be\n" +
+        'within 2 minutes of the time that the host has signed. One that the host did not sign,\n' +
+        'or that is sent again, does not count, and is said for an hour. Of each host its last\n' +
+        '16 are read.\n' +
         '\nExample:\n  $ ./warden host list --kafka kafka-1:9092 --state /etc/warden/fleet\n' +
-        '\nExit code 1: a host is silent, or was never heard of, or a heartbeat is forged.',
+        '\nExit code 0: every host runs with its programs loaded, is revoked, or may be stopped.\n' +
+        '1: one is silent, was never heard of, is stopped or has nothing loaded, or a heartbeat\n' +
+        'is forged.',
     )
     .action(async (options: HostsOptions) => {
       const { list } = await import('./fleet/hosts.ts');
@@ -193,17 +245,20 @@ export function hostVerb(program: Command): void {
     .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
     .option('--json', 'what was done, as one object (schema warden.host/1)')
     .option('--out <dir>', 'where host.key and sign.key go, by default here')
-    .option('--keep', 'leave keys that are there already')
+    .option('--keep', 'leave keys that are there already; again and again it changes nothing')
     .addHelpText(
       'after',
       '\nWith its own keys a host can speak for itself only. Carry them there by a safe way.\n' +
         "Who has fleet.key can seal for every host and sign for none: sign.key is the host's.\n" +
+        'A host that has a signing key elsewhere is refused: host rotate gives it another.\n' +
         '\nExample:\n  $ ./warden host enroll web-1 --state /etc/warden/fleet --out /tmp/web-1\n',
     )
     .action(enroll);
   host
     .command('rotate <name>')
-    .description("write a host's next keys; those before count for 30 days more")
+    .description(
+      "write a host's next keys; that of frames before counts for 30 days more, to sign for 7",
+    )
     .option('--state <dir>', "directory of the fleet's keys (WARDEN_STATE)")
     .option('--json', 'what was done, as one object (schema warden.host/1)')
     .option('--out <dir>', 'where host.key and sign.key go, by default here')

@@ -119,17 +119,23 @@ export function verifyVerb(program: Command): void {
     .command('verify')
     .description('recompute every link and MAC of the log, and fold it again: is anything changed?')
     .option('--no-replay', 'only the chains, not the fold')
-    .option('--json', 'one object, as JSON (schema warden.verify/1)')
+    .option(
+      '--json',
+      'one object, as JSON (schema warden.verify/1; of a fleet warden.verify-fleet/1)',
+    )
     .option('--state <dir>', 'directory of the log (WARDEN_STATE)')
     .option('--kafka <addresses>', "a fleet's log instead, on these brokers: HOST:PORT,…")
     .option('--fleet <name>', 'one of several fleets on the same brokers (WARDEN_FLEET)')
     .addHelpText(
       'after',
       "\nOf a fleet's log: every chain, every checkpoint's signature, and whether all is there\n" +
-        "that hosts have signed. The directory is that of the fleet's keys and signers.json.\n" +
+        'that hosts have signed: up to the checkpoint that their last heartbeat names, without\n' +
+        'a number missing. The directory is that of fleet.key, hosts.json and signers.json.\n' +
         '\nExample:\n  $ sudo ./warden verify\n' +
         '  $ ./warden verify --kafka kafka-1:9092 --state /etc/warden/fleet\n' +
-        '\nExit code 1: something is wrong.',
+        "\nExit code 1: something is wrong. Of a fleet's log: something signed is missing or\n" +
+        'another, or something forged was appended within the last 24 hours; older ones are\n' +
+        'only listed.',
     )
     .action(verify);
 }

@@ -9,15 +9,18 @@ import { type Health, type Metric, openTracer, type Tracer } from '#telemetry';
 import { FORWARDER_POSITION, Forwarder } from '../../services/collector/forwarder.ts';
 import { systemEvent } from '../../services/collector/index.ts';
 import { Enforcer, type EnforcerOptions, Measures } from '../../services/enforcer/index.ts';
+import { EXIT } from '../shared/exit.ts';
 import { loadPolicy } from '../shared/policy-file.ts';
 import type { Parts } from '../up/loop.ts';
 import { reportPolicy } from '../up/said.ts';
 import { abandon, pause, startParts } from '../up.ts';
 import { sayHealth, untilAsked } from './serve.ts';
-import { openWitness } from './witness.ts';
+import { openSpeaker, type Speaker } from './witness.ts';
 
 const HOUSEKEEPING_MS = 60_000;
 const IDLE_MS = 1000;
+/** What has not ended by then is left where it is: the monitor kills after 10 s. */
+const END_MS = 3000;
 const DELAY = { firstMs: 100, maxMs: 15_000 } as const;
 /** Bytes kept of each of the local log's topics besides events. */
 const TOPIC_BYTES = 64 * 1024 * 1024;
@@ -185,29 +188,30 @@ async function serveUntilAsked(parts: Parts, client: KafkaClient, ended: AbortCo
   const { signal } = ended;
   const follower = new Follower(parts, client, { signal, tracer });
   const stats = new StatsMap(join(parts.config.runDir, 'bpf/stats'));
-  const closeHealth = await sayHealth({}, () => healthOf(parts, forwarder, follower, stats));
-  const witness = openWitness(parts, {
+  const speaker = openSpeaker(parts, {
     client,
     forwarder,
     revision: () => follower.revision,
     lost: () => lostIn(stats.read()),
   });
-  const work = [
-    forwarder.run(signal),
-    follower.run(),
-    keepHouse(parts, signal),
-    ...(witness === null ? [] : [witness.run(signal)]),
-  ];
+  const { witness } = speaker;
+  const health = () => healthOf(parts, { forwarder, follower, stats, speaker });
+  const closeHealth = await sayHealth({}, health);
+  const work = [forwarder.run(signal), follower.run(), keepHouse(parts, signal)];
+  // Not part of the work: nothing that becomes of it ends the rest. It never throws.
+  void witness?.run(signal);
   logger.info({ brokers: client.settings.brokers }, 'forwarding');
   await Promise.race([asked, collector.ended, ...work]);
   await collector.stop();
   // What was stored at the end goes out too, where somebody takes it.
-  const lastMs = Date.now() + IDLE_MS;
-  while ((await forwarder.lag()) > 0 && Date.now() < lastMs) await sleep(20);
+  const lastMs = performance.now() + IDLE_MS;
+  while ((await forwarder.lag()) > 0 && performance.now() < lastMs) await sleep(20);
   ended.abort();
-  await Promise.all(work);
-  await witness?.finish();
-  await Promise.all([forwarder.close(), closeHealth(), tracer?.close(), witness?.close()]);
+  const saidLast = witness?.finish();
+  // Who hangs where brokers hang must not keep the position from being stored.
+  await Promise.race([Promise.all(work), sleep(END_MS)]);
+  await forwarder.close();
+  await Promise.all([saidLast, closeHealth(), tracer?.close()]);
   stats.close();
 }
 
@@ -229,18 +233,25 @@ function kernelMetrics(stats: StatsMap): Metric[] {
   return [{ name: 'warden_host_acts_total', value: read.acts }, ...lost];
 }
 
+/** Those whose health is that of the host. */
+interface Seen {
+  readonly forwarder: Forwarder;
+  readonly follower: Follower;
+  readonly stats: StatsMap;
+  readonly speaker: Speaker;
+}
+
 /** Ready: what is stored goes out, and tiers come in. The kernel decides without either. */
 async function healthOf(
   { store, mode }: Parts,
-  forwarder: Forwarder,
-  follower: Follower,
-  stats: StatsMap,
+  { forwarder, follower, stats, speaker }: Seen,
 ): Promise<Health> {
   const { sent, awaySinceMs } = forwarder.status;
   const awayMs = awaySinceMs === null ? 0 : Date.now() - awaySinceMs;
   const lag = await forwarder.lag();
   const { bytes } = await store.size();
-  const status = { mode, sent, lag, awayMs, bytes, following: follower.isFollowing };
+  const sending = { sent, lag, awayMs, bytes, witness: speaker.status() };
+  const status = { mode, ...sending, following: follower.isFollowing };
   const { changes, older, latency, following, tiers } = follower.measures;
   const held = [...tiers].map(([tier, value]): Metric => {
     return { name: 'warden_host_tier_principals', labels: { tier }, value };
@@ -287,4 +298,6 @@ export async function serveAgent(config: Config): Promise<void> {
     await abandon(parts, error);
   }
   await parts.store.close();
+  // It must end, whatever still waits for brokers.
+  process.exit(EXIT.ok);
 }

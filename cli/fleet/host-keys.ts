@@ -1,4 +1,6 @@
-import { deriveHostKey } from '#chain';
+import { lstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { deriveHostKey, KEY_BYTES } from '#chain';
 import { ConfigError, HostRegister } from '#config';
 import { type HostName, hostName } from '#event';
 import type { OpenKeys } from '#fold';
@@ -7,11 +9,29 @@ import type { Logger } from '#telemetry';
 /** Keys that are remembered: they cost a microsecond each. */
 const KEYS_MAX = 100_000;
 
+/** Only the key that hosts' keys come from: who verifies has no part in control records. */
+export function fleetKeyIn(stateDir: string): Buffer {
+  const file = join(stateDir, 'fleet.key');
+  try {
+    if (!lstatSync(file).isFile()) throw new Error('not a regular file');
+    const key = readFileSync(file);
+    if (key.length === KEY_BYTES) return key;
+    throw new Error(`${key.length} bytes instead of ${KEY_BYTES}`);
+  } catch (error) {
+    throw new ConfigError(`${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+export interface HostKeys extends Pick<OpenKeys, 'hostKeyOf' | 'olderKeyOf'> {
+  /** Every key that counted for what the log took in then, newest first. */
+  readonly everyKeyOf: (host: string, appendedMs: number) => readonly Uint8Array[];
+}
+
 /** The keys of all hosts of a fleet, from its own and the register beside it. */
 export function hostKeys(
   { stateDir, fleet, logger }: { stateDir: string; fleet: Uint8Array; logger: Logger },
   now: () => number,
-): Pick<OpenKeys, 'hostKeyOf' | 'olderKeyOf'> {
+): HostKeys {
   const register = new HostRegister(stateDir);
   const known = new Map<string, Buffer>();
   const keyOf = (host: string, generation: number | null): Uint8Array | null => {
@@ -29,17 +49,21 @@ export function hostKeys(
     known.set(`${host}/${generation}`, key);
     return key;
   };
-  const validAt = (host: string, appendedMs: number) => {
+  const fresh = () => {
     try {
       register.refresh(now());
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       logger.error({ reason: error.message }, 'the register of hosts stays as it was');
     }
-    return register.validAt(host, appendedMs);
+    return register;
   };
   return {
-    hostKeyOf: (host, appendedMs) => keyOf(host, validAt(host, appendedMs).newest),
-    olderKeyOf: (host, appendedMs) => keyOf(host, validAt(host, appendedMs).older),
+    hostKeyOf: (host, appendedMs) => keyOf(host, fresh().validAt(host, appendedMs).newest),
+    olderKeyOf: (host, appendedMs) => keyOf(host, fresh().validAt(host, appendedMs).older),
+    everyKeyOf: (host, appendedMs) =>
+      fresh()
+        .allAt(host, appendedMs)
+        .flatMap((generation) => keyOf(host, generation) ?? []),
   };
 }

@@ -1,16 +1,18 @@
 import Table from 'cli-table3';
-import { Heartbeats, type SignedFinding } from '#chain';
+import { Heartbeats, type SignedFinding, type StoredRecord } from '#chain';
 import { kafkaConfig, SignerRegister } from '#config';
 import { safeText } from '#event';
 import { IMPATIENT, KafkaClient, KafkaLog } from '#log/kafka';
 import { CliError, EXIT } from '../shared/exit.ts';
 import { configOf } from '../shared/open.ts';
+import { Findings } from '../shared/verified.ts';
 import type { FleetOptions } from './options.ts';
 import { asCliError } from './serve.ts';
-import { recordsOf } from './topic.ts';
+import { extentOf, learnSchemas, recordsOf } from './topic.ts';
 
 export interface HostsOptions extends FleetOptions {
   readonly silent: string;
+  readonly stoppedOk?: string;
 }
 
 /** running and stopped as the host said last; silent, or never heard of, as we found. */
@@ -31,11 +33,16 @@ export interface HostRow {
   readonly capabilities: readonly string[];
   readonly lag: number | null;
   readonly lost: number | null;
+  /** Of the last checkpoint that the brokers acknowledged to it. */
+  readonly checkpoint: number | null;
+  /** Whether it is as it should be: watched, revoked, or stopped as it may be. */
+  readonly ok: boolean;
 }
 
 /** A forged or repeated heartbeat stays in the topic until the host's next: it is said for long. */
 const FINDINGS_MS = 3_600_000;
-const FINDINGS_MAX = 20;
+/** Records of a host that are looked at, its last ones: compaction keeps one, soon or late. */
+const LATEST = 16;
 const SILENT = { least: 1, most: 86_400 } as const;
 
 function silentMs(text: string): number {
@@ -56,24 +63,43 @@ export function signersIn(stateDir: string): SignerRegister {
   throw new CliError(EXIT.config, `${what}: ${next}`);
 }
 
-async function readHeartbeats(log: KafkaLog, register: SignerRegister, nowMs: number) {
-  const hosts = () => register.hosts;
-  const signersOf = (host: string, appendedMs: number) => register.validAt(host, appendedMs);
-  const heartbeats = new Heartbeats({ signersOf, hosts });
-  const findings: SignedFinding[] = [];
-  let bad = 0;
-  for await (const record of recordsOf(log, 'bpf.hosts')) {
-    const finding = heartbeats.add(record);
-    if (finding === null || record.appendedMs <= nowMs - FINDINGS_MS) continue;
-    bad += 1;
-    if (findings.length < FINDINGS_MAX) findings.push(finding);
+export interface Said {
+  readonly heartbeats: Heartbeats;
+  readonly findings: readonly (SignedFinding & { readonly appendedMs: number })[];
+  /** Records under names that nobody has enrolled. */
+  readonly unknown: number;
+}
+
+/** What hosts say of themselves: of a long topic only the last records of each that is known. */
+export async function readHeartbeats(log: KafkaLog, register: SignerRegister): Promise<Said> {
+  const latest = new Map<string, StoredRecord[]>(register.hosts.map((host) => [host, []]));
+  let unknown = 0;
+  for await (const record of recordsOf(log, await extentOf(log, 'bpf.hosts'))) {
+    const kept = latest.get(record.key);
+    if (kept === undefined) unknown += 1;
+    else if (kept.push(record) > LATEST) kept.shift();
   }
-  return { last: heartbeats.last, findings, bad };
+  const signersOf = (host: string, appendedMs: number) => register.validAt(host, appendedMs);
+  const heartbeats = new Heartbeats({ signersOf, hosts: () => register.hosts });
+  const findings = [...latest.values()].flat().flatMap((record) => {
+    const finding = heartbeats.add(record);
+    return finding === null ? [] : [{ ...finding, appendedMs: record.appendedMs }];
+  });
+  return { heartbeats, findings, unknown };
 }
 
 interface Bounds {
   readonly nowMs: number;
   readonly silentMs: number;
+  /** Hosts that may be stopped, or have nothing loaded. */
+  readonly stoppedOk: ReadonlySet<string>;
+}
+
+/** A host that runs with nothing loaded is watched by nobody, like one that is stopped. */
+function isOk(state: HostState, mode: string | null, mayStop: boolean): boolean {
+  if (state === 'revoked') return true;
+  if (state === 'running' && mode !== 'none') return true;
+  return mayStop && (state === 'running' || state === 'stopped');
 }
 
 /** What is known of a host, from the register and its last heartbeat. */
@@ -81,16 +107,18 @@ export function rowOf(
   host: string,
   last: Heartbeats['last'],
   register: SignerRegister,
-  { nowMs, silentMs }: Bounds,
+  { nowMs, silentMs, stoppedOk }: Bounds,
 ): HostRow {
   const found = last.get(host);
   const isRevoked = register.validAt(host, nowMs).length === 0;
   const ageMs = found === undefined ? null : Math.max(0, nowMs - found.appendedMs);
   const said = found?.heartbeat ?? null;
   const isSilent = said?.state !== 'stopped' && (ageMs ?? 0) > silentMs;
+  const state = isRevoked ? 'revoked' : isSilent ? 'silent' : (said?.state ?? 'never');
   return {
     host,
-    state: isRevoked ? 'revoked' : isSilent ? 'silent' : (said?.state ?? 'never'),
+    state,
+    ok: isOk(state, said?.mode ?? null, stoppedOk.has(host)),
     age_ms: ageMs,
     mode: said?.mode ?? null,
     policy: said?.policy ?? null,
@@ -100,6 +128,7 @@ export function rowOf(
     incarnation: said?.incarnation ?? null,
     capabilities: said?.capabilities ?? [],
     lag: said?.lag ?? null,
+    checkpoint: said?.checkpoint ?? null,
     lost: said?.lost.reduce((sum, { count }) => sum + count, 0) ?? null,
   };
 }
@@ -114,17 +143,23 @@ function cellsOf({ host, state, mode, policy, revision, lag, lost, ...row }: Hos
   return [host, state, mode ?? '-', short, ...numbers, row.version ?? '-', last].map(safeText);
 }
 
-function print(rows: readonly HostRow[], findings: readonly SignedFinding[], bad: number): void {
+interface Listed {
+  readonly rows: readonly HostRow[];
+  readonly findings: Findings<SignedFinding>;
+  readonly unknown: number;
+}
+
+function print({ rows, findings, unknown }: Listed): void {
   const table = new Table({ head: HEAD, style: { head: [], border: [], compact: true } });
   for (const row of rows) table.push(cellsOf(row));
   console.log(table.toString());
-  for (const { offset, code, key, detail } of findings) {
-    console.log(safeText(`heartbeat ${offset} of ${key}: ${code}: ${detail}`));
-  }
-  if (bad > findings.length) console.log(`and ${bad - findings.length} more`);
+  findings.print(({ offset, code, key, detail }) => {
+    return `heartbeat ${offset} of ${key}: ${code}: ${detail}`;
+  });
+  if (unknown > 0) console.log(`${unknown} records under names that nobody has enrolled`);
 }
 
-async function readAll(options: HostsOptions, register: SignerRegister, nowMs: number) {
+async function readAll(options: HostsOptions, register: SignerRegister): Promise<Said> {
   const client = new KafkaClient(
     kafkaConfig(options, process.env, 'warden-hosts'),
     null,
@@ -132,7 +167,8 @@ async function readAll(options: HostsOptions, register: SignerRegister, nowMs: n
   );
   const log = new KafkaLog(client);
   try {
-    return await readHeartbeats(log, register, nowMs);
+    await learnSchemas(client);
+    return await readHeartbeats(log, register);
   } catch (error) {
     throw asCliError(error);
   } finally {
@@ -140,18 +176,24 @@ async function readAll(options: HostsOptions, register: SignerRegister, nowMs: n
   }
 }
 
-/** Lists the hosts of a fleet. Exit code 1: one is silent, or a heartbeat is not what it says. */
+/** Lists the hosts of a fleet. Exit code 1: one is not watched, or a heartbeat is forged. */
 export async function list(options: HostsOptions): Promise<void> {
   const bound = silentMs(options.silent);
   const register = signersIn(configOf(options).stateDir);
   const nowMs = Date.now();
-  const { last, findings, bad } = await readAll(options, register, nowMs);
-  const bounds = { nowMs, silentMs: bound };
-  const rows = register.hosts.map((host) => rowOf(host, last, register, bounds));
-  const ok = bad === 0 && rows.every(({ state }) => !/^(silent|never)$/.test(state));
+  const { heartbeats, findings: all, unknown } = await readAll(options, register);
+  const stoppedOk = new Set((options.stoppedOk ?? '').split(','));
+  const bounds = { nowMs, silentMs: bound, stoppedOk };
+  const rows = register.hosts.map((host) => rowOf(host, heartbeats.last, register, bounds));
+  const findings = new Findings<SignedFinding>();
+  for (const { appendedMs, ...finding } of all) {
+    if (appendedMs > nowMs - FINDINGS_MS) findings.add(finding);
+  }
+  const ok = findings.count === 0 && rows.every((row) => row.ok);
   if (options.json === true) {
-    const said = { ok, hosts: rows, bad, findings };
+    const { count: bad, ...found } = findings.toJSON();
+    const said = { ok, hosts: rows, bad, ...found, unknown };
     console.log(JSON.stringify({ schema: 'warden.host-list/1', ...said }));
-  } else print(rows, findings, bad);
+  } else print({ rows, findings, unknown });
   process.exitCode = ok ? EXIT.ok : EXIT.findings;
 }

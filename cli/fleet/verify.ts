@@ -3,46 +3,80 @@ import {
   Checkpoints,
   type Finding,
   type KnownHead,
+  kindOf,
+  type OpenedFrame,
+  openFrame,
   type Report,
   type SignedFinding,
   type StoredFrame,
   Verifier,
 } from '#chain';
-import { kafkaConfig, openFleetKeys, type SignerRegister } from '#config';
-import { safeText } from '#event';
-import { type OpenKeys, openByAny } from '#fold';
+import { kafkaConfig, type SignerRegister } from '#config';
 import { fleetContract, IMPATIENT, KafkaClient, KafkaLog, partitionOf } from '#log/kafka';
 import { createLogger } from '#telemetry';
 import { EXIT } from '../shared/exit.ts';
 import { configOf } from '../shared/open.ts';
-import { damagedAt, FINDINGS_MAX, printReport, progress } from '../shared/verified.ts';
-import { hostKeys } from './host-keys.ts';
-import { signersIn } from './hosts.ts';
+import { damagedAt, Findings, progress } from '../shared/verified.ts';
+import { fleetKeyIn, type HostKeys, hostKeys } from './host-keys.ts';
+import { readHeartbeats, type Said, signersIn } from './hosts.ts';
 import type { FleetOptions } from './options.ts';
 import { asCliError } from './serve.ts';
-import { recordsOf } from './topic.ts';
+import { extentOf, learnSchemas, recordsOf } from './topic.ts';
+import { type Found, type FoundIn, type HostLine, printVerified } from './verified.ts';
 
-/** A checkpoint reaches the brokers so much later than what it is of, at most. */
-const LATE_MS = 3_600_000;
+const DAY_MS = 24 * 3_600_000;
+/** Forged records that are younger count. Anybody with a host's rights can write some. */
+const FORGED_MS = DAY_MS;
 
-/** Since when `bpf.events` must be whole: what is older may have been deleted in its time. */
-function keptSinceMs(nowMs: number): number {
-  const events = fleetContract().topics.find(({ topic }) => topic === 'bpf.events');
-  return nowMs - Number(events?.settings['retention.ms'] ?? 0) + LATE_MS;
+/**
+ * Since when a topic must be whole: what is older may have been deleted in its time. A day's slack
+ * is for a checkpoint that comes later than what it is of, and for a read that takes hours.
+ */
+function wholeSince(topic: string, nowMs: number): number {
+  const found = fleetContract().topics.find((one) => one.topic === topic);
+  return nowMs - Number(found?.settings['retention.ms'] ?? 0) + DAY_MS;
 }
 
-async function readCheckpoints(log: KafkaLog, register: SignerRegister) {
+/** What is missing or another, and what is forged: the second never hides the first. */
+class Sorted<T extends Found> implements FoundIn<T> {
+  readonly missing = new Findings<T>();
+  readonly forged = { recent: new Findings<T>(), older: new Findings<T>() };
+  private readonly nowMs: number;
+
+  constructor(nowMs: number) {
+    this.nowMs = nowMs;
+  }
+
+  /** `appendedMs` is null where it is of no record. */
+  add(finding: T, appendedMs: number | null): void {
+    if (kindOf(finding.code) === 'broken') this.missing.add(finding);
+    else if (appendedMs === null || appendedMs > this.nowMs - FORGED_MS) {
+      this.forged.recent.add(finding);
+    } else this.forged.older.add(finding);
+  }
+
+  /** Nothing is missing, and nothing was forged of late. */
+  get isGood(): boolean {
+    return this.missing.count === 0 && this.forged.recent.count === 0;
+  }
+}
+
+type Signed = SignedFinding;
+type InPartition = Finding & { readonly partition: number };
+
+async function readCheckpoints(log: KafkaLog, register: SignerRegister, found: Sorted<Signed>) {
+  const nowMs = Date.now();
   const checkpoints = new Checkpoints({
     signersOf: (host, appendedMs) => register.validAt(host, appendedMs),
     hosts: () => register.hosts,
-    keptSinceMs: keptSinceMs(Date.now()),
+    keptSinceMs: wholeSince('bpf.events', nowMs),
+    wholeSinceMs: wholeSince('bpf.checkpoints', nowMs),
   });
-  const findings: SignedFinding[] = [];
-  for await (const record of recordsOf(log, 'bpf.checkpoints')) {
+  for await (const record of recordsOf(log, await extentOf(log, 'bpf.checkpoints'))) {
     const finding = checkpoints.add(record);
-    if (finding !== null && findings.length < FINDINGS_MAX) findings.push(finding);
+    if (finding !== null) found.add(finding, record.appendedMs);
   }
-  return { checkpoints, findings };
+  return checkpoints;
 }
 
 interface Partition {
@@ -50,48 +84,68 @@ interface Partition {
   readonly partitions: number;
 }
 
-/** Opens a frame where its lane belongs, under the key that was its host's then. */
-function opener(keys: OpenKeys, { partition, partitions }: Partition) {
-  return (record: StoredFrame & { readonly appendedMs: number }) => {
-    const frame = openByAny(record, keys);
+type Appended = StoredFrame & { readonly appendedMs: number };
+
+/** Opens a frame under any key that was its host's then: two rotations may lie behind it. */
+export function openByEvery(
+  { value, appendedMs }: Pick<Appended, 'value' | 'appendedMs'>,
+  everyKeyOf: HostKeys['everyKeyOf'],
+): OpenedFrame {
+  let keys: readonly Uint8Array[] = [];
+  for (let n = 0; ; n++) {
+    try {
+      return openFrame(value, (host) => {
+        if (n === 0) keys = everyKeyOf(host, appendedMs);
+        return keys[n] ?? null;
+      });
+    } catch (error) {
+      const isOther = error instanceof ChainError && error.code === 'BAD_MAC';
+      if (!isOther || n + 1 >= keys.length) throw error;
+    }
+  }
+}
+
+/** Opens a frame where its lane belongs, under a key that was its host's then. */
+function opener(keys: HostKeys, { partition, partitions }: Partition) {
+  return (record: StoredFrame) => {
+    const frame = openByEvery(record as Appended, keys.everyKeyOf);
     if (partitionOf(frame.lane, partitions) === partition) return frame;
     throw new ChainError('WRONG_LANE', `frame of lane ${frame.lane} in partition ${partition}`);
   };
 }
 
+interface Chains {
+  readonly keys: HostKeys;
+  readonly heads: ReadonlyMap<string, KnownHead>;
+  readonly found: Sorted<InPartition>;
+}
+
 /** The chains of a partition, and those of them that should be there. */
-async function verifyPartition(
-  log: KafkaLog,
-  keys: OpenKeys,
-  at: Partition,
-  heads: ReadonlyMap<string, KnownHead>,
-) {
-  const place = { topic: 'bpf.events', partition: at.partition } as const;
-  const isTrimmed = (await log.start(place)) > 0;
+async function verifyPartition(log: KafkaLog, at: Partition, { keys, heads, found }: Chains) {
+  const { partition } = at;
+  const extent = await extentOf(log, 'bpf.events', partition);
   const verifier = new Verifier({
     keyOf: () => null,
-    open: opener(keys, at) as (record: StoredFrame) => ReturnType<typeof openByAny>,
-    unanchored: isTrimmed ? 'accept' : 'refuse',
+    open: opener(keys, at),
+    unanchored: extent.start > 0 ? 'accept' : 'refuse',
   });
-  const findings: Finding[] = [];
-  const end = await log.end(place);
-  const tell = progress(`partition ${at.partition}`);
-  const note = (finding: Finding | null) => {
+  const tell = progress(`partition ${partition}`);
+  const note = (finding: Finding | null, appendedMs: number | null) => {
     // A host that does not know whether a batch arrived sends it again.
     if (finding === null || finding.code === 'DUPLICATE') return;
-    if (findings.length < FINDINGS_MAX) findings.push(finding);
+    found.add({ partition, ...finding }, appendedMs);
   };
-  for await (const { value, ...record } of recordsOf(log, 'bpf.events', at.partition)) {
-    const { offset } = record;
-    note(
+  for await (const { value, ...record } of recordsOf(log, extent)) {
+    const { offset, appendedMs } = record;
+    const finding =
       value === null
         ? damagedAt(offset, 'a record without a value')
-        : verifier.add({ ...record, value }),
-    );
-    tell(offset + 1, end);
+        : verifier.add({ ...record, value });
+    note(finding, appendedMs);
+    tell(offset + 1, extent.end);
   }
-  for (const finding of verifier.finish(heads, end)) note(finding);
-  return { report: verifier.report(), findings };
+  for (const finding of verifier.finish(headsIn(heads, at), extent.end)) note(finding, null);
+  return verifier.report();
 }
 
 function sum(reports: readonly Report[]): Report {
@@ -115,58 +169,67 @@ function headsIn(heads: ReadonlyMap<string, KnownHead>, { partition, partitions 
   return new Map([...heads].filter(([key]) => isHere(key)));
 }
 
-async function verifyAll(log: KafkaLog, keys: OpenKeys, register: SignerRegister) {
-  // First what was signed: all of that was in the log of events before.
-  const { checkpoints, findings: forged } = await readCheckpoints(log, register);
+/** Of each host the last that is there of both, and how old it is. */
+function linesOf(register: SignerRegister, said: Said, checkpoints: Checkpoints): HostLine[] {
+  const nowMs = Date.now();
+  const age = (appendedMs: number | undefined) =>
+    appendedMs === undefined ? null : Math.max(0, nowMs - appendedMs);
+  const last = new Map(checkpoints.last().map((one) => [one.host, one]));
+  return register.hosts.map((host) => ({
+    host,
+    checkpoint: last.get(host)?.number ?? null,
+    checkpoint_age_ms: age(last.get(host)?.appendedMs),
+    heartbeat_age_ms: age(said.heartbeats.last.get(host)?.appendedMs),
+  }));
+}
+
+async function verifyAll(log: KafkaLog, keys: HostKeys, register: SignerRegister) {
+  const nowMs = Date.now();
+  const signed = new Sorted<Signed>(nowMs);
+  // First what is of all the rest: what a heartbeat names was among the checkpoints before, and
+  // what a checkpoint is of was in the log of events.
+  const said = await readHeartbeats(log, register);
+  const checkpoints = await readCheckpoints(log, register, signed);
+  for (const finding of checkpoints.finish(said.heartbeats.claims())) signed.add(finding, null);
   const heads = checkpoints.heads();
   const partitions = await log.partitions('bpf.events');
   const reports: Report[] = [];
-  const findings: (Finding & { readonly partition: number })[] = [];
+  const found = new Sorted<InPartition>(nowMs);
   for (let partition = 0; partition < partitions; partition++) {
     const at = { partition, partitions };
-    const one = await verifyPartition(log, keys, at, headsIn(heads, at));
-    reports.push(one.report);
-    findings.push(...one.findings.map((finding) => ({ partition, ...finding })));
+    reports.push(await verifyPartition(log, at, { keys, heads, found }));
   }
-  const { totals } = checkpoints;
   const unsigned = register.hosts.filter((host) => !checkpoints.hasSigned(host));
-  const signed = { ...totals, chains: heads.size, unsigned, findings: forged };
-  return { report: sum(reports), findings: findings.slice(0, FINDINGS_MAX), signed };
-}
-
-type Verified = Awaited<ReturnType<typeof verifyAll>>;
-
-function print({ report, findings, signed }: Verified): void {
-  printReport(report, findings);
-  const { good, records, chains, unsigned } = signed;
-  console.log(`${good} of ${records} checkpoints are signed right, over ${chains} chains`);
-  if (unsigned.length > 0) {
-    console.log(safeText(`no checkpoint: ${unsigned.slice(0, FINDINGS_MAX).join(', ')}`));
-  }
-  for (const { offset, code, key, detail } of signed.findings) {
-    console.log(safeText(`checkpoint ${offset} of ${key}: ${code}: ${detail}`));
-  }
+  return {
+    ok: found.isGood && signed.isGood,
+    report: sum(reports),
+    found,
+    signed,
+    totals: { ...checkpoints.totals, chains: heads.size, unsigned },
+    hosts: linesOf(register, said, checkpoints),
+    restarts: checkpoints.restarts(),
+  };
 }
 
 /** Verifies a fleet's log against what its hosts have signed. Exit code 1: something is wrong. */
 export async function verifyFleet(options: FleetOptions): Promise<void> {
   const { stateDir, logLevel: level } = configOf(options);
   const register = signersIn(stateDir);
-  const { fleet, control } = openFleetKeys(stateDir, { create: false });
+  const fleet = fleetKeyIn(stateDir);
   const logger = createLogger({ level, name: 'verify' });
-  const keys = { ...hostKeys({ stateDir, fleet, logger }, () => Date.now()), control };
-  const settings = kafkaConfig(options, process.env, 'warden-verify');
+  const keys = hostKeys({ stateDir, fleet, logger }, () => Date.now());
+  const client = new KafkaClient(
+    kafkaConfig(options, process.env, 'warden-verify'),
+    null,
+    IMPATIENT,
+  );
   // Frames are in no transaction: an enricher's that is open must not hide them.
-  const log = new KafkaLog(new KafkaClient(settings, null, IMPATIENT), 'uncommitted');
+  const log = new KafkaLog(client, 'uncommitted');
   try {
+    await learnSchemas(client);
     const verified = await verifyAll(log, keys, register);
-    const { report, findings, signed } = verified;
-    const ok = report.bad === 0 && findings.length === 0 && signed.bad === 0;
-    if (options.json === true) {
-      const said = { ok, report, findings, checkpoints: signed };
-      console.log(JSON.stringify({ schema: 'warden.verify-fleet/1', ...said }));
-    } else print(verified);
-    process.exitCode = ok ? EXIT.ok : EXIT.findings;
+    printVerified(verified, options.json === true);
+    process.exitCode = verified.ok ? EXIT.ok : EXIT.findings;
   } catch (error) {
     throw asCliError(error);
   } finally {

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, type LoadedState, loadedState, openSigningKey } from '#config';
@@ -41,17 +42,47 @@ interface Said {
   readonly lost: () => HostSaid['lost'];
 }
 
-/** Who sends this host's heartbeats and checkpoints; null: it has no key to sign them with. */
-export function openWitness(
-  { config, host, store, logger }: Parts,
-  { client, forwarder, revision, lost }: Said,
-): Witness | null {
-  const key = openSigningKey(config.stateDir);
-  if (key === null) {
+/** Who sends this host's heartbeats and checkpoints, and what its health status says of that. */
+export interface Speaker {
+  /** null: it has no key to sign them with. */
+  readonly witness: Witness | null;
+  readonly status: () => {
+    readonly heartbeats: boolean;
+    readonly checkpoints: boolean;
+    /** Why it has no key; null: it has one. */
+    readonly reason: string | null;
+  };
+}
+
+function silent(reason: string): Speaker {
+  return { witness: null, status: () => ({ heartbeats: false, checkpoints: false, reason }) };
+}
+
+/** A key that can't be used silences a host; it does not take its guard away. */
+export function openSpeaker(parts: Parts, said: Said): Speaker {
+  const { config, logger } = parts;
+  try {
+    const key = openSigningKey(config.stateDir);
+    if (key !== null) {
+      const witness = openWitness(parts, said, key);
+      return { witness, status: () => ({ ...witness.status, reason: null }) };
+    }
     const next = 'make sign.key with ./warden host enroll --keep, and put it there';
     logger.warn({ next }, 'no sign.key: this host sends no heartbeats and no checkpoints');
-    return null;
+    return silent('no sign.key');
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { message: reason } = error;
+    logger.error({ reason }, 'this host sends no heartbeats and no checkpoints');
+    return silent(reason);
   }
+}
+
+function openWitness(
+  { config, host, store, logger }: Parts,
+  { client, forwarder, revision, lost }: Said,
+  key: KeyObject,
+): Witness {
   const loaded = new Loaded(config.runDir);
   const { version } = JSON.parse(readFileSync(join(APP, 'package.json'), 'utf8'));
   return new Witness({
@@ -70,5 +101,6 @@ export function openWitness(
     },
     acknowledged: () => forwarder.status.next,
     now: () => Date.now(),
+    steady: () => performance.now(),
   });
 }

@@ -1,4 +1,4 @@
-import { chainKey, type Finding, type Report } from '#chain';
+import { type ChainErrorCode, chainKey, type Finding, type Report } from '#chain';
 import { safeText } from '#event';
 
 /** Findings that are shown. */
@@ -28,17 +28,53 @@ export function damagedAt(offset: number, detail: string): Finding {
   };
 }
 
-/** What was counted, then a line for each finding. */
-export function printReport(report: Report, findings: readonly Finding[]): void {
-  const { frames, events, controls, chains, duplicates, bad } = report;
+/** What was found of one kind: the first ones, and how many there are by code. */
+export class Findings<T extends { readonly code: ChainErrorCode }> {
+  private readonly found: T[] = [];
+  private readonly codes = new Map<ChainErrorCode, number>();
+
+  add(finding: T): void {
+    const { code } = finding;
+    this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
+    if (this.found.length < FINDINGS_MAX) this.found.push(finding);
+  }
+
+  get count(): number {
+    return [...this.codes.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  toJSON() {
+    const { count, found: findings } = this;
+    return { count, codes: Object.fromEntries(this.codes), findings };
+  }
+
+  /** A line for each, then how many more there are. */
+  print(lineOf: (finding: T) => string): void {
+    for (const finding of this.found) console.log(safeText(lineOf(finding)));
+    const more = this.count - this.found.length;
+    if (more === 0) return;
+    const codes = [...this.codes].map(([code, count]) => `${count} ${code}`);
+    console.log(`and ${more} more; in all ${codes.join(', ')}`);
+  }
+}
+
+/** What was counted, and whether it is right. */
+export function printCounted(report: Report, good: boolean): void {
+  const { frames, events, controls, chains, duplicates } = report;
   const counted = `${events} events in ${frames} frames of ${chains} chains`;
   const what = `${counted}, ${controls} control records`;
-  const good = bad === 0 && findings.length === 0;
   console.log(good ? `${what}: every link and MAC is right` : `${what}: something is wrong`);
   if (duplicates > 0) console.log(`${duplicates} events stand twice, equal both times`);
-  for (const { offset, code, lane, sequence, detail, ...at } of findings) {
-    const chain = at.host === null ? `lane ${lane}` : chainKey({ ...at, lane } as never);
-    const where = `record ${offset}, ${chain}${sequence === null ? '' : `/${sequence}`}`;
-    console.log(safeText(`${where}: ${code}: ${detail}`));
-  }
+}
+
+export function lineOf({ offset, code, lane, sequence, detail, ...at }: Finding): string {
+  const chain = at.host === null ? `lane ${lane}` : chainKey({ ...at, lane } as never);
+  const where = `record ${offset}, ${chain}${sequence === null ? '' : `/${sequence}`}`;
+  return `${where}: ${code}: ${detail}`;
+}
+
+/** What was counted, then a line for each finding. */
+export function printReport(report: Report, findings: readonly Finding[]): void {
+  printCounted(report, report.bad === 0 && findings.length === 0);
+  for (const finding of findings) console.log(safeText(lineOf(finding)));
 }

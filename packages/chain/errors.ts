@@ -65,6 +65,11 @@ const KINDS: Readonly<Record<ChainErrorCode, ChainErrorKind>> = {
   DUPLICATE: 'harmless',
 };
 
+/** What a code is, where there is no error any more. */
+export function kindOf(code: ChainErrorCode): ChainErrorKind {
+  return KINDS[code];
+}
+
 export class ChainError extends Error {
   readonly code: ChainErrorCode;
   readonly kind: ChainErrorKind;

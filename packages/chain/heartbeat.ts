@@ -1,7 +1,14 @@
 import type { Heartbeat } from '#event';
 import type { SignedFinding } from './checkpoint.ts';
 import { ChainError } from './errors.ts';
-import { asOftenAsAffordable, openSigned, type SignersOf, type StoredRecord } from './signed.ts';
+import type { Claim } from './numbers.ts';
+import {
+  asOftenAsAffordable,
+  type HostsFor,
+  openSignedBy,
+  type SignersOf,
+  type StoredRecord,
+} from './signed.ts';
 
 /** The last sign of life of a host; `appendedMs` is the brokers' time. */
 export interface LastHeartbeat {
@@ -15,16 +22,23 @@ export interface LastHeartbeat {
  */
 export const CLOCKS_APART_MS = 120_000;
 
-/** Reads the heartbeats of all hosts in the order of their topic: the last one of each counts. */
+/**
+ * Reads the heartbeats of all hosts in the order of their topic: the last one of each counts. A key
+ * that a newer one has replaced counts no more once a heartbeat under the newer one was seen.
+ */
 export class Heartbeats {
-  private readonly options: {
-    readonly signersOf: SignersOf;
-    readonly hosts: () => Iterable<string>;
-  };
+  private readonly options: { readonly signersOf: SignersOf; readonly hosts: HostsFor };
   /** By host. */
   readonly last = new Map<string, LastHeartbeat>();
+  /** By host, the newest of its keys that has signed: 0 is its newest. */
+  private readonly signers = new Map<string, number>();
+  /** By host and incarnation. */
+  private readonly named = new Map<string, Claim>();
 
-  constructor(options: Heartbeats['options']) {
+  constructor(options: {
+    readonly signersOf: SignersOf;
+    readonly hosts: () => Iterable<string>;
+  }) {
     this.options = { ...options, hosts: asOftenAsAffordable(options.hosts) };
   }
 
@@ -32,7 +46,9 @@ export class Heartbeats {
   add(record: StoredRecord): SignedFinding | null {
     const { offset, key, appendedMs } = record;
     try {
-      const heartbeat = openSigned('Heartbeat', record, this.options);
+      const { record: heartbeat, signer } = openSignedBy('Heartbeat', record, this.options);
+      this.checkSigner(heartbeat.host, signer);
+      this.name(heartbeat, appendedMs);
       this.checkFresh(heartbeat, appendedMs);
       this.last.set(heartbeat.host, { heartbeat, appendedMs });
       return null;
@@ -40,6 +56,28 @@ export class Heartbeats {
       if (!(error instanceof ChainError)) throw error;
       return { offset, key, code: error.code, detail: error.message };
     }
+  }
+
+  /**
+   * The highest number of a checkpoint that each host has named, for each of its incarnations. A
+   * heartbeat that is sent again counts here: what it says was so.
+   */
+  claims(): Claim[] {
+    return [...this.named.values()];
+  }
+
+  private checkSigner(host: string, signer: number): void {
+    const newest = this.signers.get(host) ?? signer;
+    if (signer > newest) {
+      throw new ChainError('UNKNOWN_SIGNER', `${host}: by a key that a newer one has replaced`);
+    }
+    this.signers.set(host, signer);
+  }
+
+  private name({ host, incarnation, checkpoint, madeMs }: Heartbeat, appendedMs: number): void {
+    const key = `${host}/${incarnation}`;
+    if ((this.named.get(key)?.number ?? -1) > checkpoint) return;
+    this.named.set(key, { host, incarnation, number: checkpoint, madeMs, appendedMs });
   }
 
   private checkFresh({ host, madeMs }: Heartbeat, appendedMs: number): void {

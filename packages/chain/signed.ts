@@ -56,44 +56,69 @@ export function signRecord<N extends SignedName>(
   return encoded;
 }
 
-/** Forged records of which it is looked for who has signed them: that costs all hosts' keys. */
-const NAMED_MAX = 100;
+/** Forged records under one host's name of which it is looked for who has signed them. */
+const NAMED_MAX = 10;
 
-/** `hosts`, as often as a reader can afford, and nobody then. */
-export function asOftenAsAffordable(hosts: () => Iterable<string>): () => Iterable<string> {
-  let asked = 0;
-  return () => (asked++ < NAMED_MAX ? hosts() : []);
+/**
+ * `hosts`, as often as a reader can afford, and nobody then: each time costs all hosts' keys. The
+ * bound is for each name that is claimed, so that a flood under one hides nothing under another.
+ */
+export function asOftenAsAffordable(hosts: () => Iterable<string>): HostsFor {
+  const asked = new Map<string, number>();
+  return (claimed) => {
+    const before = asked.get(claimed) ?? 0;
+    asked.set(claimed, before + 1);
+    return before < NAMED_MAX ? hosts() : [];
+  };
+}
+
+/** Those that may be named when another one has signed what claims to be of a host. */
+export type HostsFor = (claimed: string) => Iterable<string>;
+
+interface Signing {
+  readonly signersOf: SignersOf;
+  readonly hosts: HostsFor;
 }
 
 /**
  * Reads a record of a topic and checks whose it is. `bytes` may be hostile; so may a host that
- * holds its key. `hosts` are those that may be named when another one has signed.
+ * holds its key.
  *
  * Throws `ChainError`: BAD_RECORD, WRONG_HOST, UNKNOWN_SIGNER, BAD_SIGNATURE.
  */
 export function openSigned<N extends SignedName>(
   name: N,
-  { key, value, appendedMs }: StoredRecord,
-  { signersOf, hosts }: { readonly signersOf: SignersOf; readonly hosts: () => Iterable<string> },
+  stored: StoredRecord,
+  signing: Signing,
 ): SignedRecords[N] {
+  return openSignedBy(name, stored, signing).record;
+}
+
+/** The same, and by which of the host's keys: 0 is its newest. */
+export function openSignedBy<N extends SignedName>(
+  name: N,
+  { key, value, appendedMs }: StoredRecord,
+  { signersOf, hosts }: Signing,
+): { readonly record: SignedRecords[N]; readonly signer: number } {
   const record = read(name, value);
   const { host } = record;
   if (key !== host) throw new ChainError('WRONG_HOST', `of ${host}, stored under another name`);
   const signers = signersOf(host, appendedMs);
   if (signers.length === 0) throw new ChainError('UNKNOWN_SIGNER', `no key of ${host} was valid`);
   const bytes = value as Uint8Array;
-  if (isSignedBy(bytes, signers)) return record;
-  for (const other of hosts()) {
-    if (other === host || !isSignedBy(bytes, signersOf(other, appendedMs))) continue;
+  const signer = signerOf(bytes, signers);
+  if (signer >= 0) return { record, signer };
+  for (const other of hosts(host)) {
+    if (other === host || signerOf(bytes, signersOf(other, appendedMs)) < 0) continue;
     throw new ChainError('WRONG_HOST', `says that it is of ${host}, and ${other} has signed it`);
   }
   throw new ChainError('BAD_SIGNATURE', `not signed by ${host}, or changed since`);
 }
 
-function isSignedBy(bytes: Uint8Array, signers: readonly KeyObject[]): boolean {
+function signerOf(bytes: Uint8Array, signers: readonly KeyObject[]): number {
   const covered = bytes.subarray(0, bytes.length - SIGNATURE_BYTES);
   const signature = bytes.subarray(bytes.length - SIGNATURE_BYTES);
-  return signers.some((key) => verify(null, covered, key, signature));
+  return signers.findIndex((key) => verify(null, covered, key, signature));
 }
 
 function read<N extends SignedName>(name: N, value: Uint8Array | null): SignedRecords[N] {
@@ -114,7 +139,10 @@ function read<N extends SignedName>(name: N, value: Uint8Array | null): SignedRe
   }
 }
 
-function checkHeads({ heads }: Checkpoint): void {
+function checkHeads({ heads, number }: Checkpoint): void {
+  if (!(Number.isSafeInteger(number) && number >= 1)) {
+    throw new EventError('BAD_VALUE', `number ${number}`);
+  }
   let before = -1;
   for (const head of heads) {
     if (lane(head.lane) <= before) throw new EventError('BAD_VALUE', `lane ${head.lane} twice`);
@@ -124,7 +152,10 @@ function checkHeads({ heads }: Checkpoint): void {
 }
 
 function checkHeartbeat(heartbeat: Heartbeat): void {
-  const { bootId, mode, version, policy, capabilities, lost } = heartbeat;
+  const { bootId, mode, version, policy, capabilities, lost, checkpoint } = heartbeat;
+  if (!(Number.isSafeInteger(checkpoint) && checkpoint >= 0)) {
+    throw new EventError('BAD_VALUE', `checkpoint ${checkpoint}`);
+  }
   const texts = [bootId, mode, version, policy, ...capabilities, ...lost.map(({ ring }) => ring)];
   if (texts.length <= MAX_LIST && texts.every(({ length }) => length <= MAX_TEXT)) return;
   throw new EventError('OVER_LIMIT', `more than ${MAX_LIST} texts, or one above ${MAX_TEXT}`);

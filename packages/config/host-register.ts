@@ -44,6 +44,15 @@ export class HostRegister {
     return { newest: opens(until.length - 1), older: opens(until.length - 2) };
   }
 
+  /** Every generation that opened a record which the log took in then, newest first. */
+  allAt(host: string, appendedMs: number): number[] {
+    const until = this.hosts.get(host) ?? FIRST;
+    const valid = until.flatMap((end, generation) =>
+      end === null || appendedMs < end ? [generation] : [],
+    );
+    return valid.reverse();
+  }
+
   /** The generation that the host's next key is to have, written down. */
   enroll(host: string): number {
     const until = this.hosts.get(host);

@@ -1,5 +1,14 @@
 import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, lstatSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from './config.ts';
 
@@ -40,17 +49,37 @@ const PEM_BYTES_MAX = 4096;
 export function openSigningKey(stateDir: string): KeyObject | null {
   const file = join(stateDir, 'sign.key');
   try {
-    const found = lstatSync(file, { throwIfNoEntry: false });
-    if (found === undefined) return null;
-    if (!found.isFile() || found.size > PEM_BYTES_MAX) throw new Error('not a key in PEM');
-    const key = createPrivateKey(readFileSync(file));
+    const pem = readPem(file);
+    if (pem === null) return null;
+    const key = createPrivateKey(pem);
     if (key.asymmetricKeyType !== 'ed25519') throw new Error(`${key.asymmetricKeyType}`);
     return key;
   } catch (error) {
-    const what = `${(error as Error).message}: expected an Ed25519 key`;
-    throw new ConfigError(`${file}: ${what}: write it again with ./warden host rotate`, {
-      cause: error,
-    });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const next =
+      code === 'EACCES'
+        ? 'it must belong to the user of the services, bpf-warden, with mode 0600'
+        : 'expected an Ed25519 key: write it again with ./warden host rotate';
+    throw new ConfigError(`${file}: ${message}: ${next}`, { cause: error });
+  }
+}
+
+/** null: there is no such file. The directory belongs to the services, and root reads here, too. */
+function readPem(file: string): Buffer | null {
+  let fd: number;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return null;
+    throw code === 'ELOOP' ? new Error('not a key in PEM', { cause: error }) : error;
+  }
+  try {
+    const found = fstatSync(fd);
+    if (!found.isFile() || found.size > PEM_BYTES_MAX) throw new Error('not a key in PEM');
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

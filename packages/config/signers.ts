@@ -1,6 +1,15 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { ConfigError } from './config.ts';
 
 /** A public key of a host, 32 bytes in base64, and until when it counts; null: no end. */
@@ -11,10 +20,16 @@ interface Signer {
 
 const SCHEMA = 'warden.signers/1';
 const NAME = 'signers.json';
-/** What was signed on a host under its key before may still be on its way. */
-const GRACE_MS = 30 * 24 * 3_600_000;
-/** How long records stay that an ended key has signed. */
-const KEPT_MS = 30 * 24 * 3_600_000;
+/**
+ * A host signs nothing ahead: what could not be sent is made anew. So the key before counts only as
+ * long as the next one may be on its way to the host.
+ */
+const GRACE_MS = 7 * 24 * 3_600_000;
+/** How long an ended key is kept: longer than the records that it has signed. */
+const KEPT_MS = 45 * 24 * 3_600_000;
+/** How long to wait for somebody else who writes. */
+const LOCK_MS = 10_000;
+const LOOK_MS = 20;
 const SIGNERS_MAX = 64;
 const KEY_BYTES = 32;
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
@@ -38,7 +53,7 @@ function publicKey(key: string): KeyObject {
  */
 export class SignerRegister {
   private readonly file: string;
-  private readonly signers: Map<string, readonly Signer[]>;
+  private signers: Map<string, readonly Signer[]>;
   private readonly keys = new Map<string, KeyObject>();
 
   /** Throws `ConfigError` for a file that can't be read; none at all is an empty one. */
@@ -58,27 +73,32 @@ export class SignerRegister {
     return valid.map(({ key }) => this.keyOf(key)).reverse();
   }
 
-  isKnown(host: string): boolean {
-    return this.signers.has(host);
+  /** The key that a host signs with, 32 bytes in base64; null: it has none, or is revoked. */
+  liveKey(host: string): string | null {
+    return this.of(host).find(({ untilMs }) => untilMs === null)?.key ?? null;
   }
 
-  /** The host's next key; the one before counts for 30 days more. Throws `ConfigError`. */
+  /** Throws `ConfigError` where a host can't have another key now. */
+  checkRoom(host: string, nowMs: number): void {
+    if (this.kept(host, nowMs).length < SIGNERS_MAX) return;
+    throw new ConfigError(`${host}: ${SIGNERS_MAX} signing keys in 52 days: wait with the next`);
+  }
+
+  /** The host's next key; the one before counts for 7 days more. Throws `ConfigError`. */
   enroll(host: string, key: string, nowMs: number): void {
-    const old = this.of(host).filter(
-      ({ untilMs }) => untilMs === null || untilMs > nowMs - KEPT_MS,
-    );
-    if (old.length >= SIGNERS_MAX) {
-      throw new ConfigError(`${host}: ${SIGNERS_MAX} signing keys in 60 days: wait with the next`);
-    }
-    const ended = old.map((one) => ({ ...one, untilMs: one.untilMs ?? nowMs + GRACE_MS }));
-    this.write(host, [...ended, { key, untilMs: null }]);
+    this.update(host, () => {
+      this.checkRoom(host, nowMs);
+      const ended = this.kept(host, nowMs).map((one) => {
+        return { ...one, untilMs: one.untilMs ?? nowMs + GRACE_MS };
+      });
+      return [...ended, { key, untilMs: null }];
+    });
   }
 
-  /** From now on no key of the host counts. */
+  /** From now on no key of the host counts. Throws `ConfigError`. */
   revoke(host: string, nowMs: number): void {
     if (!this.signers.has(host)) return;
-    this.write(
-      host,
+    this.update(host, () =>
       this.of(host).map((one) => ({ ...one, untilMs: Math.min(one.untilMs ?? nowMs, nowMs) })),
     );
   }
@@ -87,20 +107,64 @@ export class SignerRegister {
     return this.signers.get(host) ?? [];
   }
 
+  private kept(host: string, nowMs: number): readonly Signer[] {
+    return this.of(host).filter(({ untilMs }) => untilMs === null || untilMs > nowMs - KEPT_MS);
+  }
+
   private keyOf(key: string): KeyObject {
     const known = this.keys.get(key) ?? publicKey(key);
     this.keys.set(key, known);
     return known;
   }
 
-  /** Whole or not at all: somebody may be reading it. */
-  private write(host: string, signers: readonly Signer[]): void {
-    this.signers.set(host, signers);
-    const hosts = Object.fromEntries([...this.signers].sort(([a], [b]) => (a < b ? -1 : 1)));
+  /**
+   * Changes one host's keys in what the file has now. The next file is the lock: of two who enroll
+   * at once the second reads what the first has written. Whole or not at all, also on the disk.
+   */
+  private update(host: string, change: () => readonly Signer[]): void {
     const fresh = `${this.file}.new`;
-    const text = `${JSON.stringify({ schema: SCHEMA, hosts }, null, 1)}\n`;
-    writeFileSync(fresh, text, { mode: 0o644 });
-    renameSync(fresh, this.file);
+    const fd = lock(fresh);
+    try {
+      this.signers = readSigners(this.file);
+      const signers = new Map(this.signers).set(host, change());
+      const hosts = Object.fromEntries([...signers].sort(([a], [b]) => (a < b ? -1 : 1)));
+      writeFileSync(fd, `${JSON.stringify({ schema: SCHEMA, hosts }, null, 1)}\n`);
+      fsyncSync(fd);
+      renameSync(fresh, this.file);
+      this.signers = signers;
+    } catch (error) {
+      rmSync(fresh, { force: true });
+      throw error;
+    } finally {
+      closeSync(fd);
+    }
+    syncDirectory(dirname(this.file));
+  }
+}
+
+const asleep = new Int32Array(new SharedArrayBuffer(4));
+
+/** Makes the file that only one may have. Throws `ConfigError` where another keeps it. */
+function lock(file: string): number {
+  for (const endMs = Date.now() + LOCK_MS; ; Atomics.wait(asleep, 0, 0, LOOK_MS)) {
+    try {
+      return openSync(file, 'wx', 0o644);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EEXIST') throw error;
+      if (Date.now() < endMs) continue;
+      const what = 'somebody else is writing it, or was ended meanwhile';
+      throw new ConfigError(`${file}: ${what}: remove it if nobody is`, { cause: error });
+    }
+  }
+}
+
+function syncDirectory(directory: string): void {
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -10,7 +10,8 @@ export interface Checkpoint {
   readonly host: string;
   readonly incarnation: string;
   readonly madeMs: number;
-  readonly clean: boolean;
+  /** 1, 2, 3 ... over the life of the host's local log: none is left out. */
+  readonly number: number;
   readonly heads: readonly LaneHead[];
   readonly signature: Uint8Array;
 }
@@ -28,6 +29,8 @@ export interface Heartbeat {
   readonly policy: string;
   readonly revision: number;
   readonly lag: number;
+  /** Number of the last checkpoint that the brokers acknowledged; 0: none. */
+  readonly checkpoint: number;
   readonly lost: readonly { readonly ring: string; readonly count: number }[];
   readonly signature: Uint8Array;
 }

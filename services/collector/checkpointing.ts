@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { signRecord } from '#chain';
 import type { HostName, Incarnation, LaneHead } from '#event';
-import type { Store } from '#state';
+import type { StateChange, Store } from '#state';
 import { storedLife } from './incarnation.ts';
 import { storedHeads } from './lanes.ts';
 
@@ -13,7 +13,10 @@ export interface CheckpointingOptions {
   readonly acknowledged: () => number;
   /** Resolves when the brokers have it. */
   readonly send: (value: Uint8Array) => Promise<void>;
+  /** ms since 1970: what a checkpoint says. */
   readonly now: () => number;
+  /** ms of a clock that nobody sets: what is due. */
+  readonly steady: () => number;
 }
 
 /** Heads as they were stored at one moment, and the end of the local log just after it. */
@@ -23,16 +26,28 @@ interface Taken {
   readonly end: number;
 }
 
+/** What of numbers is remembered over runs. */
+interface Numbered {
+  /** Of the last checkpoint that the brokers acknowledged; 0: none. */
+  readonly number: number;
+  /** What the next number stands for: from before it is first sent until the brokers have it. */
+  readonly pending: Taken | null;
+}
+
 const SOURCE = { topic: 'bpf.events', partition: 0 } as const;
+const KEY = 'checkpoint';
 export const CHECKPOINT_MS = 60_000;
 
 /**
  * Signs where the lanes stand. Heads are taken as they are stored, and signed once the brokers have
  * acknowledged all of the log up to there: whoever verifies finds in `bpf.events` what was signed.
+ * A number stands for the same heads forever: one whose fate is unknown is sent again with them,
+ * also by the run after this one, before any other.
  */
 export class Checkpointing {
   private readonly options: CheckpointingOptions;
   private taken: Taken | null = null;
+  private numbered: Numbered | null = null;
   /** The first is due at once: from there on it is known what the brokers must have. */
   private dueMs = 0;
   /** End of the local log at the last checkpoint. */
@@ -42,18 +57,24 @@ export class Checkpointing {
     this.options = options;
   }
 
-  /** Sends a checkpoint where one is due. Throws what `send` throws; the next one is another. */
+  /** Of the last checkpoint that the brokers acknowledged; 0: none. */
+  async number(): Promise<number> {
+    return (await this.remembered()).number;
+  }
+
+  /** Sends a checkpoint where one is due. Throws what `send` and the store throw. */
   async step(): Promise<boolean> {
-    const { now } = this.options;
-    if (this.taken === null && now() < this.dueMs) return false;
+    if (await this.sendPending()) return true;
+    if (this.taken === null && this.options.steady() < this.dueMs) return false;
     this.taken ??= await this.take();
-    return this.settle({ clean: false });
+    return this.settle();
   }
 
   /** The last of a run, where the brokers have all that was stored. */
   async finish(): Promise<boolean> {
+    await this.sendPending();
     this.taken = await this.take();
-    return this.settle({ clean: true });
+    return this.settle();
   }
 
   private async take(): Promise<Taken | null> {
@@ -65,20 +86,60 @@ export class Checkpointing {
     return { incarnation, heads, end: await store.log.end(SOURCE) };
   }
 
-  private async settle({ clean }: { clean: boolean }): Promise<boolean> {
+  private async settle(): Promise<boolean> {
     const { taken } = this;
-    const { host, key, now, acknowledged, send } = this.options;
+    const { steady, acknowledged } = this.options;
     if (taken === null || acknowledged() < taken.end) return false;
-    this.taken = null;
-    const { incarnation, heads, end } = taken;
-    if (end === this.signedEnd && !clean) {
-      this.dueMs = now() + CHECKPOINT_MS;
-      return false;
+    if (taken.end !== this.signedEnd) {
+      const { number } = await this.remembered();
+      await this.remember({ number, pending: taken });
     }
-    const record = { host, incarnation, madeMs: now(), clean, heads };
+    this.taken = null;
+    this.dueMs = steady() + CHECKPOINT_MS;
+    return this.sendPending();
+  }
+
+  /** Returns whether there was one. */
+  private async sendPending(): Promise<boolean> {
+    const { host, key, now, send } = this.options;
+    const { number: last, pending } = await this.remembered();
+    if (pending === null) return false;
+    const { incarnation, heads, end } = pending;
+    const number = last + 1;
+    const record = { host, incarnation, madeMs: now(), number, heads };
     await send(signRecord('Checkpoint', record, key));
+    await this.remember({ number, pending: null });
     this.signedEnd = end;
-    this.dueMs = now() + CHECKPOINT_MS;
     return true;
   }
+
+  private async remembered(): Promise<Numbered> {
+    this.numbered ??= await storedNumbers(this.options.store);
+    return this.numbered;
+  }
+
+  private async remember(numbered: Numbered): Promise<void> {
+    const state = [numbersChange(numbered)];
+    await this.options.store.commit({ outputs: [], state, position: [] });
+    this.numbered = numbered;
+  }
+}
+
+async function storedNumbers(store: Store): Promise<Numbered> {
+  const stored = await store.get('host', 0, KEY);
+  if (stored === null) return { number: 0, pending: null };
+  return JSON.parse(Buffer.from(stored).toString(), (key, value) =>
+    key === 'hash' ? Buffer.from(value, 'hex') : value,
+  ) as Numbered;
+}
+
+function numbersChange({ number, pending }: Numbered): StateChange {
+  const heads = pending?.heads.map((head) => {
+    return { ...head, hash: Buffer.from(head.hash).toString('hex') };
+  });
+  const value = JSON.stringify({
+    number,
+    pending: pending === null ? null : { ...pending, heads },
+  });
+  return { space: 'host', lane: 0, key: KEY, value: Buffer.from(value) };
 }

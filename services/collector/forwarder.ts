@@ -47,6 +47,8 @@ const DELAY = { firstMs: 100, maxMs: 15_000 } as const;
 const IDLE_MS = 1000;
 /** How often its position is stored, at most. */
 const SAVE_MS = 1000;
+/** How long brokers that hang may hold up the end. */
+const CLOSE_MS = 1000;
 
 /**
  * Carries the local log to Kafka: in its order, so in the order of each lane, one batch at a time.
@@ -59,7 +61,7 @@ export class Forwarder {
   private readonly writer: IdempotentWriter;
   private readonly log: KafkaLog;
   private next = 0;
-  /** As it is stored, and since when. */
+  /** As it is stored, and since when by a clock that nobody sets. */
   private saved = 0;
   private savedMs = 0;
   private sent = 0;
@@ -153,7 +155,7 @@ export class Forwarder {
   }
 
   private async saveInTime(): Promise<void> {
-    if (this.options.now() - this.savedMs >= SAVE_MS) await this.save(this.next);
+    if (performance.now() - this.savedMs >= SAVE_MS) await this.save(this.next);
   }
 
   private async save(next: number): Promise<void> {
@@ -162,7 +164,7 @@ export class Forwarder {
     await this.options.store.commit({ outputs: [], state: [], position });
     this.next = next;
     this.saved = next;
-    this.savedMs = this.options.now();
+    this.savedMs = performance.now();
   }
 
   private trace(ways: readonly Way[]): void {
@@ -195,7 +197,8 @@ export class Forwarder {
     await this.save(this.next).catch((error) => {
       if (!(error instanceof LogError) || !error.retriable) throw error;
     });
-    await Promise.all([this.writer.close(), this.log.close()]);
+    const closed = Promise.all([this.writer.close(), this.log.close()]);
+    await Promise.race([closed, sleep(CLOSE_MS)]);
   }
 }
 

@@ -1,27 +1,33 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Checkpoints, chainKey, Verifier } from '#chain';
+import type { Checkpoint } from '#event';
 import { Random } from '../../contract/random.ts';
 import { buildLog, type Sealed, Writers } from './lanes.ts';
 import { checkpoint, INCARNATION, NOW_MS, SIGNERS, stored } from './signers.ts';
 
 const SINCE_MS = NOW_MS - 1000;
+const WHOLE_MS = NOW_MS - 29 * 24 * 3_600_000;
 
 function read(records: readonly ReturnType<typeof stored>[]) {
-  const checkpoints = new Checkpoints({ ...SIGNERS, keptSinceMs: SINCE_MS });
+  const checkpoints = new Checkpoints({
+    ...SIGNERS,
+    keptSinceMs: SINCE_MS,
+    wholeSinceMs: WHOLE_MS,
+  });
   const found = records.map((record, offset) => checkpoints.add({ ...record, offset }));
   return { checkpoints, codes: found.map((finding) => finding?.code ?? 'good'), found };
 }
 
-const at = (lanes: Record<number, number>, madeMs: number) =>
-  stored('Checkpoint', checkpoint(lanes, { madeMs }));
+const at = (lanes: Record<number, number>, madeMs: number, more: Partial<Checkpoint> = {}) =>
+  stored('Checkpoint', checkpoint(lanes, { madeMs, ...more }));
 const chain = (lane: number) => chainKey({ host: 'web-1', incarnation: INCARNATION, lane });
 
 test('the last of each lane counts, and what must be there since the first young one', () => {
   const { checkpoints, codes } = read([
     at({ 0: 3 }, NOW_MS - 5000),
-    at({ 0: 4, 2: 1 }, NOW_MS),
-    at({ 0: 9, 2: 1, 5: 2 }, NOW_MS + 60_000),
+    at({ 0: 4, 2: 1 }, NOW_MS, { number: 2 }),
+    at({ 0: 9, 2: 1, 5: 2 }, NOW_MS + 60_000, { number: 3 }),
   ]);
   assert.deepEqual(codes, ['good', 'good', 'good']);
   const heads = [...checkpoints.heads()].map(([key, { sequence, due }]) => [key, sequence, due]);
@@ -34,22 +40,41 @@ test('the last of each lane counts, and what must be there since the first young
 });
 
 test('an old checkpoint that is sent again is named, and changes nothing', () => {
-  const [first, second] = [at({ 0: 3, 1: 1 }, NOW_MS), at({ 0: 4, 1: 1 }, NOW_MS + 1)] as const;
+  const first = at({ 0: 3, 1: 1 }, NOW_MS);
+  const second = at({ 0: 4, 1: 1 }, NOW_MS + 1, { number: 2 });
   const { checkpoints, codes, found } = read([first, second, first, second]);
   assert.deepEqual(codes, ['good', 'good', 'REPLAYED', 'REPLAYED']);
-  assert.match(found[2]?.detail ?? '', /web-1: lane 0 at 3, behind 4: an old one, sent again/);
+  assert.match(found[2]?.detail ?? '', /web-1: number 1, behind 2: an old one, sent again/);
   assert.match(found[3]?.detail ?? '', /web-1: the same once more/);
   assert.equal(checkpoints.heads().get(chain(0))?.sequence, 4);
   assert.deepEqual(checkpoints.totals, { records: 4, good: 2, bad: 2 });
 });
 
+test('a retry whose fate was unknown has the number once more, and is equal or further', () => {
+  const { checkpoints, codes } = read([
+    at({ 0: 3 }, NOW_MS),
+    at({ 0: 3 }, NOW_MS + 1),
+    at({ 0: 5 }, NOW_MS + 2),
+    at({ 0: 4 }, NOW_MS + 3),
+    at({ 0: 6 }, NOW_MS + 4, { number: 2, incarnation: 'ff'.repeat(8) }),
+  ]);
+  assert.deepEqual(codes, ['good', 'good', 'good', 'REPLAYED', 'good']);
+  assert.deepEqual([checkpoints.finish([]), checkpoints.restarts()], [[], []]);
+  assert.equal(checkpoints.last()[0]?.number, 2);
+});
+
 test('a host that signs two histories has made a fork', () => {
-  const one = checkpoint({ 0: 3 });
   const heads = [{ lane: 0, sequence: 3, hash: Buffer.alloc(32, 99) }];
-  const other = stored('Checkpoint', checkpoint({}, { heads, madeMs: NOW_MS + 1 }));
-  const { codes, found } = read([stored('Checkpoint', one), other]);
-  assert.deepEqual(codes, ['good', 'FORK']);
+  const other = at({}, NOW_MS + 1, { heads, number: 2 });
+  const { codes, found } = read([
+    at({ 0: 3 }, NOW_MS),
+    other,
+    at({ 0: 2 }, NOW_MS + 2, { number: 3 }),
+    at({ 0: 3 }, NOW_MS + 3, { number: 4 }),
+  ]);
+  assert.deepEqual(codes, ['good', 'FORK', 'FORK', 'good']);
   assert.match(found[1]?.detail ?? '', /lane 0: another event 2 than it has signed before/);
+  assert.match(found[2]?.detail ?? '', /lane 0 at 2, behind 3 that it has signed before/);
 });
 
 test("another host's signature and incarnation do not touch what a host has signed", () => {

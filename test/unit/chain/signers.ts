@@ -31,7 +31,7 @@ export function checkpoint(
   const heads = Object.entries(lanes).map(([lane, sequence]) => {
     return { lane: Number(lane), sequence, hash: hashOf(sequence) };
   });
-  const plain = { host: 'web-1', incarnation: INCARNATION, madeMs: NOW_MS, clean: false };
+  const plain = { host: 'web-1', incarnation: INCARNATION, madeMs: NOW_MS, number: 1 };
   return { ...plain, heads, ...more };
 }
 
@@ -48,6 +48,7 @@ export function heartbeat(more: Partial<Heartbeat> = {}): Omit<Heartbeat, 'signa
     policy: 'ab',
     revision: 7,
     lag: 0,
+    checkpoint: 0,
     lost: [{ ring: 'bulk', count: 2 }],
     ...more,
   };

@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, sign, verify } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ConfigError, newSigningKey, openSigningKey, SignerRegister } from '#config';
+import { run } from '#testkit';
 
 const root = mkdtempSync(join(tmpdir(), 'warden-signers-'));
 after(() => rmSync(root, { recursive: true }));
@@ -29,8 +38,8 @@ test('enrolled, enrolled anew, revoked: which key counts for what the brokers to
   new SignerRegister(at).enroll('web-1', first.key, 1000);
   assert.deepEqual(valid(at, keys, 2000), [0]);
   new SignerRegister(at).enroll('web-1', second.key, 1000);
-  assert.deepEqual(valid(at, keys, 1000 + 30 * DAY_MS - 1), [0, 1]);
-  assert.deepEqual(valid(at, keys, 1000 + 30 * DAY_MS), [1]);
+  assert.deepEqual(valid(at, keys, 1000 + 7 * DAY_MS - 1), [0, 1]);
+  assert.deepEqual(valid(at, keys, 1000 + 7 * DAY_MS), [1]);
   new SignerRegister(at).revoke('web-1', 5000);
   assert.deepEqual(valid(at, keys, 4999), [0, 1], 'what it said before stands');
   assert.deepEqual(valid(at, keys, 5000), []);
@@ -45,10 +54,44 @@ test('keys whose records are gone are forgotten, and the list is bounded', () =>
   const { key } = newSigningKey();
   for (let n = 0; n < 64; n++) new SignerRegister(at).enroll('web-1', key, n);
   const enroll = (nowMs: number) => new SignerRegister(at).enroll('web-1', key, nowMs);
-  assert.throws(() => enroll(100), /web-1: 64 signing keys in 60 days: wait with the next/);
-  enroll(61 * DAY_MS);
+  assert.throws(() => enroll(100), /web-1: 64 signing keys in 52 days: wait with the next/);
+  enroll(53 * DAY_MS);
   const { hosts } = JSON.parse(readFileSync(join(at, 'signers.json'), 'utf8'));
   assert.equal(hosts['web-1'].length, 2);
+});
+
+test('records are verified under an ended key for as long as they stay', () => {
+  const at = fresh();
+  const keys = [newSigningKey(), newSigningKey(), newSigningKey()];
+  for (const [n, { key }] of keys.entries()) {
+    new SignerRegister(at).enroll('web-1', key, 38 * DAY_MS * n);
+  }
+  assert.deepEqual(valid(at, keys, 6 * DAY_MS), [0, 1, 2], 'taken in before its end');
+});
+
+test('those that enroll at once all stay', async () => {
+  const at = fresh();
+  const work = `
+    import { newSigningKey, SignerRegister } from '#config';
+    const register = new SignerRegister(process.argv[1]);
+    for (let n = 0; n < 20; n++) {
+      register.enroll(process.argv[2] + '-' + n, newSigningKey().key, Date.now());
+    }`;
+  const one = (name: string) =>
+    run(process.execPath, ['--input-type=module', '-e', work, at, name]);
+  const all = await Promise.all(['a', 'b', 'c'].map(one));
+  for (const { code, stderr } of all) assert.equal(code, 0, stderr);
+  assert.equal(new SignerRegister(at).hosts.length, 60);
+  assert.equal(existsSync(join(at, 'signers.json.new')), false);
+});
+
+test('what was read before another wrote is not written over', () => {
+  const at = fresh();
+  const [early, late] = [new SignerRegister(at), new SignerRegister(at)];
+  late.enroll('web-1', newSigningKey().key, 1);
+  early.enroll('web-2', newSigningKey().key, 2);
+  assert.deepEqual(new SignerRegister(at).hosts, ['web-1', 'web-2']);
+  assert.equal(early.liveKey('web-3'), null);
 });
 
 test('a register that is none is refused by name', () => {
