@@ -226,7 +226,7 @@ function listVerb(host: Command): void {
         'or that is sent again, does not count, and is said for an hour. Of each host its last\n' +
         '16 are read.\n' +
         '\nExample:\n  $ ./warden host list --kafka kafka-1:9092 --state /etc/warden/fleet\n' +
-        '\nExit code 0: every host runs with its programs loaded, is revoked, or may be stopped.\n' +
+        '\nExit code 0: every host runs with programs loaded, is revoked, or may be stopped.\n' +
         '1: one is silent, was never heard of, is stopped or has nothing loaded, or a heartbeat\n' +
         'is forged.',
     )

@@ -66,16 +66,18 @@ async function act(at: Placed): Promise<void> {
 }
 
 /** The same records in a fleet of their own, but for some. */
-async function copyTo(other: Fleet, log: KafkaLog, isKept: (record: KafkaRecord) => boolean) {
+async function copyTo(other: Fleet, log: KafkaLog, isKept: (record: Copied) => boolean) {
   const writer = new IdempotentWriter(other.client);
-  for (const topic of ['bpf.events', 'bpf.checkpoints'] as const) {
+  for (const topic of ['bpf.events', 'bpf.checkpoints', 'bpf.hosts'] as const) {
     for (const [partition, records] of (await recordsOf(log, topic)).entries()) {
-      const kept = records.filter((record) => topic === 'bpf.checkpoints' || isKept(record));
+      const kept = records.filter((record) => isKept({ ...record, topic }));
       if (kept.length > 0) await writer.send(kept.map((one) => ({ ...one, topic, partition })));
     }
   }
   await writer.close();
 }
+
+type Copied = KafkaRecord & { readonly topic: string };
 
 /** The hash of the policy in the START event: the collector's word, which its MAC seals. */
 async function policyAtStart(log: KafkaLog): Promise<string | undefined> {
@@ -102,8 +104,11 @@ async function lastFrame(log: KafkaLog) {
       return { partition, offset, frame: decode('Frame', value as Uint8Array) };
     }),
   );
-  // Of the first run, of which the last checkpoint is of all there is.
-  const life = frames.filter(({ frame }) => frame.incarnation === frames[0]?.frame.incarnation);
+  // Of the first run, whose last checkpoint is of all there is.
+  const end = (await recordsOf(log, 'bpf.checkpoints'))[0]?.[1];
+  const { heads } = decode('Checkpoint', end?.value as Uint8Array);
+  const signed = new Map(heads.map((head) => [head.lane, head.sequence]));
+  const life = frames.filter(({ frame }) => frame.first < (signed.get(frame.lane) ?? 0));
   const acts = life.filter(({ frame }) =>
     frame.events.some((event) => decode('Event', event).principal === `uid:0@${HOST}`),
   );
@@ -115,17 +120,43 @@ async function lastFrame(log: KafkaLog) {
 async function tailCut(log: KafkaLog, keys: string): Promise<void> {
   const { partition, offset, frame } = await lastFrame(log);
   const other = await freshFleet(real, { partitions: 4 });
-  const isLast = (one: KafkaRecord) => one.offset >= offset && one.lane === frame.lane;
+  const isLast = (one: Copied) =>
+    one.topic === 'bpf.events' && one.offset >= offset && one.lane === frame.lane;
   assert.equal(partition, frame.lane % 4);
   await copyTo(other, log, (one) => !isLast(one));
   const { code, said } = await ofLog(other, keys);
-  assert.deepEqual([code, said.ok, said.findings.length], [1, false, 1], JSON.stringify(said));
-  const [found] = said.findings as Found[];
+  assert.deepEqual([code, said.ok, said.missing.count], [1, false, 1], JSON.stringify(said));
+  const [found] = said.missing.findings as Found[];
   assert.deepEqual(
     [found?.code, found?.host, found?.lane, found?.sequence],
     ['TRUNCATED', HOST, frame.lane, frame.first],
   );
   assert.match(found?.detail ?? '', /ends before \d+, [1-9]\d* events short/);
+}
+
+/** Both topics cut at one place, so that nothing that is left is of what is gone. */
+async function bothCut(log: KafkaLog, keys: string): Promise<void> {
+  const [first] = (await recordsOf(log, 'bpf.checkpoints'))[0] ?? [];
+  const { heads } = decode('Checkpoint', first?.value as Uint8Array);
+  const isBefore = ({ topic, offset, value }: Copied) => {
+    if (topic !== 'bpf.events') return topic === 'bpf.hosts' || offset === first?.offset;
+    const frame = decode('Frame', value as Uint8Array);
+    return frame.first < (heads.find((one) => one.lane === frame.lane)?.sequence ?? 0);
+  };
+  const end = await freshFleet(real, { partitions: 4 });
+  await copyTo(end, log, isBefore);
+  const { code, said } = await ofLog(end, keys);
+  assert.deepEqual([code, said.missing.count], [1, 0], JSON.stringify(said));
+  const [found, ...more] = said.checkpoints.missing.findings as Found[];
+  assert.deepEqual([found?.code, more], ['TRUNCATED', []]);
+  assert.match(found?.detail ?? '', /web-1: it has sent checkpoint [23], the last one there is 1/);
+  assert.equal(said.hosts[0].checkpoint, 1);
+
+  const beginning = await freshFleet(real, { partitions: 4 });
+  await copyTo(beginning, log, (one) => one.topic !== 'bpf.checkpoints' || one.offset !== 0);
+  const { said: later } = await ofLog(beginning, keys);
+  const [gone] = later.checkpoints.missing.findings as Found[];
+  assert.match(gone?.detail ?? '', /web-1: begins with checkpoint 2, those before are gone/);
 }
 
 /** Deleted as an administrator of the brokers can, and an old checkpoint sent again. */
@@ -144,14 +175,14 @@ async function deletedAndReplayed(fleet: Fleet, log: KafkaLog, keys: string): Pr
   await writer.close();
   const { code, said } = await ofLog(fleet, keys);
   assert.equal(code, 1);
-  const inLane = (said.findings as Found[]).filter(({ lane }) => lane === frame.lane);
+  const inLane = (said.missing.findings as Found[]).filter(({ lane }) => lane === frame.lane);
   assert.deepEqual(
     inLane.map((one) => [one.code, one.host]),
     [['TRUNCATED', HOST]],
     JSON.stringify(said),
   );
   assert.deepEqual(
-    said.checkpoints.findings.map((one: Found) => one.code),
+    said.checkpoints.forged.recent.findings.map((one: Found) => one.code),
     ['REPLAYED'],
   );
 }
@@ -180,28 +211,34 @@ test('heartbeats and checkpoints of a host: who is silent, and what is missing',
   assert.equal(code, 0);
   assert.match(row.mode, /^(lsm|fmod_ret|audit)$/);
   assert.ok(row.capabilities.length > 0 && row.age_ms < 1000 * SILENT_S, JSON.stringify(row));
-  const signed = async () => (await recordsOf(log, 'bpf.checkpoints'))[0]?.length === 1;
-  await waitFor('the first checkpoint', signed, 60_000);
+  const signed = async () => (await recordsOf(log, 'bpf.checkpoints'))[0]?.length ?? 0;
+  await waitFor('the first checkpoint', async () => (await signed()) === 1, 60_000);
   assert.equal(row.policy, await policyAtStart(log), 'what the collector says that it began with');
   await act(at);
   assert.equal(await host.stop(), 0, host.said);
 
   const stopped = await inState('stopped', fleet, keys, host);
-  assert.deepEqual([stopped.code, stopped.said.findings], [0, []]);
+  assert.deepEqual([stopped.code, stopped.said.findings], [1, []], 'nobody watches it');
+  assert.equal((await ask(['host', 'list', '--stopped-ok', HOST], fleet, keys)).code, 0);
   const whole = await ofLog(fleet, keys);
-  assert.deepEqual([whole.code, whole.said.findings], [0, []], JSON.stringify(whole.said));
+  assert.deepEqual([whole.code, whole.said.missing.count], [0, 0], JSON.stringify(whole.said));
   assert.equal(whole.said.checkpoints.good, 2, 'the first and the last');
   assert.deepEqual(whole.said.checkpoints.unsigned, []);
 
   host = start();
   const again = await inState('running', fleet, keys, host);
   assert.equal(again.row.incarnation, row.incarnation, 'the same boot');
+  await waitFor('one of this run', async () => (await signed()) === 3, 60_000);
   await host.kill();
   await tailCut(log, keys);
+  await bothCut(log, keys);
   await deletedAndReplayed(fleet, log, keys);
   const { stdout } = await tell(['verify'], fleet, keys);
   assert.match(stdout, /: something is wrong\n/);
-  assert.match(stdout, /^record \d+, web-1\/[0-9a-f]{16}\/\d+\/\d+: TRUNCATED: .* events short$/m);
+  assert.match(
+    stdout,
+    /^partition \d, record \d+, web-1\/[0-9a-f]{16}\/\d+\/\d+: TRUNCATED: .* events short$/m,
+  );
   assert.match(stdout, /^\d of \d checkpoints are signed right, over \d+ chains$/m);
   assert.match(stdout, /^checkpoint \d+ of web-1: REPLAYED: /m);
   const silent = await inState('silent', fleet, keys, host);
