@@ -222,7 +222,7 @@ function listVerb(host: Command): void {
     .addHelpText(
       'after',
       "\nA heartbeat's age is by the time that the brokers have written down, which must be\n" +
-        'within 2 minutes of the time that the host has signed. One that the host did not sign,\n' +
+        'within 2 minutes of the time that the host has signed. One that it did not sign,\n' +
         'or that is sent again, does not count, and is said for an hour. Of each host its last\n' +
         '16 are read.\n' +
         '\nExample:\n  $ ./warden host list --kafka kafka-1:9092 --state /etc/warden/fleet\n' +

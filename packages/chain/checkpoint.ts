@@ -162,10 +162,10 @@ export class Checkpoints {
   }
 
   private take(checkpoint: Checkpoint, record: StoredRecord): ChainError | null {
-    const { host, incarnation, number, madeMs } = checkpoint;
+    const { host, incarnation, number, madeMs, previousMs } = checkpoint;
     const { appendedMs, offset } = record;
     const { numbers, signed } = this.knownOf(checkpoint);
-    const at = { number, incarnation, madeMs, appendedMs, offset };
+    const at = { number, incarnation, madeMs, previousMs, appendedMs, offset };
     const series = numbers.seriesOf(host, at);
     const isLater = number > (series?.last.number ?? 0);
     const heads = new Map(checkpoint.heads.map((head) => [head.lane, head]));

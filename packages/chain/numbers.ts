@@ -5,6 +5,8 @@ export interface Numbered {
   readonly number: number;
   readonly incarnation: string;
   readonly madeMs: number;
+  /** When the one before it was made. */
+  readonly previousMs: number;
   readonly appendedMs: number;
   readonly offset: number;
 }
@@ -88,7 +90,7 @@ export class Numbers {
   compareStart(host: string, wholeSinceMs: number): ChainError | null {
     const first = this.series[0]?.first;
     if (first === undefined || first.number === 1) return null;
-    if (Math.max(first.madeMs, first.appendedMs) <= wholeSinceMs) return null;
+    if (first.previousMs <= wholeSinceMs) return null;
     const what = `begins with checkpoint ${first.number}, those before are gone before their time`;
     return new ChainError('TRUNCATED', `${host}: ${what}`);
   }

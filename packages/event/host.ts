@@ -12,6 +12,7 @@ export interface Checkpoint {
   readonly madeMs: number;
   /** 1, 2, 3 ... over the life of the host's local log: none is left out. */
   readonly number: number;
+  readonly previousMs: number;
   readonly heads: readonly LaneHead[];
   readonly signature: Uint8Array;
 }

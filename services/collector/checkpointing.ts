@@ -30,6 +30,8 @@ interface Taken {
 interface Numbered {
   /** Of the last checkpoint that the brokers acknowledged; 0: none. */
   readonly number: number;
+  /** When that was made, ms since 1970. */
+  readonly madeMs: number;
   /** What the next number stands for: from before it is first sent until the brokers have it. */
   readonly pending: Taken | null;
 }
@@ -37,6 +39,8 @@ interface Numbered {
 const SOURCE = { topic: 'bpf.events', partition: 0 } as const;
 const KEY = 'checkpoint';
 export const CHECKPOINT_MS = 60_000;
+/** One of a host where nothing happens: the last must not be gone while heartbeats name it. */
+export const QUIET_MS = 24 * 3_600_000;
 
 /**
  * Signs where the lanes stand. Heads are taken as they are stored, and signed once the brokers have
@@ -52,6 +56,8 @@ export class Checkpointing {
   private dueMs = 0;
   /** End of the local log at the last checkpoint. */
   private signedEnd = -1;
+  /** From then on one is due though nothing has changed. */
+  private quietDueMs = 0;
 
   constructor(options: CheckpointingOptions) {
     this.options = options;
@@ -90,9 +96,9 @@ export class Checkpointing {
     const { taken } = this;
     const { steady, acknowledged } = this.options;
     if (taken === null || acknowledged() < taken.end) return false;
-    if (taken.end !== this.signedEnd) {
-      const { number } = await this.remembered();
-      await this.remember({ number, pending: taken });
+    if (taken.end !== this.signedEnd || steady() >= this.quietDueMs) {
+      const { number, madeMs } = await this.remembered();
+      await this.remember({ number, madeMs, pending: taken });
     }
     this.taken = null;
     this.dueMs = steady() + CHECKPOINT_MS;
@@ -101,15 +107,17 @@ export class Checkpointing {
 
   /** Returns whether there was one. */
   private async sendPending(): Promise<boolean> {
-    const { host, key, now, send } = this.options;
-    const { number: last, pending } = await this.remembered();
+    const { host, key, now, steady, send } = this.options;
+    const { number: last, madeMs: previousMs, pending } = await this.remembered();
     if (pending === null) return false;
     const { incarnation, heads, end } = pending;
     const number = last + 1;
-    const record = { host, incarnation, madeMs: now(), number, heads };
+    const madeMs = now();
+    const record = { host, incarnation, madeMs, number, previousMs, heads };
     await send(signRecord('Checkpoint', record, key));
-    await this.remember({ number, pending: null });
+    await this.remember({ number, madeMs, pending: null });
     this.signedEnd = end;
+    this.quietDueMs = steady() + QUIET_MS;
     return true;
   }
 
@@ -127,18 +135,19 @@ export class Checkpointing {
 
 async function storedNumbers(store: Store): Promise<Numbered> {
   const stored = await store.get('host', 0, KEY);
-  if (stored === null) return { number: 0, pending: null };
+  if (stored === null) return { number: 0, madeMs: 0, pending: null };
   return JSON.parse(Buffer.from(stored).toString(), (key, value) =>
     key === 'hash' ? Buffer.from(value, 'hex') : value,
   ) as Numbered;
 }
 
-function numbersChange({ number, pending }: Numbered): StateChange {
+function numbersChange({ number, madeMs, pending }: Numbered): StateChange {
   const heads = pending?.heads.map((head) => {
     return { ...head, hash: Buffer.from(head.hash).toString('hex') };
   });
   const value = JSON.stringify({
     number,
+    madeMs,
     pending: pending === null ? null : { ...pending, heads },
   });
   return { space: 'host', lane: 0, key: KEY, value: Buffer.from(value) };

@@ -32,7 +32,7 @@ export function checkpoint(
     return { lane: Number(lane), sequence, hash: hashOf(sequence) };
   });
   const plain = { host: 'web-1', incarnation: INCARNATION, madeMs: NOW_MS, number: 1 };
-  return { ...plain, heads, ...more };
+  return { ...plain, previousMs: 0, heads, ...more };
 }
 
 export function heartbeat(more: Partial<Heartbeat> = {}): Omit<Heartbeat, 'signature'> {

@@ -3,7 +3,11 @@ import test from 'node:test';
 import { type Checkpoint, decode, hostName, incarnation } from '#event';
 import { LogError } from '#log';
 import { openMemoryStore } from '#state';
-import { CHECKPOINT_MS, Checkpointing } from '../../../services/collector/checkpointing.ts';
+import {
+  CHECKPOINT_MS,
+  Checkpointing,
+  QUIET_MS,
+} from '../../../services/collector/checkpointing.ts';
 import { lifeChange } from '../../../services/collector/incarnation.ts';
 import { Lanes } from '../../../services/collector/lanes.ts';
 import { eventOf, HOST_KEY, QUIET } from '../../pipeline/live-fold.ts';
@@ -157,6 +161,25 @@ test('a clock that is set back an hour delays no checkpoint', async () => {
   assert.equal(await checkpointing.step(), true);
   assert.deepEqual(said(), ['1: 1', '2: 2']);
   assert.equal(sent[1]?.madeMs, state.nowMs);
+});
+
+test('each says when the one before was made; where nothing happens one comes a day', async () => {
+  const { checkpointing, again, add, state, said, sent } = await bed();
+  await add(1);
+  state.acknowledged = 1;
+  await checkpointing.step();
+  const first = state.nowMs;
+  state.steadyMs += QUIET_MS - 1;
+  assert.equal(await checkpointing.step(), false);
+  state.nowMs += QUIET_MS;
+  state.steadyMs += CHECKPOINT_MS;
+  assert.equal(await checkpointing.step(), true);
+  assert.deepEqual(said(), ['1: 1', '2: 1']);
+  await add(1);
+  state.acknowledged = 2;
+  await again().step();
+  const times = sent.map(({ previousMs }) => previousMs);
+  assert.deepEqual(times, [0, first, first + QUIET_MS]);
 });
 
 test('the hash is that of the chain, and lanes without events are left out', async () => {
