@@ -1,4 +1,3 @@
-import { createPublicKey } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -9,6 +8,7 @@ import {
   newSigningKey,
   openFleetKeys,
   openSigningKey,
+  publicKeyOf,
   SignerRegister,
 } from '#config';
 import { EventError, type HostName, hostName } from '#event';
@@ -141,9 +141,7 @@ function checkSigning(files: Files, stateDir: string, host: HostName): boolean {
 function publicPart(directory: string): string | null {
   try {
     const key = openSigningKey(directory);
-    if (key === null) return null;
-    const { x = '' } = createPublicKey(key as never).export({ format: 'jwk' });
-    return Buffer.from(x, 'base64url').toString('base64');
+    return key === null ? null : publicKeyOf(key);
   } catch (error) {
     const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
     if (code === 'EACCES') return null;

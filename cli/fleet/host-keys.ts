@@ -1,6 +1,4 @@
-import { lstatSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { deriveHostKey, KEY_BYTES } from '#chain';
+import { deriveHostKey } from '#chain';
 import { ConfigError, HostRegister } from '#config';
 import { type HostName, hostName } from '#event';
 import type { OpenKeys } from '#fold';
@@ -8,19 +6,6 @@ import type { Logger } from '#telemetry';
 
 /** Keys that are remembered: they cost a microsecond each. */
 const KEYS_MAX = 100_000;
-
-/** Only the key that hosts' keys come from: who verifies has no part in control records. */
-export function fleetKeyIn(stateDir: string): Buffer {
-  const file = join(stateDir, 'fleet.key');
-  try {
-    if (!lstatSync(file).isFile()) throw new Error('not a regular file');
-    const key = readFileSync(file);
-    if (key.length === KEY_BYTES) return key;
-    throw new Error(`${key.length} bytes instead of ${KEY_BYTES}`);
-  } catch (error) {
-    throw new ConfigError(`${file}: ${(error as Error).message}`, { cause: error });
-  }
-}
 
 export interface HostKeys extends Pick<OpenKeys, 'hostKeyOf' | 'olderKeyOf'> {
   /** Every key that counted for what the log took in then, newest first. */

@@ -11,13 +11,13 @@ import {
   type StoredFrame,
   Verifier,
 } from '#chain';
-import { kafkaConfig, type SignerRegister } from '#config';
+import { kafkaConfig, openFleetKey, type SignerRegister } from '#config';
 import { fleetContract, IMPATIENT, KafkaClient, KafkaLog, partitionOf } from '#log/kafka';
 import { createLogger } from '#telemetry';
 import { EXIT } from '../shared/exit.ts';
 import { configOf } from '../shared/open.ts';
 import { damagedAt, Findings, progress } from '../shared/verified.ts';
-import { fleetKeyIn, type HostKeys, hostKeys } from './host-keys.ts';
+import { type HostKeys, hostKeys } from './host-keys.ts';
 import { readHeartbeats, type Said, signersIn } from './hosts.ts';
 import type { FleetOptions } from './options.ts';
 import { asCliError } from './serve.ts';
@@ -215,7 +215,7 @@ async function verifyAll(log: KafkaLog, keys: HostKeys, register: SignerRegister
 export async function verifyFleet(options: FleetOptions): Promise<void> {
   const { stateDir, logLevel: level } = configOf(options);
   const register = signersIn(stateDir);
-  const fleet = fleetKeyIn(stateDir);
+  const fleet = openFleetKey(stateDir);
   const logger = createLogger({ level, name: 'verify' });
   const keys = hostKeys({ stateDir, fleet, logger }, () => Date.now());
   const client = new KafkaClient(

@@ -1,19 +1,13 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { type KeyObject, sign } from 'node:crypto';
+import { newSigningKey, publicKeyOf } from '#config';
 import { encode, type Rollout } from '#event';
 import type { Operator } from '#policy';
 import { CliError, EXIT } from '../shared/exit.ts';
 
-/** The raw public key of a private one, as policies have it: base64. */
-export function publicKeyOf(key: KeyObject): string {
-  const { x = '' } = createPublicKey(key).export({ format: 'jwk' });
-  return Buffer.from(x, 'base64url').toString('base64');
-}
-
 /** A new private key in PEM, and the line of `operators` that knows it. */
 export function makeKey(name: string): { readonly pem: string; readonly line: string } {
-  const { privateKey } = generateKeyPairSync('ed25519');
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  return { pem, line: `operators: [{ name: ${name}, key: "${publicKeyOf(privateKey)}" }]` };
+  const { pem, key } = newSigningKey();
+  return { pem, line: `operators: [{ name: ${name}, key: "${key}" }]` };
 }
 
 /** The bytes that an operator signs: the record, with the name and without a signature. */

@@ -196,7 +196,7 @@ export interface LoadedState {
   readonly mode: Mode;
   readonly adopted: boolean;
   readonly kernel: string;
-  /** Names of the hooks that are attached. */
+  /** Names of the hooks that were attached when they were loaded. */
   readonly hooks: readonly string[];
   /** Hash of the policy in the kernel, hex. */
   readonly policy: string;

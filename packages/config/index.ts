@@ -17,5 +17,12 @@ export {
   redisConfig,
 } from './fleet.ts';
 export { HostRegister, type Valid } from './host-register.ts';
-export { type FleetKeys, type Keys, openFleetKeys, openKeys, openSigningKey } from './keys.ts';
-export { newSigningKey, SignerRegister } from './signers.ts';
+export {
+  type FleetKeys,
+  type Keys,
+  openFleetKey,
+  openFleetKeys,
+  openKeys,
+  openSigningKey,
+} from './keys.ts';
+export { newSigningKey, publicKeyOf, SignerRegister } from './signers.ts';

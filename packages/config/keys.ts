@@ -43,6 +43,11 @@ export function openFleetKeys(stateDir: string, options: { create: boolean }): F
   };
 }
 
+/** Of these only what hosts' keys come from: who verifies has no part in control records. */
+export function openFleetKey(stateDir: string): Buffer {
+  return openKey(join(stateDir, 'fleet.key'), { create: false });
+}
+
 const PEM_BYTES_MAX = 4096;
 
 /** The key that this host signs with, `sign.key`; null: it has none. Throws `ConfigError`. */

@@ -21,8 +21,8 @@ interface Signer {
 const SCHEMA = 'warden.signers/1';
 const NAME = 'signers.json';
 /**
- * A host signs nothing ahead: what could not be sent is made anew. So the key before counts only as
- * long as the next one may be on its way to the host.
+ * A host signs nothing ahead: what could not be sent is signed anew. So the key before counts only
+ * as long as the next one may be on its way to the host.
  */
 const GRACE_MS = 7 * 24 * 3_600_000;
 /** How long an ended key is kept: longer than the records that it has signed. */
@@ -34,12 +34,17 @@ const SIGNERS_MAX = 64;
 const KEY_BYTES = 32;
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** A new signing key: the private part in PEM for the host, the public one for the register. */
+/** The raw public key of a private one, as registers and policies have it: base64. */
+export function publicKeyOf(key: KeyObject): string {
+  const { x = '' } = createPublicKey(key).export({ format: 'jwk' });
+  return Buffer.from(x, 'base64url').toString('base64');
+}
+
+/** A new Ed25519 key: the private part in PEM, the public one in base64. */
 export function newSigningKey(): { readonly pem: string; readonly key: string } {
-  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const { x = '' } = publicKey.export({ format: 'jwk' });
+  const { privateKey } = generateKeyPairSync('ed25519');
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  return { pem, key: Buffer.from(x, 'base64url').toString('base64') };
+  return { pem, key: publicKeyOf(privateKey) };
 }
 
 function publicKey(key: string): KeyObject {

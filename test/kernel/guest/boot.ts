@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { CACHE } from './cache.ts';
 import { images, rootPartition, type System } from './image.ts';
 import { type Kernel, kernelFiles } from './kernels.ts';
-import { takeSlot } from './slots.ts';
+import { SLOTS, takeSlot } from './slots.ts';
 
 export interface GuestJob {
   readonly kernel: Kernel;
@@ -265,14 +265,14 @@ export async function runGuest(job: GuestJob): Promise<GuestRun> {
   }
 }
 
-/** Runs several, two at a time; results in order. */
-export async function runGuests(jobs: readonly GuestJob[], atOnce = 2): Promise<GuestRun[]> {
+/** Runs several, as many at a time as may; results in order. */
+export async function runGuests(jobs: readonly GuestJob[]): Promise<GuestRun[]> {
   const results: GuestRun[] = [];
   let next = 0;
   const worker = async () => {
     for (let i = next++; i < jobs.length; i = next++)
       results[i] = await runGuest(jobs[i] as GuestJob);
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, jobs.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(SLOTS, jobs.length) }, worker));
   return results;
 }

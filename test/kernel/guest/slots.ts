@@ -3,6 +3,8 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const LOOK_MS = 500;
+/** As many as there are processors: each guest takes one. */
+export const SLOTS = availableParallelism();
 
 /** A name in the kernel's name space of sockets: it goes with its process, however that ends. */
 function take(slot: number): Promise<Server | null> {
@@ -17,17 +19,16 @@ function take(slot: number): Promise<Server | null> {
 }
 
 /**
- * Waits until one more guest may run on this machine, whoever runs the others: as many as there are
- * processors, as each takes one. The answer gives the slot back.
+ * Waits until one more guest may run on this machine, whoever runs the others. The answer gives the
+ * slot back.
  */
 export async function takeSlot(say: (text: string) => void): Promise<() => void> {
-  const slots = availableParallelism();
   for (let tries = 0; ; tries++) {
-    for (let slot = 0; slot < slots; slot++) {
+    for (let slot = 0; slot < SLOTS; slot++) {
       const server = await take(slot);
       if (server !== null) return () => server.close();
     }
-    if (tries === 0) say(`waits for one of ${slots} guests that run to end`);
+    if (tries === 0) say(`waits for one of ${SLOTS} guests that run to end`);
     await sleep(LOOK_MS);
   }
 }
