@@ -89,6 +89,12 @@ export class Warden {
     return this.chunks.join('');
   }
 
+  /** Waits for a word on stderr: it comes by a pipe, later than what its writer does next. */
+  async says(words: RegExp, timeoutMs = 10_000): Promise<void> {
+    const said = () => words.test(this.stderr);
+    await waitFor(`${words} on stderr`, said, timeoutMs);
+  }
+
   get stdout(): string {
     return this.stdoutText;
   }

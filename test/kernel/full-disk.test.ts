@@ -24,7 +24,7 @@ test('a full disk: it says so, the rings hold, and all is stored once there is r
       writeFileSync(ballast, Buffer.alloc(freeBytes(at.state)));
       assert.ok(freeBytes(at.state) < MIB);
       const { acts } = await workload('churn', ['500', '4']);
-      await waitFor('word of it', () => /cannot be written/.test(warden.stderr));
+      await warden.says(/cannot be written/);
       rmSync(ballast);
       const pids = new Set(acts.map(({ pid }) => pid));
       await waitFor('every act', async () => {
@@ -60,7 +60,7 @@ test('stopped while the disk is full: it ends, and the next start stores the res
     const ballast = join(at.state, 'ballast');
     writeFileSync(ballast, Buffer.alloc(freeBytes(at.state)));
     const { acts } = await workload('churn', ['500', '4']);
-    await waitFor('word of it', () => /cannot be written/.test(warden.stderr));
+    await warden.says(/cannot be written/);
     const { code } = await warden.stop();
     assert.equal(code, 0, warden.stderr);
     rmSync(ballast);

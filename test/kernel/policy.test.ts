@@ -85,7 +85,7 @@ test('a text that services cannot read leaves them with the one before, told of'
         (one) => one.event.act.command === 'GUARD' && detail(one, 'state') === 'refused',
       ),
     );
-    assert.match(warden.stderr, /services can't live with the policy that was applied/);
+    await warden.says(/services can't live with the policy that was applied/);
     const ran = await run('bpftool', ['map', 'list']);
     await waitFor('an act after it', async () =>
       (await readEvents(at.database)).find(({ event }) => event.process?.pid === ran.pid),

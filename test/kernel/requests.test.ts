@@ -76,7 +76,7 @@ test('a running guard takes requests', async (t) => {
       const count = starts(warden);
       const wrong = policyFiles(at, OBSERVE, 'version: 9\n');
       assert.equal((await apply(at, wrong)).code, 0);
-      await waitFor('a death', () => /restart in/.test(warden.stderr), 30_000);
+      await warden.says(/restart in/, 30_000);
       assert.equal((await apply(at, policyFiles(at, TRUSTING))).code, 0);
       await startedAgain(warden, count);
       assert.equal(warden.pid, pid);

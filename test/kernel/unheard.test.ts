@@ -43,7 +43,7 @@ test('services that are stopped are told of within two seconds, and that they go
   await waitFor('services that are stopped', () => wrong() === 'stopped', 10_000);
   const afterMs = Date.now() - fromMs;
   assert.equal(guard().runs, true, 'the guard does not wait for them');
-  assert.match(warden.stderr, /guard: not heard: the services are stopped/);
+  await warden.says(/guard: not heard: the services are stopped/);
   for (const pid of pids) process.kill(pid, 'SIGCONT');
   await waitFor('services that go on', () => wrong() === '', 10_000);
   await said('unheard', /the services are stopped/);
