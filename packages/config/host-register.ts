@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from './config.ts';
+import { replaceRegister } from './register-file.ts';
 
 /** A host's keys by generation: until when each opens records, ms since 1970; null: no end. */
 type Generations = readonly (number | null)[];
@@ -53,29 +54,24 @@ export class HostRegister {
     return valid.reverse();
   }
 
-  /** The generation that the host's next key is to have, written down. */
+  /** The generation that the host's next key is to have, written down. Throws `ConfigError`. */
   enroll(host: string): number {
     const until = this.hosts.get(host);
     if (until === undefined || until.at(-1) === null) return (until?.length ?? 1) - 1;
-    this.write(host, [...until, null]);
-    return until.length;
+    return this.update(host, (now) => (now.at(-1) === null ? now : [...now, null]));
   }
 
-  /** A new generation; the one before opens records for 30 days more. */
+  /** A new generation; the one before opens records for 30 days more. Throws `ConfigError`. */
   rotate(host: string, nowMs: number): number {
-    const until = this.hosts.get(host) ?? FIRST;
-    if (until.at(-1) !== null) throw new ConfigError(`${host} is revoked: enroll it again`);
-    this.write(host, [...until.slice(0, -1), nowMs + GRACE_MS, null]);
-    return until.length;
+    return this.update(host, (until) => {
+      if (until.at(-1) !== null) throw new ConfigError(`${host} is revoked: enroll it again`);
+      return [...until.slice(0, -1), nowMs + GRACE_MS, null];
+    });
   }
 
-  /** From now on no key of the host opens anything. */
+  /** From now on no key of the host opens anything. Throws `ConfigError`. */
   revoke(host: string, nowMs: number): void {
-    const until = this.hosts.get(host) ?? FIRST;
-    this.write(
-      host,
-      until.map((end) => Math.min(end ?? nowMs, nowMs)),
-    );
+    this.update(host, (until) => until.map((end) => Math.min(end ?? nowMs, nowMs)));
   }
 
   /** Reads the file again if it has changed, at most once a second. Throws `ConfigError`. */
@@ -102,14 +98,19 @@ export class HostRegister {
     }
   }
 
-  /** Whole or not at all: enrichers may be reading it. */
-  private write(host: string, until: Generations): void {
+  /** Changes one host's generations in what the file has now; returns the newest. */
+  private update(host: string, change: (until: Generations) => Generations): number {
+    let until = FIRST;
+    replaceRegister(this.file, 0o600, () => {
+      this.mtimeMs = -1;
+      this.read();
+      until = change(this.hosts.get(host) ?? FIRST);
+      const all = new Map(this.hosts).set(host, until);
+      const hosts = Object.fromEntries([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
+      return `${JSON.stringify({ schema: SCHEMA, hosts }, null, 1)}\n`;
+    });
     this.hosts.set(host, until);
-    const hosts = Object.fromEntries([...this.hosts].sort(([a], [b]) => (a < b ? -1 : 1)));
-    const text = `${JSON.stringify({ schema: SCHEMA, hosts }, null, 1)}\n`;
-    const fresh = `${this.file}.new`;
-    writeFileSync(fresh, text, { mode: 0o600 });
-    renameSync(fresh, this.file);
+    return until.length - 1;
   }
 }
 

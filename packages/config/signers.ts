@@ -1,16 +1,8 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { ConfigError } from './config.ts';
+import { replaceRegister } from './register-file.ts';
 
 /** A public key of a host, 32 bytes in base64, and until when it counts; null: no end. */
 interface Signer {
@@ -27,9 +19,6 @@ const NAME = 'signers.json';
 const GRACE_MS = 7 * 24 * 3_600_000;
 /** How long an ended key is kept: longer than the records that it has signed. */
 const KEPT_MS = 45 * 24 * 3_600_000;
-/** How long to wait for somebody else who writes. */
-const LOCK_MS = 10_000;
-const LOOK_MS = 20;
 const SIGNERS_MAX = 64;
 const KEY_BYTES = 32;
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
@@ -122,54 +111,16 @@ export class SignerRegister {
     return known;
   }
 
-  /**
-   * Changes one host's keys in what the file has now. The next file is the lock: of two who enroll
-   * at once the second reads what the first has written. Whole or not at all, also on the disk.
-   */
+  /** Changes one host's keys in what the file has now. */
   private update(host: string, change: () => readonly Signer[]): void {
-    const fresh = `${this.file}.new`;
-    const fd = lock(fresh);
-    try {
+    let signers = this.signers;
+    replaceRegister(this.file, 0o644, () => {
       this.signers = readSigners(this.file);
-      const signers = new Map(this.signers).set(host, change());
+      signers = new Map(this.signers).set(host, change());
       const hosts = Object.fromEntries([...signers].sort(([a], [b]) => (a < b ? -1 : 1)));
-      writeFileSync(fd, `${JSON.stringify({ schema: SCHEMA, hosts }, null, 1)}\n`);
-      fsyncSync(fd);
-      renameSync(fresh, this.file);
-      this.signers = signers;
-    } catch (error) {
-      rmSync(fresh, { force: true });
-      throw error;
-    } finally {
-      closeSync(fd);
-    }
-    syncDirectory(dirname(this.file));
-  }
-}
-
-const asleep = new Int32Array(new SharedArrayBuffer(4));
-
-/** Makes the file that only one may have. Throws `ConfigError` where another keeps it. */
-function lock(file: string): number {
-  for (const endMs = Date.now() + LOCK_MS; ; Atomics.wait(asleep, 0, 0, LOOK_MS)) {
-    try {
-      return openSync(file, 'wx', 0o644);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'EEXIST') throw error;
-      if (Date.now() < endMs) continue;
-      const what = 'somebody else is writing it, or was ended meanwhile';
-      throw new ConfigError(`${file}: ${what}: remove it if nobody is`, { cause: error });
-    }
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const fd = openSync(directory, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
+      return `${JSON.stringify({ schema: SCHEMA, hosts }, null, 1)}\n`;
+    });
+    this.signers = signers;
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -37,6 +37,18 @@ test('after a revocation nothing opens, until the host is enrolled again', () =>
   assert.throws(() => register.rotate('web-1', 3000), /web-1 is revoked: enroll it again/);
   assert.equal(register.enroll('web-1'), 2);
   assert.deepEqual(register.validAt('web-1', 4000), { newest: 2, older: null });
+});
+
+test('what was read before another wrote is not written over', () => {
+  const at = fresh();
+  const [early, late] = [new HostRegister(at), new HostRegister(at)];
+  late.revoke('web-1', 1);
+  early.rotate('web-2', 2);
+  const register = new HostRegister(at);
+  assert.deepEqual(register.validAt('web-1', 3), { newest: null, older: null });
+  assert.deepEqual(register.validAt('web-2', 3), { newest: 1, older: 0 });
+  assert.throws(() => early.rotate('web-1', 4), /web-1 is revoked/);
+  assert.equal(existsSync(join(at, 'hosts.json.new')), false);
 });
 
 test('a change of the file is seen; a file that is none is refused by name', () => {

@@ -27,7 +27,7 @@ const BUILDS = [
 ] as const;
 const MOVED = resolve(WORKLOADS, '../variants/moved/warden-load');
 /** Of the workloads: they share the one emulated thread with the kernel's verifier. */
-const PAUSE_MS = dose === 'full' ? 0 : 300;
+const PAUSE_MS = 300;
 const RING_BYTES = 64 << 20;
 
 const KNOWN = installed('prober', 'prober-known');
