@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { Argument, Command } from 'commander';
 import { native, StatsMap } from '#bpf';
 import { hostName } from '#event';
 import { Fold } from '#fold';
@@ -16,12 +16,7 @@ import { Collector } from '../../services/collector/index.ts';
 import { fleet, wire } from './fleet/index.ts';
 import { guests } from './guest.ts';
 
-/**
- * What the product costs, as ratios of one run: absolute times of these machines say little.
- *   npm run bench [-- [guest|fleet|wire] [--json]]
- * `guest` measures the guard on each kernel of the matrix instead, `fleet` the services in between,
- * `wire` of those only a host's way to the broker.
- */
+/** What the product costs, as ratios of one run: absolute times of these machines say little. */
 const ROOT = resolve(import.meta.dirname, '../..');
 const LOADER = join(ROOT, 'bpf/build/warden-load');
 const PAIRS = 5;
@@ -179,6 +174,18 @@ function cpuTicks(pids: readonly number[]): number {
   return ticks.reduce((sum, one) => sum + one, 0);
 }
 
+/** What it takes of this host. */
+async function host(): Promise<void> {
+  for (const part of [tax, drain, rest]) {
+    const at = place('bench');
+    try {
+      await part(at);
+    } finally {
+      at.remove();
+    }
+  }
+}
+
 /** A whole instance with nothing to do. */
 async function rest(at: Placed): Promise<void> {
   const warden = await Warden.start({ place: at });
@@ -191,26 +198,27 @@ async function rest(at: Placed): Promise<void> {
   await warden.clean();
 }
 
-const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false } },
-  allowPositionals: true,
-});
+const OTHERS = { guest: guests, fleet, wire } as const;
+type Other = keyof typeof OTHERS;
+
+const bench = new Command('bench')
+  .description('what the product costs, as ratios of one run')
+  .addArgument(
+    new Argument(
+      '[part]',
+      'guest: the guard on each kernel of the matrix; fleet: the services in between; ' +
+        "wire: of those only a host's way to the broker; none: this host",
+    ).choices(Object.keys(OTHERS)),
+  )
+  .option('--json', 'figures as one line of JSON')
+  .addHelpText('after', '\nExample:\n  $ npm run bench -- guest --json')
+  .parse();
+const [part] = bench.args as [Other?];
+const options: { json?: boolean } = bench.opts();
 const machine = `${release()}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'processor'}`;
 native();
-const OTHERS = { guest: guests, fleet, wire } as const;
-const unknown = positionals.find((one) => !Object.hasOwn(OTHERS, one));
-if (unknown !== undefined) throw new Error(`${unknown}: guest, fleet, wire, or nothing`);
-for (const name of positionals) await OTHERS[name as keyof typeof OTHERS](record);
-if (positionals.length === 0)
-  for (const part of [tax, drain, rest]) {
-    const at = place('bench');
-    try {
-      await part(at);
-    } finally {
-      at.remove();
-    }
-  }
-if (values.json) console.log(JSON.stringify({ schema: 'warden.bench/1', machine, figures }));
+await (part === undefined ? host() : OTHERS[part](record));
+if (options.json) console.log(JSON.stringify({ schema: 'warden.bench/1', machine, figures }));
 else {
   const table = new Table({
     head: ['what', 'value', 'unit', 'note'],
