@@ -41,14 +41,25 @@ export function killTree(pids: readonly number[], signal: NodeJS.Signals): void 
   }
 }
 
+/**
+ * How long the first thread of a process has stood in line for a processor, ms: what of a time is
+ * the machine's (`/proc/PID/schedstat`, Documentation/scheduler/sched-stats).
+ */
+export function queuedMs(pid: number | 'self' = 'self'): number {
+  return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
+}
+
 /** How much slower than usual this machine is: WARDEN_PATIENCE, for emulated ones. */
 const patience = Number(process.env.WARDEN_PATIENCE ?? 1);
 
-/** Waits until `check` gives something. Throws after `timeoutMs`, naming `what`. */
+/**
+ * Waits until `check` gives something. Throws after `timeoutMs`, naming `what`: by default so late
+ * that it only guards against waiting for ever.
+ */
 export async function waitFor<T>(
   what: string,
   check: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
 ): Promise<T> {
   const end = Date.now() + timeoutMs * patience;
   for (;;) {

@@ -65,7 +65,7 @@ export class Warden {
       return warden.events().some(({ act }) => command(act) === 'START');
     };
     try {
-      await waitFor('a START event', started, options.readyMs ?? 30_000);
+      await waitFor('a START event', started, options.readyMs ?? 90_000);
       return warden;
     } catch (error) {
       const { stderr } = warden;
@@ -80,7 +80,7 @@ export class Warden {
     await waitFor(
       'the end of a start that must fail',
       () => warden.ended,
-      options.readyMs ?? 20_000,
+      options.readyMs ?? 60_000,
     );
     return { code: warden.ended?.code ?? null, stderr: warden.stderr };
   }
@@ -90,7 +90,7 @@ export class Warden {
   }
 
   /** Waits for a word on stderr: it comes by a pipe, later than what its writer does next. */
-  async says(words: RegExp, timeoutMs = 10_000): Promise<void> {
+  async says(words: RegExp, timeoutMs = 30_000): Promise<void> {
     const said = () => words.test(this.stderr);
     await waitFor(`${words} on stderr`, said, timeoutMs);
   }

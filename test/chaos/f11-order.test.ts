@@ -18,6 +18,8 @@ const HOUR_MS = 3_600_000;
 const LOST = full ? 10_000 : 200;
 /** How long an enricher may take to catch up. */
 const LATE_MS = full ? 300_000 : 60_000;
+/** Of a member that comes and goes: long beside what joining takes on a busy machine. */
+const STAY_MS = 6000;
 const YEARS_MS = 10 * 365 * 24 * HOUR_MS;
 
 /** Waits until every partition has folded what is in `bpf.events`, as far as it may be seen. */
@@ -113,7 +115,7 @@ test('F19: members that come and go: the same state, and most of the time live',
   for (let n = 0; n < (full ? 120 : 3); n++) {
     const guest = await bed.enricher();
     await bed.feed.send(200);
-    await sleep(full ? 5000 : 2000);
+    await sleep(STAY_MS);
     await bed.end(guest);
     await bed.feed.send(200);
   }
@@ -146,18 +148,16 @@ test('F28: brokers that lost records: the exact range of each lane is a finding'
   logger.warn = (fault: object) => said.push(fault);
   await bed.enricher(bed.parts(bed.fleet.client, logger));
   await folded(bed);
-  const ids = await enrichedIds(bed.log);
-  const missing = bed.feed.events - ids.length;
-  assert.ok(missing > 0);
   const gaps = said.filter(({ code }) => code === 'SEQUENCE_GAP');
   const found = gaps.map(({ why }) =>
     Number(/^(\d+) missing/.exec(why ?? '')?.[1] ?? /(\d+) missing/.exec(why ?? '')?.[1]),
   );
-  assert.equal(
-    found.reduce((sum, one) => sum + one, 0),
-    missing,
-    'what is missing is said',
-  );
+  const missing = found.reduce((sum, one) => sum + one, 0);
+  assert.ok(missing > 0);
+  // A commit is answered before all of it can be read.
+  await enriched(bed.log, bed.feed.events - missing);
+  const ids = await enrichedIds(bed.log);
+  assert.equal(bed.feed.events - ids.length, missing, 'what is missing is said');
   for (const { lane, why } of gaps) {
     const [, from, to] = /expected (\d+), found (\d+)/.exec(why ?? '') ?? [];
     const own = ids

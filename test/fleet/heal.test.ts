@@ -76,7 +76,7 @@ test('a heal that comes too late leaves filled lanes as they are', async (t) => 
   await state.tend();
   await sleep(BEGUN_MS);
   view.failing.resolve();
-  await waitFor('a lane that is filled', () => told.at(-1) === 'followed', 10_000);
+  await waitFor('a lane that is filled', () => told.at(-1) === 'followed');
   await sleep(LATER_MS);
   const { next, values } = await plain.values(LANE, [keyOf(1)]);
   assert.equal(next, 1);

@@ -16,7 +16,7 @@ import {
 } from '#log/kafka';
 import { defaultPolicy } from '#policy';
 import { RedisView, ViewError, viewKey } from '#state/redis';
-import { run } from '#testkit';
+import { run, waitFor } from '#testkit';
 import { Authority, KafkaServer, RedisServer } from '#testkit/servers';
 import { FleetEnricher } from '../../services/enricher/fleet.ts';
 import { quiet } from '../chaos/bed.ts';
@@ -106,7 +106,11 @@ test('topics apply makes the rights of the contract; one more or less is drift',
   await admin.deleteAcls({ filters: [{ ...entry, operation: 3 }] });
   await admin.createAcls({ acl: [{ ...entry, operation: 4 }] });
   await admin.disconnect();
-  const drifted = await topics('check');
+  // The brokers hear of it a moment after the controller.
+  const drifted = await waitFor('both changes', async () => {
+    const checked = await topics('check');
+    return checked.stdout.trim().split('\n').length === 2 && checked;
+  });
   assert.equal(drifted.code, 1);
   assert.match(drifted.stdout, /User:host-web-1 READ topic bpf\.tiers\.v1: missing -> allowed/);
   assert.match(drifted.stdout, /User:host-web-1 WRITE topic bpf\.tiers\.v1: allowed -> not wanted/);

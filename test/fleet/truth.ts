@@ -14,7 +14,7 @@ import { TIER_NAMES } from '#trust';
 import { KEYS } from '../pipeline/live-fold.ts';
 
 /** How long the last transactions may take to be readable. */
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 60_000;
 const PAGE = { records: 10_000, bytes: 8 * 1024 * 1024 };
 
 /** The records of a topic that a read-committed reader sees, page by page. */

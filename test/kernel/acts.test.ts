@@ -87,16 +87,12 @@ test('every command, success and failure, is in the log as the workload says', a
   try {
     const { acts } = await workload('acts', [bpffs]);
     assert.ok(acts.length > 50);
-    // Data-plane commands: the first at once, totals each second.
-    await waitFor(
-      'the totals of a running second',
-      async () => {
-        const seen = await readEvents(at.database);
-        const lookups = seen.filter(({ event }) => event.act.command === 'MAP_LOOKUP_ELEM');
-        return lookups.some(({ event }) => event.act.count === 9);
-      },
-      3000,
-    );
+    // Data-plane commands: the first at once, totals each second, which may cut a run of them.
+    await waitFor('the totals of a running second', async () => {
+      const seen = await readEvents(at.database);
+      const lookups = seen.filter(({ event }) => event.act.command === 'MAP_LOOKUP_ELEM');
+      return lookups.some(({ event }) => event.act.count > 1);
+    });
     await warden.stop();
     const seen = await readEvents(at.database);
     const calls = reachable(acts, seen);

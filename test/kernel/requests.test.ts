@@ -42,7 +42,7 @@ const starts = (warden: Warden): number =>
   warden.events().filter(({ act }) => (act as { command: string }).command === 'START').length;
 
 async function startedAgain(warden: Warden, before: number): Promise<void> {
-  await waitFor('the services to start again', () => starts(warden) > before, 30_000);
+  await waitFor('the services to start again', () => starts(warden) > before, 90_000);
 }
 
 /** One instance for all; what each part leaves behind is said at its end. */
@@ -76,7 +76,7 @@ test('a running guard takes requests', async (t) => {
       const count = starts(warden);
       const wrong = policyFiles(at, OBSERVE, 'version: 9\n');
       assert.equal((await apply(at, wrong)).code, 0);
-      await warden.says(/restart in/, 30_000);
+      await warden.says(/restart in/, 90_000);
       assert.equal((await apply(at, policyFiles(at, TRUSTING))).code, 0);
       await startedAgain(warden, count);
       assert.equal(warden.pid, pid);

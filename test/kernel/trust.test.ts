@@ -67,11 +67,11 @@ test('a loader in /tmp lowers its principal, in the kernel too, unenforceable he
     ];
     assert.deepEqual(subjects(at), expected);
 
-    await run('bpftool', ['prog', 'show', 'id', '4294967295']);
+    const { pid } = await run('bpftool', ['prog', 'show', 'id', '4294967295']);
     const judged = await find(
       at,
       'a would-deny',
-      ({ event }) => event.verdict.decision === 'would_deny',
+      ({ event }) => event.process?.pid === pid && event.verdict.decision === 'would_deny',
     );
     assert.equal(judged.event.act.command, 'PROG_GET_FD_BY_ID');
     assert.equal(judged.event.verdict.rule, 'tiers.restricted.commands');

@@ -54,7 +54,7 @@ const ZEROS = '0'.repeat(64);
 const FIRST_AUID = 10100;
 /** Of the act that ends a run. */
 const LAST_AUID = 10998;
-const SECONDS = 900;
+const SECONDS = 1800;
 /** Boots until a guest has run to its end. */
 const TRIES = 4;
 const STATE = '/var/lib/lab';

@@ -18,13 +18,16 @@ const APPENDER = new URL('./store-appender.ts', import.meta.url);
 const LISTENER = new URL('./store-listener.ts', import.meta.url);
 
 /** Starts a program; resolves with its lines when it ended well. */
-function run(program: URL, ...args: string[]): Promise<string[]> {
+function run(program: URL, args: string[], onLine = () => {}): Promise<string[]> {
   const script = fileURLToPath(program);
   const child = spawn(process.execPath, [script, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    lines.push(line);
+    onLine();
+  });
   return once(child, 'close').then(([code]) => {
     assert.equal(code, 0, script);
     return lines;
@@ -38,7 +41,7 @@ describe('several processes with one file', () => {
     const file = join(directory, 'together.db');
     const names = ['a', 'b', 'c', 'd'];
     const commits = 60;
-    await Promise.all(names.map((name) => run(APPENDER, file, name, `${commits}`)));
+    await Promise.all(names.map((name) => run(APPENDER, [file, name, `${commits}`])));
     const store = openSqliteStore(file);
     const records = await store.log.read(EVENTS, 0, ALL);
     assert.deepEqual(
@@ -78,8 +81,9 @@ describe('several processes with one file', () => {
     const file = join(directory, 'wake.db');
     const store = openSqliteStore(file);
     const commits = 40;
-    const listening = run(LISTENER, file, `${commits}`);
-    await sleep(2000);
+    const idled = Promise.withResolvers<void>();
+    const listening = run(LISTENER, [file, `${commits}`], idled.resolve);
+    await Promise.race([idled.promise, listening]);
     for (let n = 0; n < commits; n++) {
       await sleep(7 + ((n * 13) % 40));
       const now = `${performance.timeOrigin + performance.now()}`;

@@ -1,7 +1,20 @@
 import { createServer } from 'node:net';
 
-/** Ports of the loopback that nobody listens on now. */
+/** Whoever was given one may not listen on it yet. */
+const given = new Set<number>();
+
+/** Ports of the loopback that nobody listens on now, none of them twice. */
 export async function freePorts(count: number): Promise<number[]> {
+  const free: number[] = [];
+  while (free.length < count) {
+    const fresh = (await unused(count - free.length)).filter((port) => !given.has(port));
+    for (const port of fresh) given.add(port);
+    free.push(...fresh);
+  }
+  return free;
+}
+
+async function unused(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   const ports = await Promise.all(
     servers.map(

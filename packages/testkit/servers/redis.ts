@@ -98,6 +98,6 @@ function answers(port: number, isSecure: boolean): Promise<boolean> {
       socket.destroy();
       done(data.toString().startsWith('+PONG'));
     });
-    socket.once('error', () => done(false));
+    socket.once('error', () => done(false)).once('close', () => done(false));
   });
 }

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Placed, place, waitFor } from '#testkit';
+import { type Placed, place, queuedMs, waitFor } from '#testkit';
 import { freePorts, KafkaServer, RedisServer } from '#testkit/servers';
 import { Service } from '../../fleet/process.ts';
 import { type Fleet, freshFleet } from '../../fleet/servers.ts';
@@ -95,6 +95,10 @@ export class RunningEnricher {
       kafka: cpuSeconds([kafka.pidOf()]),
       redis: cpuSeconds([redis.pid]),
     };
+  }
+
+  get queuedSeconds(): number {
+    return this.pids.reduce((sum, pid) => sum + queuedMs(pid), 0) / 1000;
   }
 
   get residentMb(): number {

@@ -15,7 +15,7 @@ import { cpuSeconds, residentMb } from './process.ts';
 /** What a fleet of so many principals costs. */
 export interface Stage extends Drained {
   readonly principals: number;
-  /** From the start of the process until all partitions are folded. */
+  /** Until all partitions are folded, less what the process stood in line for a processor. */
   readonly liveSeconds: number;
   /** Of Redis, for each principal above those of the first stage, with its hosts; 0 there. */
   readonly redisBytes: number;
@@ -44,7 +44,7 @@ export async function measureStages(options: ScaleOptions): Promise<Stage[]> {
     known = principals;
     await load.among(principals, events, burst);
     const enricher = await centre.enricher();
-    const liveSeconds = await enricher.live(partitions);
+    const liveSeconds = (await enricher.live(partitions)) - enricher.queuedSeconds;
     const drained = await enricher.drain(events);
     const enricherMb = enricher.residentMb;
     await enricher.stop();

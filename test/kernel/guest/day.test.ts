@@ -25,7 +25,7 @@ const runs = await runGuests(
     system: 'debian' as const,
     files: { '/job/policy.yaml': policy },
     command: `WARDEN_DAYS=${DAYS} setup/node test/kernel/guest/inside/day.ts 2>&1`,
-    timeoutSeconds: dose === 'full' ? 14_400 : 600,
+    timeoutSeconds: dose === 'full' ? 14_400 : 1200,
     memoryMiB: 3072,
   })),
 );

@@ -13,12 +13,13 @@ interface Finding {
 const POLICY = 'version: 1\nmode: enforce\n';
 const WITHOUT = 'lsm=lockdown,capability,yama,apparmor';
 const files = { '/job/policy.yaml': POLICY };
+const timeoutSeconds = 900;
 const command = 'setup/node cli/main.ts doctor --json --policy /job/policy.yaml';
 const blind = `${command}; setup/node test/kernel/guest/inside/blind.ts >&2; echo "status $?"`;
 
 const runs = await runGuests([
-  ...KERNELS.map((kernel) => ({ kernel, command, files })),
-  ...KERNELS.map((kernel) => ({ kernel, command: blind, files, append: WITHOUT })),
+  ...KERNELS.map((kernel) => ({ kernel, command, files, timeoutSeconds })),
+  ...KERNELS.map((kernel) => ({ kernel, command: blind, files, timeoutSeconds, append: WITHOUT })),
 ]);
 
 function report(stdout: string) {

@@ -39,7 +39,7 @@ const runs = await runGuests(
     files,
     append: 'preempt=full',
     twoThreads: true,
-    timeoutSeconds: dose === 'full' ? 7200 : 300,
+    timeoutSeconds: dose === 'full' ? 7200 : 900,
   })),
 );
 

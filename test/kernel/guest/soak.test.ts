@@ -12,7 +12,7 @@ const runs = await runGuests(
   kernels.map((kernel) => ({
     kernel,
     command: `WARDEN_SOAK_SECONDS=${SECONDS} setup/node test/kernel/guest/inside/soak.ts 2>&1`,
-    timeoutSeconds: 600 + 2 * SECONDS,
+    timeoutSeconds: 1200 + 2 * SECONDS,
   })),
 );
 

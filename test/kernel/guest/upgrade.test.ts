@@ -14,7 +14,7 @@ const jobs = [
 ].map((one) => ({
   ...one,
   command: `WARDEN_DOSE=${dose} setup/node test/kernel/guest/inside/upgrade.ts 2>&1`,
-  timeoutSeconds: dose === 'full' ? 7200 : 900,
+  timeoutSeconds: dose === 'full' ? 7200 : 1800,
 }));
 const runs = await runGuests(jobs);
 

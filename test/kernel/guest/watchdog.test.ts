@@ -7,7 +7,7 @@ import { KERNELS, runGuests } from './index.ts';
  * every hooked function, which on two threads of the emulator crashes the kernel now and then.
  */
 const command = 'setup/node test/kernel/guest/inside/watchdog.ts 2>&1';
-const runs = await runGuests(KERNELS.map((kernel) => ({ kernel, command, timeoutSeconds: 400 })));
+const runs = await runGuests(KERNELS.map((kernel) => ({ kernel, command, timeoutSeconds: 900 })));
 
 for (const [i, kernel] of KERNELS.entries()) {
   test(`${kernel}: a guard that does not run is noticed within two seconds`, () => {

@@ -109,7 +109,7 @@ export async function dhcp(): Promise<void> {
     await ok('busybox', 'ping', '-c', '1', '-W', '5', '10.99.0.1');
     const lease = 'test "$1" = bound && echo "leased $ip" || true';
     writeFileSync('/run/leased', `#!/bin/sh\n${lease}\n`, { mode: 0o755 });
-    const asked = ['-i', 'client', '-f', '-q', '-n', '-s', '/run/leased'];
+    const asked = ['-i', 'client', '-f', '-q', '-n', '-t', '10', '-s', '/run/leased'];
     assert.match((await ok('busybox', 'udhcpc', ...asked)).stdout, /leased 10\.99\.0\./);
   } finally {
     child.kill('SIGTERM');

@@ -35,7 +35,8 @@ export async function quiet(scene: Scene): Promise<void> {
       assert.equal(ran.code, 0, `${line}: ${ran.stderr}${ran.stdout}`);
     }
   }
-  await find(scene, 'the last of it', ({ event }) => event.map?.name === 'kept');
+  const last = await run('bpftool', ['map', 'show', 'id', '4294967295']);
+  await find(scene, 'an act behind it', ({ event }) => event.process?.pid === last.pid);
   const theirs = (await readEvents(scene.at.database)).filter(
     ({ event }) => event.loader?.name === 'bpftool',
   );

@@ -24,7 +24,7 @@ const HARMLESS = kprobe(PID_TGID);
 const ALL = (1n << 64n) - 1n;
 const MAP_CREATE = 1n;
 /** Long enough for a few loads, emulated. */
-const GLASS_MS = 12_000;
+const GLASS_MS = 24_000;
 
 const why = ['--reason', 'a test', '--ticket', 'SEC-1'];
 

@@ -16,6 +16,9 @@ const START_MS = 40_000;
 
 const STANDARD = 3;
 
+/** What a kernel log is not to have, but for a workqueue that waits long: the emulator is slow. */
+export const COMPLAINT = /WARNING|\bBUG\b(?!: workqueue)|stall|hung_task/;
+
 export interface Scene {
   readonly at: Placed;
   warden: Warden;

@@ -209,7 +209,7 @@ async function refusesAnotherLayout(): Promise<void> {
   assert.match(stderr, /another layout is loaded, which goes on: map tasks: wd_task vouched_for/);
   assert.match(stderr, /unload and load/);
   assert.equal(readFileSync(`${DIR}/load.json`, 'utf8'), before);
-  const { stdout } = await run('/bin/sh', ['-c', `timeout 1 ${REFUSED} 100; true`]);
+  const { stdout } = await run('/bin/sh', ['-c', `timeout 5 ${REFUSED} 100; true`]);
   const { calls, refused } = JSON.parse(stdout) as Counted;
   assert.deepEqual([refused, calls > 10], [calls, true], 'the guard goes on');
   execFileSync(MOVED, ['unload', '--dir', DIR]);

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { KafkaClient } from '#log/kafka';
 
 /** Of the answer to ApiVersions, version 0: which requests a broker takes. */
 const APIS = [0, 1, 2, 3, 18, 22];
 
-/** Answers what each client asks first, and nothing after that. */
-async function answering(): Promise<{ port: number; close(): void }> {
+/** Answers what each client asks first, and nothing after that; `asked`: somebody waits in vain. */
+async function answering(): Promise<{ port: number; asked: Promise<void>; close(): void }> {
   const sockets = new Set<Socket>();
+  const asked = Promise.withResolvers<void>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
@@ -24,6 +25,7 @@ async function answering(): Promise<{ port: number; close(): void }> {
         answer.writeInt16BE(0, 16 + 6 * n);
         answer.writeInt16BE(1, 18 + 6 * n);
       }
+      socket.once('data', () => asked.resolve());
       socket.write(answer);
     });
   });
@@ -31,6 +33,7 @@ async function answering(): Promise<{ port: number; close(): void }> {
   const { port } = server.address() as { port: number };
   return {
     port,
+    asked: asked.promise,
     close: () => {
       server.close();
       for (const socket of sockets) socket.destroy();
@@ -47,7 +50,8 @@ test('a connection that waits for an answer sets no timers', async (t) => {
   // It asks for metadata next, which nobody answers.
   const connecting = producer.connect().then(() => producer.send({ topic: 't', messages: [] }));
   connecting.catch(() => undefined);
-  await sleep(300);
+  await broker.asked;
+  await turn();
   let set = 0;
   const setTimer = globalThis.setTimeout;
   t.mock.method(globalThis, 'setTimeout', (...args: Parameters<typeof setTimer>) => {
