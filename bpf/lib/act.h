@@ -68,18 +68,20 @@ static __always_inline __u32 wd_granted_as(__u32 command, __u32 via)
 	return via == WD_VIA_BPF && wd_is_own_command(command) ? 64 : command;
 }
 
-/* Judges what the attributes say. */
-static __always_inline void wd_judge(struct wd_config *cfg, struct wd_open *open)
+/* Judges what the attributes say. Global: see wd_tier_of. */
+__noinline int wd_judge(struct wd_config *cfg, struct wd_open *open)
 {
-	struct wd_matter m = {
-		.judged = wd_judged(open),
-		.command = wd_granted_as(open->act.command, WD_VIA_BPF),
-		.prog_type = open->act.claim.type,
-		.map_type = open->act.claim.type,
-		.attach_type = open->act.claim.attach_type,
-	};
+	struct wd_matter m = {};
 
+	if (!cfg || !open)
+		return 0;
+	m.judged = wd_judged(open);
+	m.command = wd_granted_as(open->act.command, WD_VIA_BPF);
+	m.prog_type = open->act.claim.type;
+	m.map_type = open->act.claim.type;
+	m.attach_type = open->act.claim.attach_type;
 	wd_decide_act(open, wd_verdict(cfg, open->half, open->act.tier, open->grant, &m));
+	return 0;
 }
 
 static __always_inline void wd_take_who(struct wd_open *open, const struct wd_who *who)
@@ -111,13 +113,15 @@ static __always_inline void wd_take_digest(struct wd_act *act, const struct wd_t
 	__builtin_memcpy(act->exe_digest, store->digest, sizeof(act->exe_digest));
 }
 
-/* Not inlined: what the verifier learns on the way, it forgets at the end. */
-static __noinline int wd_know_who(struct wd_config *cfg, struct wd_open *open, bool has_store)
+/* Global: see wd_tier_of. */
+__noinline int wd_know_who(struct wd_config *cfg, struct wd_open *open, bool has_store)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct wd_task *store = NULL;
 	struct wd_who who = {};
 
+	if (!cfg || !open)
+		return 0;
 	if (has_store)
 		store = bpf_task_storage_get(&tasks, task, 0, 0);
 

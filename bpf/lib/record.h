@@ -15,11 +15,11 @@
 /* For the enforcer: whose fall is the host's. */
 static __always_inline void wd_note_admin(const struct wd_act *act)
 {
+	struct wd_subject key = act->subject;
 	__u64 now = bpf_ktime_get_boot_ns();
 
-	if (act->subject.kind != WD_SUBJECT_LOADER &&
-	    !bpf_map_lookup_elem(&admins, &act->subject))
-		bpf_map_update_elem(&admins, &act->subject, &now, BPF_ANY);
+	if (key.kind != WD_SUBJECT_LOADER && !bpf_map_lookup_elem(&admins, &key))
+		bpf_map_update_elem(&admins, &key, &now, BPF_ANY);
 }
 
 static __always_inline void wd_fill_credentials(struct task_struct *task, struct wd_act *act)
@@ -121,21 +121,27 @@ static __always_inline __u32 wd_fill_tail(struct task_struct *task, struct wd_op
 	return sizeof(open->act) + at + wd_fill_text(open, at);
 }
 
-static __noinline void wd_record(struct wd_config *cfg, struct wd_open *open, __u32 ring)
+/* Global: see wd_tier_of. */
+__noinline int wd_record(struct wd_config *cfg, struct wd_open *open, __u32 ring)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 size;
 
+	if (!cfg || !open)
+		return 0;
 	if (!wd_admits(ring, &open->act.subject, wd_policy(cfg)->bulk_rate))
-		return;
+		return 0;
 	wd_fill_process(task, &open->act);
 	size = wd_fill_tail(task, open);
 	/* Kept from the compiler, as in wd_bounded. */
 	asm volatile("" : "+r"(size));
-	if (size > sizeof(open->act) + sizeof(open->tail))
-		return wd_count_lost(ring);
+	if (size > sizeof(open->act) + sizeof(open->tail)) {
+		wd_count_lost(ring);
+		return 0;
+	}
 	asm volatile("" : "+r"(size));
 	wd_send(ring, &open->act, size);
+	return 0;
 }
 
 /* The file of the object that the call returned, or else works on; NULL when there is none. */
@@ -244,8 +250,9 @@ static __noinline void wd_end(struct wd_config *cfg, struct wd_stats *all, struc
 		wd_fill_object(file, &act->object);
 	act->duration_ns = bpf_ktime_get_boot_ns() - act->head.boot_ns;
 	if (act->flags & WD_ACT_CONTROL && act->decision == WD_ALLOW)
-		return wd_record(cfg, open, WD_RING_OBJECT);
-	wd_record(cfg, open, wd_ring_of(act->command, act->decision));
+		wd_record(cfg, open, WD_RING_OBJECT);
+	else
+		wd_record(cfg, open, wd_ring_of(act->command, act->decision));
 }
 
 #endif /* WARDEN_RECORD_H */

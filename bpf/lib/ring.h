@@ -60,6 +60,7 @@ static __always_inline bool wd_half_full(__u32 ring)
 static __always_inline bool wd_throttled(__u32 ring, const struct wd_subject *subject, __u64 rate)
 {
 	struct wd_window *window, fresh = {};
+	struct wd_subject key = *subject;
 	__u64 now;
 
 	if (!wd_half_full(ring))
@@ -68,12 +69,12 @@ static __always_inline bool wd_throttled(__u32 ring, const struct wd_subject *su
 	if (ring != WD_RING_BULK)
 		rate /= WD_RARE;
 	now = bpf_ktime_get_boot_ns();
-	window = bpf_map_lookup_elem(&windows, subject);
+	window = bpf_map_lookup_elem(&windows, &key);
 	if (window && now - window->begin_ns < WD_SECOND_NS)
 		return __sync_fetch_and_add(&window->sent, 1) >= rate;
 	fresh.begin_ns = now;
 	fresh.sent = 1;
-	bpf_map_update_elem(&windows, subject, &fresh, BPF_ANY);
+	bpf_map_update_elem(&windows, &key, &fresh, BPF_ANY);
 	return rate == 0;
 }
 

@@ -74,36 +74,50 @@ static __always_inline bool wd_lasts(__u64 until)
 }
 
 /*
- * Services can only take away: what they say counts below the base, which is the policy's. True
- * when an operator's pin says so.
+ * What the subject itself is given: the tier, from bit 8 what made it so, from bit 16 whether an
+ * operator's pin says so. Services can only take away: what they say counts below the base, which
+ * is the policy's. Global, as the next, for what wd_tier_of says below; they copy the subject, as
+ * to the verifier of 6.1 the memory of a global function is no key.
  */
-static __always_inline bool wd_own_tier(const struct wd_subject *subject,
-					const struct wd_raise *raise, __u32 default_tier,
-					struct wd_tier_now *now)
+__noinline int wd_own_tier(const struct wd_subject *subject, __u32 default_tier)
 {
-	struct wd_subject_state *state = bpf_map_lookup_elem(&subjects, subject);
-	struct wd_reflex *reflex = wd_reflex_of(subject, state);
-	bool pinned = state && state->pinned;
+	struct wd_tier_now now = { .from = WD_TIER_FROM_SUBJECT };
+	struct wd_subject_state *state;
+	struct wd_reflex *reflex;
+	struct wd_raise *raise;
+	struct wd_subject key;
+	bool pinned;
 
-	now->tier = raise && raise->base ? raise->base - 1 : default_tier;
-	now->from = WD_TIER_FROM_SUBJECT;
+	if (!subject)
+		return WD_TIER_DENIED;
+	key = *subject;
+	raise = wd_raise_of(&key);
+	state = bpf_map_lookup_elem(&subjects, &key);
+	reflex = wd_reflex_of(&key, state);
+	pinned = state && state->pinned;
+	now.tier = raise && raise->base ? raise->base - 1 : default_tier;
 	if (state)
-		wd_lower(now, state->tier, WD_TIER_FROM_SUBJECT);
+		wd_lower(&now, state->tier, WD_TIER_FROM_SUBJECT);
 	if (raise && raise->pin && !pinned && wd_lasts(raise->pin_until)) {
-		now->tier = raise->pin - 1;
-		now->from = WD_TIER_FROM_PIN;
+		now.tier = raise->pin - 1;
+		now.from = WD_TIER_FROM_PIN;
 	}
 	if (reflex)
-		wd_lower(now, reflex->tier, WD_TIER_FROM_REFLEX);
-	return pinned;
+		wd_lower(&now, reflex->tier, WD_TIER_FROM_REFLEX);
+	return now.tier | now.from << 8 | pinned << 16;
 }
 
-/* True for a subject that is below what it would be if nobody had said anything about it. */
-static __always_inline bool wd_is_lowered(const struct wd_subject *subject, __u32 default_tier)
+/* 1 for a subject that is below what it would be if nobody had said anything about it. */
+__noinline int wd_is_lowered(const struct wd_subject *subject, __u32 default_tier)
 {
-	struct wd_subject_state *state = bpf_map_lookup_elem(&subjects, subject);
+	struct wd_subject_state *state;
+	struct wd_subject key;
 
-	return (state && state->tier < default_tier) || wd_reflex_of(subject, state);
+	if (!subject)
+		return 1;
+	key = *subject;
+	state = bpf_map_lookup_elem(&subjects, &key);
+	return (state && state->tier < default_tier) || wd_reflex_of(&key, state);
 }
 
 /*
@@ -124,16 +138,13 @@ static __always_inline void wd_lower_by_ceilings(const struct wd_policy_half *po
 static __noinline void wd_lower_by_carried(const struct wd_task *store, __u32 default_tier,
 					   struct wd_tier_now *now)
 {
-	struct wd_tier_now carried = {};
-	struct wd_subject key;
-
 	for (__u32 i = 0; i < WD_CARRIED; i++) {
+		__u32 tier;
+
 		if (i >= store->carried_count)
 			return;
-		/* A copy: to the verifier of 6.1 the memory of a global function is no key. */
-		key = store->carried[i];
-		wd_own_tier(&key, wd_raise_of(&key), default_tier, &carried);
-		wd_lower(now, carried.tier, WD_TIER_FROM_CARRIED);
+		tier = wd_own_tier(&store->carried[i], default_tier) & 0xff;
+		wd_lower(now, tier, WD_TIER_FROM_CARRIED);
 	}
 }
 
@@ -143,16 +154,17 @@ static __noinline void wd_lower_by_carried(const struct wd_task *store, __u32 de
  * Only a pin of the loader itself goes below it.
  */
 static __always_inline void wd_usual_tier(const struct wd_subject *subject,
-					  const struct wd_raise *raise,
 					  const struct wd_task *store, __u32 floor,
 					  const struct wd_policy_half *policy, __u32 kind,
 					  struct wd_tier_now *now)
 {
-	bool pinned = wd_own_tier(subject, raise, policy->default_tier, now);
+	__u32 own = wd_own_tier(subject, policy->default_tier);
 
+	now->tier = own & 0xff;
+	now->from = own >> 8 & 0xff;
 	if (store && store->carried_count)
 		wd_lower_by_carried(store, policy->default_tier, now);
-	if (!pinned && now->tier < floor) {
+	if (!(own >> 16) && now->tier < floor) {
 		now->tier = floor;
 		now->from = WD_TIER_FROM_FLOOR;
 	}
@@ -197,7 +209,7 @@ __noinline int wd_tier_of(const struct wd_subject *subject, const struct wd_task
 	raise = wd_raise_of(&key);
 	now.observed = raise && wd_lasts(raise->observe_until);
 	if (!wd_breaks_glass(raise, command, policy, kind, &now))
-		wd_usual_tier(&key, raise, store, floor, policy, kind, &now);
+		wd_usual_tier(&key, store, floor, policy, kind, &now);
 	return now.tier | now.from << 8 | now.observed << 16;
 }
 
@@ -218,23 +230,26 @@ static __always_inline void wd_effective_tier(const struct wd_subject *subject,
  * whose subject has recovered is used again. With WD_CARRIED lowered ones no more are remembered:
  * whoever was four lowered subjects is low enough.
  */
-static __noinline void wd_carry(struct wd_task *store, const struct wd_subject *subject,
-				__u32 default_tier)
+__noinline int wd_carry(struct wd_task *store, const struct wd_subject *subject,
+			__u32 default_tier)
 {
+	if (!store || !subject)
+		return 0;
 	for (__u32 i = 0; i < WD_CARRIED; i++) {
 		struct wd_subject *slot = &store->carried[i];
 
 		if (i < store->carried_count) {
 			if (slot->kind == subject->kind && slot->id == subject->id)
-				return;
+				return 0;
 			if (wd_is_lowered(slot, default_tier))
 				continue;
 		}
 		*slot = *subject;
 		if (i >= store->carried_count)
 			store->carried_count = i + 1;
-		return;
+		return 0;
 	}
+	return 0;
 }
 
 /*
