@@ -22,7 +22,7 @@ test('each kernel boots, has BPF LSM, and says exactly what its command said', a
     assert.ok(stdout.endsWith(`\n${given}`), 'every byte');
     assert.equal(stderr, 'err ü\n');
     assert.equal(status, 3);
-    assert.ok(bootSeconds > 0, `${bootSeconds} s`);
+    assert.ok(bootSeconds < 120, `${bootSeconds} s`);
   }
 });
 
