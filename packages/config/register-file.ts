@@ -9,9 +9,9 @@ const LOOK_MS = 20;
 const asleep = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Replaces a file that several may change at once, whole or not at all, also on the disk. `FILE.new`
- * is the lock: `text`, called when it is held, reads what the one before has written. Throws
- * `ConfigError` where somebody keeps the lock, and what `text` throws.
+ * Replaces a file that several may change at once, whole or not at all, also on the disk.
+ * `FILE.new` is the lock: `text`, called when it is held, reads what the one before has written.
+ * Throws `ConfigError` where somebody keeps the lock, and what `text` throws.
  */
 export function replaceRegister(file: string, mode: number, text: () => string): void {
   const fresh = `${file}.new`;
