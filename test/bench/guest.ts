@@ -14,7 +14,7 @@ const SECONDS = 1200;
 
 type Record = (what: string, value: number, unit: string, note?: string) => void;
 
-/** Nothing attached, an empty lsm/bpf program, the whole guard: in turn, several times. */
+/** Nothing attached, programs that do nothing, the whole guard: in turn, several times. */
 const SCRIPT = `set -e
 load=bpf/build/warden-load
 for turn in $(seq ${TURNS}); do
@@ -75,6 +75,6 @@ function report(kernel: string, times: Map<string, number[]>, record: Record): v
       median(of('guard').map((ns, i) => ns / (of(phase)[i] ?? ns)));
     const note = `${median(of('none')).toFixed(0)} ns without, emulated; median of ${TURNS}`;
     record(`${kernel} ${kind}, guard / nothing`, against('none'), '×', note);
-    record(`${kernel} ${kind}, guard / empty lsm/bpf`, against('empty'), '×');
+    record(`${kernel} ${kind}, guard / empty programs`, against('empty'), '×');
   }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Times what the guard's hooks stand in: hooks [--empty] ROUNDS. With --empty an lsm/bpf program
- * that does nothing is attached meanwhile: what any guard by BPF LSM costs at least. Prints a line
- * for each kind, ns per call, the best of ROUNDS:
+ * Times what the guard's hooks stand in: hooks [--empty] ROUNDS. With --empty programs that do
+ * nothing are attached meanwhile to lsm/bpf, file_open and socket_setsockopt: what any guard by BPF
+ * LSM costs at least. Prints a line for each kind, ns per call, the best of ROUNDS:
  *	map_lookup 288.1
  */
 #include <bpf/bpf.h>
@@ -142,19 +142,30 @@ static double best(void (*call)(void), int rounds, int calls)
 }
 
 /* Attached until this process ends. */
-static int attach_empty(void)
+static int attach_empty(const struct btf *btf, const char *hook)
 {
 	const struct bpf_insn program[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	struct btf *btf = btf__load_vmlinux_btf();
 	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_LSM_MAC);
 	int fd;
 
-	options.attach_btf_id = btf ? btf__find_by_name_kind(btf, "bpf_lsm_bpf", BTF_KIND_FUNC) : 0;
+	options.attach_btf_id = btf__find_by_name_kind(btf, hook, BTF_KIND_FUNC);
 	fd = bpf_prog_load(BPF_PROG_TYPE_LSM, "empty", "GPL", program, 2, &options);
 	return fd < 0 ? fd : bpf_raw_tracepoint_open(NULL, fd);
+}
+
+static bool attach_all_empty(void)
+{
+	static const char *const HOOKS[] = { "bpf_lsm_bpf", "bpf_lsm_file_open",
+					     "bpf_lsm_socket_setsockopt" };
+	const struct btf *btf = btf__load_vmlinux_btf();
+
+	for (size_t i = 0; i < sizeof(HOOKS) / sizeof(HOOKS[0]); i++)
+		if (!btf || attach_empty(btf, HOOKS[i]) < 0)
+			return false;
+	return true;
 }
 
 static bool prepare(void)
@@ -179,7 +190,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && !strcmp(argv[1], "--nothing"))
 		return 0;
-	if (rounds < 1 || !prepare() || (empty && attach_empty() < 0)) {
+	if (rounds < 1 || !prepare() || (empty && !attach_all_empty())) {
 		fprintf(stderr, "hooks: %s\n", rounds < 1 ? "how many rounds?" : strerror(errno));
 		return 1;
 	}
