@@ -201,8 +201,12 @@ function revoke(text: string, options: HostOptions): void {
   told(file, () => {
     openFleetKeys(stateDir, { create: false });
     const signers = new SignerRegister(stateDir);
-    new HostRegister(stateDir).revoke(host, Date.now());
-    signers.revoke(host, Date.now());
+    // One that can't be written keeps nothing of the other valid.
+    try {
+      new HostRegister(stateDir).revoke(host, Date.now());
+    } finally {
+      signers.revoke(host, Date.now());
+    }
   });
   const next = [
     `${file}: give it to every enricher; what ${host} sends then goes to bpf.dlq`,

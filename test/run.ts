@@ -22,7 +22,7 @@ const GROUPS = [
   { name: 'guest', at: 'kernel/guest', files: 2, fileSeconds: 7200 },
   { name: 'lab', at: 'lab', files: 1, fileSeconds: 3600 },
 ] as const;
-const FULL_DOSE_TIMES = 90;
+const FULL_DOSE_TIMES = 30;
 
 /** Reasons for which a test may be skipped, and when. */
 const EXPECTED_SKIPS: readonly { readonly reason: RegExp; readonly when: boolean }[] = [

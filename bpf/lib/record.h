@@ -15,7 +15,7 @@
 /* For the enforcer: whose fall is the host's. */
 static __always_inline void wd_note_admin(const struct wd_act *act)
 {
-	struct wd_subject key = act->subject;
+	struct wd_subject key = act->subject; /* a copy: see wd_own_tier */
 	__u64 now = bpf_ktime_get_boot_ns();
 
 	if (key.kind != WD_SUBJECT_LOADER && !bpf_map_lookup_elem(&admins, &key))

@@ -60,7 +60,7 @@ static __always_inline bool wd_half_full(__u32 ring)
 static __always_inline bool wd_throttled(__u32 ring, const struct wd_subject *subject, __u64 rate)
 {
 	struct wd_window *window, fresh = {};
-	struct wd_subject key = *subject;
+	struct wd_subject key = *subject; /* a copy: see wd_own_tier */
 	__u64 now;
 
 	if (!wd_half_full(ring))

@@ -189,7 +189,8 @@ static __always_inline bool wd_breaks_glass(const struct wd_raise *raise, __u32 
 /*
  * The tier, from bit 8 what made it so, from bit 16 whether the subject is only observed. Global,
  * so that the verifier walks it once and knows nothing of its answer: each way through it would
- * double what follows. `standing`: the loader's floor, from bit 8 its kind. Fail closed: without a
+ * double what follows; such a function asks whether its pointers are NULL, which no caller's are.
+ * `standing`: the loader's floor, from bit 8 its kind. Fail closed: without a
  * subject or a policy nobody is trusted with anything.
  */
 __noinline int wd_tier_of(const struct wd_subject *subject, const struct wd_task *store,

@@ -207,7 +207,7 @@ const bench = new Command('bench')
     new Argument(
       '[part]',
       'guest: the guard on each kernel of the matrix; fleet: the services in between; ' +
-        "wire: of those only a host's way to the broker; none: this host",
+        "wire: of those only a host's way to the broker; without one: this host",
     ).choices(Object.keys(OTHERS)),
   )
   .option('--json', 'figures as one line of JSON')

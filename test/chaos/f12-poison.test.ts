@@ -87,7 +87,7 @@ test('F12, F29: poison and forgeries go to bpf.dlq with the reason, and block no
   const bad = await poison();
   await writer.send(bad.map(({ record }) => record));
   const tookMs = await folding(feed, log);
-  assert.ok(tookMs < 3 * calmMs + POISON_MS, `a lane was blocked: ${tookMs} ms, not ${calmMs}`);
+  assert.ok(tookMs < calmMs + POISON_MS, `a lane was blocked: ${tookMs} ms, not ${calmMs}`);
   await assertFolded(log, feed.events);
   const dead = await waitFor('all in bpf.dlq', async () => {
     const found = (await recordsOf(log, 'bpf.dlq')).flat();

@@ -108,9 +108,9 @@ test('the second start shows its first event in under 3 s', async () => {
     const startedMs = Date.now();
     const warden = await Warden.start({ place: at });
     const tookMs = Date.now() - startedMs;
-    // One after the other: the monitor, which the launcher became, and the services.
-    const waits = [warden.pid, ...warden.servicePids()].map((pid) => queuedMs(pid));
-    const queued = waits.reduce((sum, ms) => sum + ms, 0);
+    // The monitor, which the launcher became, and then the services, at once.
+    const waits = warden.servicePids().map((pid) => queuedMs(pid));
+    const queued = queuedMs(warden.pid) + Math.max(...waits);
     await warden.clean();
     console.log(`# ${tookMs} ms, ${queued.toFixed(0)} of them in line for a processor`);
     assert.ok(tookMs - queued < 3000, `${tookMs} ms, ${queued} in line`);

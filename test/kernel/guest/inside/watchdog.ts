@@ -7,7 +7,7 @@ import { find, open, type Scene } from './support.ts';
 
 const FTRACE = '/proc/sys/kernel/ftrace_enabled';
 const ROOT = resolve(import.meta.dirname, '../../../..');
-/** A look each second: half a second more for the look itself. */
+/** A look each second: half a second more for the look itself, and as much for a busy machine. */
 const WITHIN_MS = 2000;
 
 const said = (state: string, found: RegExp) => (seen: SeenEvent) => {
@@ -59,8 +59,7 @@ async function watched(scene: Scene): Promise<void> {
   await scene.warden.says(/guard: runs again/);
   const [stoppedMs, againMs] = [msAfter(offMs, stopped), msAfter(onMs, runs)];
   console.log(`# noticed after ${stoppedMs.toFixed(0)} ms, its end after ${againMs.toFixed(0)} ms`);
-  assert.ok(stoppedMs <= WITHIN_MS, `${stoppedMs} ms`);
-  assert.ok(againMs <= WITHIN_MS, `${againMs} ms`);
+  for (const ms of [stoppedMs, againMs]) assert.ok(ms >= 0 && ms <= WITHIN_MS, `${ms} ms`);
 }
 
 const FREEZER = '/sys/fs/cgroup/frozen';
