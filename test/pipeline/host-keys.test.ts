@@ -17,10 +17,10 @@ import { HostRegister, openFleetKey, openFleetKeys, SignerRegister } from '#conf
 import { encode, hostName, incarnation, lane, laneOf } from '#event';
 import { createLogger } from '#telemetry';
 import { run } from '#testkit';
-import { hostKeys } from '../../../cli/fleet/host-keys.ts';
-import { openByEvery } from '../../../cli/fleet/verify.ts';
-import { openRecord } from '../../../packages/fold/records.ts';
-import { eventOf, QUIET } from '../../pipeline/live-fold.ts';
+import { hostKeys } from '../../cli/fleet/host-keys.ts';
+import { openByEvery } from '../../cli/fleet/verify.ts';
+import { openRecord } from '../../packages/fold/records.ts';
+import { eventOf, QUIET } from './live-fold.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'warden-host-'));
 after(() => rmSync(root, { recursive: true }));

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import test from 'node:test';
 import { run } from '#testkit';
-import { bootPolicy } from '../../../cli/policy/boot.ts';
-import { makeSealedToken } from '../../../cli/shared/token.ts';
+import { bootPolicy } from '../../cli/policy/boot.ts';
+import { makeSealedToken } from '../../cli/shared/token.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../../cli/main.ts');
+const MAIN = resolve(import.meta.dirname, '../../cli/main.ts');
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 
 /** A signed text without its last line, and whether that is its signature. */
