@@ -177,7 +177,7 @@ function rotate(text: string, options: HostOptions): void {
   const files = filesIn(options);
   const generation = told(files.key, () => {
     const { fleet } = openFleetKeys(stateDir, { create: false });
-    // What can refuse comes before the first thing that is written.
+    // No room for another key is found before the first thing is written.
     new SignerRegister(stateDir).checkRoom(host, Date.now());
     const number = new HostRegister(stateDir).rotate(host, Date.now());
     writeKey(files.key, deriveHostKey(fleet, host, number));

@@ -101,13 +101,11 @@ export class HostRegister {
   /** Changes one host's generations in what the file has now; returns the newest. */
   private update(host: string, change: (until: Generations) => Generations): number {
     let until = FIRST;
-    replaceRegister(this.file, 0o600, () => {
+    replaceRegister(this.file, { schema: SCHEMA, mode: 0o600 }, () => {
       this.mtimeMs = -1;
       this.read();
       until = change(this.hosts.get(host) ?? FIRST);
-      const all = new Map(this.hosts).set(host, until);
-      const hosts = Object.fromEntries([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
-      return `${JSON.stringify({ schema: SCHEMA, hosts }, null, 1)}\n`;
+      return new Map(this.hosts).set(host, until);
     });
     this.hosts.set(host, until);
     return until.length - 1;

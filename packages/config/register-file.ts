@@ -9,15 +9,21 @@ const LOOK_MS = 20;
 const asleep = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Replaces a file that several may change at once, whole or not at all, also on the disk.
- * `FILE.new` is the lock: `text`, called when it is held, reads what the one before has written.
- * Throws `ConfigError` where somebody keeps the lock, and what `text` throws.
+ * Replaces a register of hosts that several may change at once, whole or not at all, also on the
+ * disk. `FILE.new` is the lock: `change`, called when it is held, reads what the one before has
+ * written, and gives what each host is to have. Throws `ConfigError` where somebody keeps the lock,
+ * and what `change` throws.
  */
-export function replaceRegister(file: string, mode: number, text: () => string): void {
+export function replaceRegister(
+  file: string,
+  { schema, mode }: { readonly schema: string; readonly mode: number },
+  change: () => ReadonlyMap<string, unknown>,
+): void {
   const fresh = `${file}.new`;
   const fd = lock(fresh, mode);
   try {
-    writeFileSync(fd, text());
+    const hosts = Object.fromEntries([...change()].sort(([a], [b]) => (a < b ? -1 : 1)));
+    writeFileSync(fd, `${JSON.stringify({ schema, hosts }, null, 1)}\n`);
     fsyncSync(fd);
     renameSync(fresh, file);
   } catch (error) {

@@ -114,11 +114,10 @@ export class SignerRegister {
   /** Changes one host's keys in what the file has now. */
   private update(host: string, change: () => readonly Signer[]): void {
     let signers = this.signers;
-    replaceRegister(this.file, 0o644, () => {
+    replaceRegister(this.file, { schema: SCHEMA, mode: 0o644 }, () => {
       this.signers = readSigners(this.file);
       signers = new Map(this.signers).set(host, change());
-      const hosts = Object.fromEntries([...signers].sort(([a], [b]) => (a < b ? -1 : 1)));
-      return `${JSON.stringify({ schema: SCHEMA, hosts }, null, 1)}\n`;
+      return signers;
     });
     this.signers = signers;
   }
