@@ -7,7 +7,7 @@ import { BenchCentre } from './centre.ts';
 import { FLEET_KEY } from './keys.ts';
 import { actOf, Load } from './load.ts';
 import { percentile } from './process.ts';
-import { BATCH, type Forwarded, measureForwarding, measureLatency } from './wire.ts';
+import { BATCH, FORWARDING, type Forwarded, measureForwarding, measureLatency } from './wire.ts';
 
 /**
  * The fleet's services on one machine, with a real broker and a real Redis: all figures of one run.
@@ -36,7 +36,7 @@ export async function wire(record: Record): Promise<void> {
     execFileSync('cc', ['-O2', '-o', program, source, '-lrdkafka']);
     // Principals of one host, some acts of each behind one another.
     const events = Array.from({ length: 10 * BATCH }, (_, n) =>
-      actOf(principalKey(`uid:${1000 + (Math.floor(n / BURST) % 100)}@probe`), 'plain'),
+      actOf(principalKey(`uid:${1000 + (Math.floor(n / BURST) % 100)}@${FORWARDING}`), 'plain'),
     );
     const bytes = encode('Event', events[0] as (typeof events)[0]).length;
     const topic = brokerName('bpf.enriched', fleet.prefix);
@@ -47,7 +47,7 @@ export async function wire(record: Record): Promise<void> {
       const [broker = ''] = fleet.settings.brokers;
       raw.push(Number(execFileSync(program, [broker, ...asked], { encoding: 'utf8' })));
       ours.push(
-        await measureForwarding(centre, { events, count: EVENTS, name: `forwarding-${turn}` }),
+        await measureForwarding(centre, { events, count: EVENTS, life: `forwarding-${turn}` }),
       );
     }
     record('librdkafka, acknowledged', median(raw), 'events/s', `${bytes} bytes a message`);

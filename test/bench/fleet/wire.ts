@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { deriveHostKey } from '#chain';
-import { type Event, hostName, incarnation, type PrincipalKey, principalKey } from '#event';
+import { type Event, type HostName, hostName, incarnation, principalKey } from '#event';
 import { defaultPolicy } from '#policy';
 import { openMemoryStore, openSqliteStore, type Store } from '#state';
 import { createLogger } from '#telemetry';
@@ -17,7 +17,8 @@ import type { BenchCentre } from './centre.ts';
 import { FLEET_KEY } from './keys.ts';
 import { actOf, FIRST_UID } from './load.ts';
 
-const HOST = hostName('probe');
+/** Whose events `measureForwarding` takes. */
+export const FORWARDING = hostName('probe');
 const PEOPLE = 50;
 /** Events of a commit of the collector that drains a full ring: what 512 KiB of it hold. */
 export const BATCH = 1000;
@@ -39,12 +40,17 @@ class Sender {
     this.work = forwarder.run(this.ended.signal);
   }
 
-  static async open({ at, fleet: { client } }: BenchCentre, name: string): Promise<Sender> {
+  /** `life`: names the log file; each is another life of the host. */
+  static async open(
+    { at, fleet: { client } }: BenchCentre,
+    host: HostName,
+    life: string,
+  ): Promise<Sender> {
     mkdirSync(at.state, { recursive: true });
-    const store = openSqliteStore(join(at.state, `${name}.db`));
-    // Each log file is another life of the host.
-    const life = { host: HOST, incarnation: incarnation(hash('sha256', name).slice(0, 16)) };
-    const lanes = await Lanes.open(store, { ...life, key: deriveHostKey(FLEET_KEY, HOST) });
+    const store = openSqliteStore(join(at.state, `${life}.db`));
+    const key = deriveHostKey(FLEET_KEY, host);
+    const id = incarnation(hash('sha256', life).slice(0, 16));
+    const lanes = await Lanes.open(store, { host, incarnation: id, key });
     const logger = createLogger({ level: 'error', name: 'bench' });
     return new Sender(
       store,
@@ -83,9 +89,9 @@ export interface Forwarded {
  */
 export async function measureForwarding(
   centre: BenchCentre,
-  { events, count, name }: { events: readonly Event[]; count: number; name: string },
+  { events, count, life }: { events: readonly Event[]; count: number; life: string },
 ): Promise<Forwarded> {
-  const sender = await Sender.open(centre, name);
+  const sender = await Sender.open(centre, FORWARDING, life);
   const run = async (batches: number) => {
     for (let n = 0; n < batches; n++) {
       const at = (n * BATCH) % events.length;
@@ -124,13 +130,15 @@ const PROBES = 10;
 export async function measureLatency(options: LatencyOptions): Promise<number[]> {
   const { centre, perSecond, beside, seconds } = options;
   const latencies: number[] = [];
-  const sender = await Sender.open(centre, `latency-${beside}`);
+  // A host of its own: one that was measured before has tiers, which a new enforcer sets late.
+  const host = hostName(`latency-${beside}`);
+  const sender = await Sender.open(centre, host, host);
   const maps = new KernelMaps(join(centre.at.root, `maps-${beside}`));
   const { breaker, ...rest } = defaultPolicy();
   const follower = new Follower({
     store: openMemoryStore(),
     client: centre.fleet.client,
-    host: HOST,
+    host,
     // All of them are lowered on purpose.
     policy: { ...rest, breaker: { ...breaker, principals: 1_000_000 } },
     maps: maps.pinsOf(0),
@@ -144,10 +152,11 @@ export async function measureLatency(options: LatencyOptions): Promise<number[]>
   await waitFor('an enforcer that follows', () => follower.isOpen, 30_000);
   const feeder = beside > 0 ? feed(centre, beside) : null;
   try {
-    await probe(sender, { perSecond, seconds, first: FIRST_UID + 100_000 + beside });
+    await probe(sender, host, { perSecond, seconds });
     // A tier stands under two subjects: as the login's and as the process's.
     const wanted = 2 * PROBES * seconds;
     await waitFor('all tiers', () => latencies.length >= wanted, 120_000);
+    if (latencies.length > wanted) throw new Error(`${latencies.length} tiers of ${wanted}`);
     return latencies;
   } finally {
     ended.abort();
@@ -162,14 +171,16 @@ const STEPS = 20;
 
 async function probe(
   sender: Sender,
-  { perSecond, seconds, first }: { perSecond: number; seconds: number; first: number },
+  host: HostName,
+  { perSecond, seconds }: { perSecond: number; seconds: number },
 ): Promise<void> {
+  const uid = (n: number) => principalKey(`uid:${n}@${host}`);
   const startMs = performance.now();
   for (let step = 0; step < seconds * STEPS; step++) {
     const events = Array.from({ length: Math.round(perSecond / STEPS) }, (_, n) =>
-      actOf(principalOf(n % PEOPLE), 'plain'),
+      actOf(uid(n % PEOPLE), 'plain'),
     );
-    if (step % (STEPS / PROBES) === 0) events.push(actOf(principalOf(first + step), 'hostile'));
+    if (step % (STEPS / PROBES) === 0) events.push(actOf(uid(FIRST_UID + step), 'hostile'));
     await sender.add(events);
     await sleep(Math.max(0, startMs + ((step + 1) * 1000) / STEPS - performance.now()));
   }
@@ -181,8 +192,4 @@ function feed({ fleet }: BenchCentre, perSecond: number): ChildProcess {
   const args = [settings.brokers.join(','), prefix, `${perSecond}`, '100000', '4'];
   const file = join(import.meta.dirname, 'feeder.ts');
   return spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
-}
-
-function principalOf(uid: number): PrincipalKey {
-  return principalKey(`uid:${uid}@${HOST}`);
 }
