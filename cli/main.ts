@@ -1,38 +1,14 @@
 import { Command } from 'commander';
-import { adjustVerb } from './adjust.ts';
-import { backtestVerb } from './backtest.ts';
-import { breakGlassVerb } from './break-glass.ts';
-import { breakerVerb } from './breaker.ts';
-import { collectorVerb } from './collector.ts';
-import { doctorVerb } from './doctor.ts';
-import { enricherVerb } from './enricher.ts';
-import { explainVerb } from './explain.ts';
-import { hostVerb } from './host.ts';
-import { labVerb } from './lab.ts';
-import { labelVerb } from './label.ts';
-import { liftVerb } from './lift.ts';
-import { linksVerb } from './links.ts';
-import { mapsVerb } from './maps.ts';
-import { observeVerb } from './observe.ts';
-import { pardonVerb } from './pardon.ts';
-import { pinVerb } from './pin.ts';
-import { policyVerb } from './policy.ts';
-import { progsVerb } from './progs.ts';
-import { riskVerb } from './risk.ts';
 import { EXIT } from './shared/exit.ts';
 import { report } from './shared/report.ts';
-import { sweepVerb } from './sweep.ts';
-import { tailVerb } from './tail.ts';
-import { tokenVerb } from './token.ts';
-import { topicsVerb } from './topics.ts';
-import { trustVerb } from './trust.ts';
-import { upVerb } from './up.ts';
-import { verifyVerb } from './verify.ts';
-import { whatifVerb } from './whatif.ts';
+import { VERSION } from './shared/version.ts';
+import { VERBS } from './verbs.ts';
 
-function build(): Command {
+/** With all verbs where none is named, or one that is not there: help and errors list them. */
+async function build(named: string | undefined): Promise<Command> {
   const program = new Command('warden')
     .description('Who uses BPF on this machine, how far they are trusted, and what they may do')
+    .version(VERSION)
     .exitOverride()
     .showHelpAfterError('(warden --help lists the verbs)')
     .addHelpText(
@@ -41,38 +17,9 @@ function build(): Command {
         '  $ ./warden trust              who is trusted how far\n' +
         '  $ ./warden explain uid:0@$(hostname)\n',
     );
-  for (const verb of [
-    upVerb,
-    tailVerb,
-    doctorVerb,
-    trustVerb,
-    explainVerb,
-    policyVerb,
-    pardonVerb,
-    pinVerb,
-    breakGlassVerb,
-    tokenVerb,
-    observeVerb,
-    adjustVerb,
-    labelVerb,
-    liftVerb,
-    breakerVerb,
-    riskVerb,
-    backtestVerb,
-    whatifVerb,
-    sweepVerb,
-    progsVerb,
-    mapsVerb,
-    linksVerb,
-    verifyVerb,
-    collectorVerb,
-    enricherVerb,
-    hostVerb,
-    topicsVerb,
-    labVerb,
-  ]) {
-    verb(program);
-  }
+  const isVerb = named !== undefined && Object.hasOwn(VERBS, named);
+  const wanted = isVerb ? [VERBS[named]] : Object.values(VERBS);
+  for (const verb of await Promise.all(wanted.map((load) => load?.()))) verb?.(program);
   return program;
 }
 
@@ -82,7 +29,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await build().parseAsync(process.argv);
+  const program = await build(process.argv[2]);
+  await program.parseAsync(process.argv);
 } catch (error) {
   const code = report(error);
   // A service that failed must end, whatever timer or thread is left.

@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type Config, hostIdentity, loadedState, openKeys } from '#config';
@@ -9,10 +9,11 @@ import { openSqliteStore, type Store, setAside } from '#state';
 import { createLogger, type Logger } from '#telemetry';
 import { runCollector, startCollector } from '../services/collector/index.ts';
 import { CliError, EXIT } from './shared/exit.ts';
-import { APP, launch } from './shared/launch.ts';
+import { launch } from './shared/launch.ts';
 import { modeLines } from './shared/modes.ts';
 import { configOf } from './shared/open.ts';
 import { type LoadedPolicy, loadPolicy, policyHere } from './shared/policy-file.ts';
+import { VERSION } from './shared/version.ts';
 import { print, printEvents } from './tail.ts';
 import { Loop, type Parts } from './up/loop.ts';
 import { reportPolicy } from './up/said.ts';
@@ -87,7 +88,7 @@ export async function startParts(
     bootId,
     mode,
     policy,
-    version: JSON.parse(readFileSync(join(APP, 'package.json'), 'utf8')).version,
+    version: VERSION,
     inventoryMs: INVENTORY_MS,
     countersMs: COUNTERS_MS,
     logBytes: config.logBytes,
