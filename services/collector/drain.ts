@@ -7,7 +7,7 @@ import type { Collector } from './collector.ts';
  * Records of the bulk ring, and events of our own, wait so long for others: one commit and one send
  * take them all. Nothing in it opens, makes or changes anything (`wd_ring_of` in `bpf/lib/attr.h`).
  */
-const LINGER_MS = 100;
+const LINGER_MS = 250;
 /** Meanwhile it is looked how full the rings are: they must not overflow while they are let be. */
 const LOOK_MS = 20;
 /** Even those that wake us at once come together, where they come one after another. */
