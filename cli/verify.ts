@@ -8,7 +8,7 @@ import { type Snapshot, type Space, type Store, scanAll } from '#state';
 import type { FleetOptions } from './fleet/options.ts';
 import { EXIT } from './shared/exit.ts';
 import { configOf, openLog } from './shared/open.ts';
-import { damagedAt, FINDINGS_MAX, printReport, progress } from './shared/verified.ts';
+import { checkControl, damagedAt, FINDINGS_MAX, printReport, progress } from './shared/verified.ts';
 
 const PARTITION = { topic: 'bpf.events', partition: 0 } as const;
 
@@ -41,7 +41,11 @@ async function snapshotHeads(store: Store): Promise<Map<string, Head>> {
 async function verifyChains(store: Store, keys: OpenKeys) {
   const start = await store.log.start(PARTITION);
   const heads = await snapshotHeads(store);
-  const verifier = new Verifier({ keyOf: (name) => keys.hostKeyOf(name, 0), heads });
+  const verifier = new Verifier({
+    keyOf: (name) => keys.hostKeyOf(name, 0),
+    checkControl: checkControl(keys.control),
+    heads,
+  });
   const findings: Finding[] = [];
   const end = await store.log.end(PARTITION);
   const tell = progress('records verified');

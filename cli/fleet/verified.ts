@@ -26,6 +26,8 @@ export interface HostLine {
 export interface Verified {
   readonly ok: boolean;
   readonly report: Report;
+  /** Control records were looked into: their key was there. */
+  readonly controls_checked: boolean;
   readonly found: FoundIn<Finding & { readonly partition: number }>;
   readonly signed: FoundIn<SignedFinding>;
   readonly totals: {
@@ -77,11 +79,12 @@ export function printVerified(verified: Verified, json: boolean): void {
   if (json) {
     const checkpoints = { ...totals, missing: signed.missing, forged: signed.forged };
     const { missing, forged } = found;
-    const said = { ok, report, missing, forged, checkpoints, hosts, restarts };
+    const { controls_checked } = verified;
+    const said = { ok, report, controls_checked, missing, forged, checkpoints, hosts, restarts };
     console.log(JSON.stringify({ schema: 'warden.verify-fleet/1', ...said }));
     return;
   }
-  printCounted(report, ok);
+  printCounted(report, ok, verified.controls_checked);
   signed.missing.print(ofCheckpoint);
   found.missing.print(inPartition);
   printHosts(verified);

@@ -11,12 +11,12 @@ import {
   type StoredFrame,
   Verifier,
 } from '#chain';
-import { kafkaConfig, openFleetKey, type SignerRegister } from '#config';
+import { kafkaConfig, openFleetKeysToVerify, type SignerRegister } from '#config';
 import { fleetContract, IMPATIENT, KafkaClient, KafkaLog, partitionOf } from '#log/kafka';
 import { createLogger } from '#telemetry';
 import { EXIT } from '../shared/exit.ts';
 import { configOf } from '../shared/open.ts';
-import { damagedAt, Findings, progress } from '../shared/verified.ts';
+import { checkControl, damagedAt, Findings, progress } from '../shared/verified.ts';
 import { type HostKeys, hostKeys } from './host-keys.ts';
 import { readHeartbeats, type Said, signersIn } from './hosts.ts';
 import type { FleetOptions } from './options.ts';
@@ -114,19 +114,26 @@ function opener(keys: HostKeys, { partition, partitions }: Partition) {
   };
 }
 
-interface Chains {
+interface Trusted {
   readonly keys: HostKeys;
+  readonly control: Uint8Array | null;
+  readonly register: SignerRegister;
+}
+
+interface Chains extends Pick<Trusted, 'keys' | 'control'> {
   readonly heads: ReadonlyMap<string, KnownHead>;
   readonly found: Sorted<InPartition>;
 }
 
 /** The chains of a partition, and those of them that should be there. */
-async function verifyPartition(log: KafkaLog, at: Partition, { keys, heads, found }: Chains) {
+async function verifyPartition(log: KafkaLog, at: Partition, chains: Chains) {
+  const { keys, control, heads, found } = chains;
   const { partition } = at;
   const extent = await extentOf(log, 'bpf.events', partition);
   const verifier = new Verifier({
     keyOf: () => null,
     open: opener(keys, at),
+    ...(control !== null && { checkControl: checkControl(control) }),
     unanchored: extent.start > 0 ? 'accept' : 'refuse',
   });
   const tell = progress(`partition ${partition}`);
@@ -183,7 +190,7 @@ function linesOf(register: SignerRegister, said: Said, checkpoints: Checkpoints)
   }));
 }
 
-async function verifyAll(log: KafkaLog, keys: HostKeys, register: SignerRegister) {
+async function verifyAll(log: KafkaLog, { keys, control, register }: Trusted) {
   const nowMs = Date.now();
   const signed = new Sorted<Signed>(nowMs);
   // First what is of all the rest: what a heartbeat names was among the checkpoints before, and
@@ -197,12 +204,13 @@ async function verifyAll(log: KafkaLog, keys: HostKeys, register: SignerRegister
   const found = new Sorted<InPartition>(nowMs);
   for (let partition = 0; partition < partitions; partition++) {
     const at = { partition, partitions };
-    reports.push(await verifyPartition(log, at, { keys, heads, found }));
+    reports.push(await verifyPartition(log, at, { keys, control, heads, found }));
   }
   const unsigned = register.hosts.filter((host) => !checkpoints.hasSigned(host));
   return {
     ok: found.isGood && signed.isGood,
     report: sum(reports),
+    controls_checked: control !== null,
     found,
     signed,
     totals: { ...checkpoints.totals, chains: heads.size, unsigned },
@@ -215,7 +223,7 @@ async function verifyAll(log: KafkaLog, keys: HostKeys, register: SignerRegister
 export async function verifyFleet(options: FleetOptions): Promise<void> {
   const { stateDir, logLevel: level } = configOf(options);
   const register = signersIn(stateDir);
-  const fleet = openFleetKey(stateDir);
+  const { fleet, control } = openFleetKeysToVerify(stateDir);
   const logger = createLogger({ level, name: 'verify' });
   const keys = hostKeys({ stateDir, fleet, logger }, () => Date.now());
   const client = new KafkaClient(
@@ -227,7 +235,7 @@ export async function verifyFleet(options: FleetOptions): Promise<void> {
   const log = new KafkaLog(client, 'uncommitted');
   try {
     await learnSchemas(client);
-    const verified = await verifyAll(log, keys, register);
+    const verified = await verifyAll(log, { keys, control, register });
     printVerified(verified, options.json === true);
     process.exitCode = verified.ok ? EXIT.ok : EXIT.findings;
   } catch (error) {

@@ -54,6 +54,8 @@ export interface VerifierOptions {
   readonly keyOf: KeyOf;
   /** Opens a frame, where its key depends on more than its host; by default with `keyOf`. */
   readonly open?: (record: StoredFrame) => OpenedFrame;
+  /** Throws `ChainError` for a control record that is forged; without it none is looked into. */
+  readonly checkControl?: (record: StoredFrame) => void;
   /**
    * Where chains stood before the first record, by `chainKey`: for a log that was trimmed behind a
    * snapshot.
@@ -120,6 +122,7 @@ export class Verifier {
       if (schemaOf(record.value) === 'Control') {
         this.totals.frames -= 1;
         this.totals.controls += 1;
+        this.options.checkControl?.(record);
         return null;
       }
       const { open, keyOf } = this.options;

@@ -20,8 +20,8 @@ export { HostRegister, type Valid } from './host-register.ts';
 export {
   type FleetKeys,
   type Keys,
-  openFleetKey,
   openFleetKeys,
+  openFleetKeysToVerify,
   openKeys,
   openSigningKey,
 } from './keys.ts';

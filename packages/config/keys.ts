@@ -43,9 +43,17 @@ export function openFleetKeys(stateDir: string, options: { create: boolean }): F
   };
 }
 
-/** Of these only what hosts' keys come from: who verifies has no part in control records. */
-export function openFleetKey(stateDir: string): Buffer {
-  return openKey(join(stateDir, 'fleet.key'), { create: false });
+/** The same for whoever only verifies: without `control` control records can't be looked into. */
+export function openFleetKeysToVerify(stateDir: string): {
+  readonly fleet: Buffer;
+  readonly control: Buffer | null;
+} {
+  const control = join(stateDir, 'control.key');
+  const exists = lstatSync(control, { throwIfNoEntry: false }) !== undefined;
+  return {
+    fleet: openKey(join(stateDir, 'fleet.key'), { create: false }),
+    control: exists ? openKey(control, { create: false }) : null,
+  };
 }
 
 const PEM_BYTES_MAX = 4096;

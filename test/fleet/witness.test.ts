@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
-import { decode } from '#event';
+import { decode, lane, laneOf, principalKey } from '#event';
+import { controlOf, controlOutput, seal } from '#fold';
 import { IdempotentWriter, KafkaLog, type KafkaRecord } from '#log/kafka';
 import { type Placed, place, run, Warden, waitFor } from '#testkit';
 import { Service } from './process.ts';
@@ -159,6 +160,35 @@ async function bothCut(log: KafkaLog, keys: string): Promise<void> {
   assert.match(gone?.detail ?? '', /web-1: begins with checkpoint 2, those before are gone/);
 }
 
+/** A control record under the fleet's key, and one under another. */
+async function controlForged(log: KafkaLog, keys: string): Promise<void> {
+  const fleet = await freshFleet(real, { partitions: 4 });
+  await copyTo(fleet, log, () => true);
+  const principal = principalKey('uid:1@corp');
+  const at = lane(laneOf(principal));
+  const record = (id: string, key: Uint8Array) => {
+    const control = controlOf({ id, lane: at, kind: 'due', principal, timeMs: Date.now() });
+    return { ...controlOutput(seal('Control', control, key)), partition: at % 4 };
+  };
+  const writer = new IdempotentWriter(fleet.client);
+  await writer.send([record('ours', readFileSync(join(keys, 'control.key')))]);
+  assert.equal((await ofLog(fleet, keys)).code, 0);
+  await writer.send([record('theirs', Buffer.alloc(32, 7))]);
+  await writer.close();
+  const { code, said } = await ofLog(fleet, keys);
+  assert.deepEqual([code, said.report.controls, said.controls_checked], [1, 2, true]);
+  const [found, ...more] = said.forged.recent.findings as Found[];
+  assert.deepEqual([found?.code, found?.lane, more], ['BAD_MAC', at, []]);
+  assert.match(found?.detail ?? '', /control record theirs/);
+
+  const without = `${keys}-to-verify`;
+  cpSync(keys, without, { recursive: true });
+  rmSync(join(without, 'control.key'));
+  const { stdout } = await tell(['verify'], fleet, without);
+  assert.match(stdout, /, 2 control records: every link and MAC of a frame is right\n/);
+  assert.match(stdout, /^control records were not looked into: there is no control.key here$/m);
+}
+
 /** Deleted as an administrator of the brokers can, and an old checkpoint sent again. */
 async function deletedAndReplayed(fleet: Fleet, log: KafkaLog, keys: string): Promise<void> {
   const { partition, frame } = await lastFrame(log);
@@ -224,6 +254,7 @@ test('heartbeats and checkpoints of a host: who is silent, and what is missing',
   assert.deepEqual([whole.code, whole.said.missing.count], [0, 0], JSON.stringify(whole.said));
   assert.equal(whole.said.checkpoints.good, 2, 'the first and the last');
   assert.deepEqual(whole.said.checkpoints.unsigned, []);
+  await controlForged(log, keys);
 
   host = start();
   const again = await inState('running', fleet, keys, host);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { chainKey, type Finding, type Head, openFrame, Verifier } from '#chain';
+import { ChainError, chainKey, type Finding, type Head, openFrame, Verifier } from '#chain';
 import { encode, principalKey } from '#event';
 import { Random } from '../../contract/random.ts';
 import { buildLog, type Sealed, Writers } from './lanes.ts';
@@ -31,7 +31,7 @@ it('Verifier finds nothing in a good log, and counts it', () => {
   assert.deepEqual(verifier.finish(writers.heads, 60), []);
 });
 
-it('Verifier passes over control records', () => {
+it('Verifier passes over control records, unless it is told how to check them', () => {
   const value = encode('Control', {
     id: 'due/1',
     lane: 0,
@@ -47,6 +47,12 @@ it('Verifier passes over control records', () => {
   assert.equal(verifier.add({ offset: 0, lane: 0, value }), null);
   assert.equal(verifier.report().controls, 1);
   assert.equal(verifier.report().frames, 0);
+  const checkControl = () => {
+    throw new ChainError('BAD_MAC', 'forged');
+  };
+  const checking = new Verifier({ keyOf: () => null, checkControl });
+  assert.equal(checking.add({ offset: 7, lane: 3, value })?.code, 'BAD_MAC');
+  assert.equal(checking.report().controls, 1);
 });
 
 it('Verifier goes on behind a finding, and keeps the first', () => {
