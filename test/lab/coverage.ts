@@ -1,4 +1,4 @@
-import { isWrong } from './judge.ts';
+import { isWrong, kernelOf } from './judge.ts';
 import type { Row } from './types.ts';
 
 /**
@@ -56,12 +56,14 @@ function cellOf(rows: readonly Row[]): string {
   return words.filter((word) => word !== null).join(', ') || '–';
 }
 
-/** A line for each way, a column for each kernel. */
+/** A line for each way, a column for each kernel, however it is preempted. */
 export function coverageTable(rows: readonly Row[]): string {
-  const kernels = [...new Set(rows.map(({ kernel }) => kernel))];
+  const kernels = [...new Set(rows.map((row) => kernelOf(row).version))];
   const lines = WAYS.map(([way, attacks]) => {
     const cells = kernels.map((kernel) =>
-      cellOf(rows.filter((row) => row.kernel === kernel && attacks.includes(row.attack))),
+      cellOf(
+        rows.filter((row) => kernelOf(row).version === kernel && attacks.includes(row.attack)),
+      ),
     );
     return `| ${[way, ...cells].join(' | ')} |`;
   });

@@ -102,6 +102,15 @@ function resultOf(attack: Attack, made: Made, event: EventJson | null): Result {
   return attack.needsEvent === true && !told ? 'allowed' : 'refused';
 }
 
+/** A row's kernel, and the preemption model that it was booted with, where one was asked for. */
+export function kernelOf({ kernel }: Row): {
+  readonly version: string;
+  readonly preempt: string | null;
+} {
+  const [version = kernel, preempt = null] = kernel.split(' preempt=');
+  return { version, preempt };
+}
+
 /** The row of one attack in one boot; null: it was not made there. */
 export function judge(
   boot: Boot,

@@ -1,5 +1,5 @@
 import { CATALOGUE } from './catalogue/index.ts';
-import { isWrong } from './judge.ts';
+import { isWrong, kernelOf } from './judge.ts';
 import { type Attack, FAMILIES, type Family, type Row, SETTINGS, type Setting } from './types.ts';
 
 /** Where the rows of the last whole run are kept, one object a line. */
@@ -22,7 +22,7 @@ const INTRO = `\`./warden lab\` boots virtual machines and attacks the guard in 
 | none | nothing |
 | signing | 7.2 only: an LSM program that asks for a signature by a key of one sealed keyring |
 | observe | bpf-warden, which refuses nothing and records |
-| enforce | bpf-warden with \`policy.yaml\` |
+| enforce | bpf-warden with \`policy.yaml\`; once more with \`preempt=full\` |
 
 An attack is *refused*, or *reported* when an event tells of it, or *allowed* when nobody knows. It
 says itself what it gained: a value that changed, a program that ran, a guard that refuses no more.
@@ -32,16 +32,25 @@ expected, or a result that shows nothing. An event in brackets is a record like 
 One attack: \`./warden lab --kernel 6.12 --only map-update-pin\`. With \`--keep DIR\` all that each
 guest said is kept. A new one is a function in \`attacks/\` and a row in \`catalogue/\`, which says
 what the product promises, not what it does today. To renew this page:
-\`./warden lab --out ${RESULTS_FILE}\`, then \`setup/node setup/generate.ts\`.
+\`./warden lab --out ${RESULTS_FILE}\`, the rows of
+\`./warden lab --setting enforce --preempt full --out FILE\` behind them, then
+\`setup/node setup/generate.ts\`.
 `;
 
+/** The settings, and enforce again on kernels where tasks take the processor from each other. */
+const COLUMNS: readonly { readonly setting: Setting; readonly preempt: string | null }[] = [
+  ...SETTINGS.map((setting) => ({ setting, preempt: null })),
+  { setting: 'enforce', preempt: 'full' },
+];
+
 /** One result where all kernels agree, else one for each. */
-function resultCell(rows: readonly Row[], setting: Setting): string {
-  const here = rows.filter((row) => row.setting === setting);
+function resultCell(rows: readonly Row[], { setting, preempt }: (typeof COLUMNS)[number]): string {
+  const isHere = (row: Row) => row.setting === setting && kernelOf(row).preempt === preempt;
+  const here = rows.filter(isHere);
   const shown = here.map((row) => (isWrong(row) ? `**${row.got}**` : row.got));
   if (here.length === 0) return '–';
   if (new Set(shown).size === 1) return shown[0] ?? '';
-  return here.map((row, i) => `${row.kernel}: ${shown[i]}`).join(', ');
+  return here.map((row, i) => `${kernelOf(row).version}: ${shown[i]}`).join(', ');
 }
 
 function eventCell(rows: readonly Row[]): string {
@@ -57,14 +66,17 @@ function nameCell({ name, kernels }: Attack): string {
 
 function rowOf(attack: Attack, all: readonly Row[]): string {
   const rows = all.filter((row) => row.attack === attack.name);
-  const results = SETTINGS.map((setting) => resultCell(rows, setting));
+  const results = COLUMNS.map((column) => resultCell(rows, column));
   const expected = attack.expected === 'refused' ? 'refused' : `${attack.expected}: ${attack.why}`;
   const cells = [nameCell(attack), attack.gain, ...results, expected, eventCell(rows)];
   return `| ${cells.join(' | ')} |`;
 }
 
 function section(family: Family, rows: readonly Row[]): string {
-  const head = ['attack', 'gains without a guard', ...SETTINGS, 'expected of enforce', 'event'];
+  const columns = COLUMNS.map(({ setting, preempt }) =>
+    preempt === null ? setting : `${setting}, preempt=${preempt}`,
+  );
+  const head = ['attack', 'gains without a guard', ...columns, 'expected of enforce', 'event'];
   const attacks = CATALOGUE.filter((attack) => attack.family === family);
   return [
     `## ${TITLES[family]}\n`,
@@ -75,7 +87,7 @@ function section(family: Family, rows: readonly Row[]): string {
 }
 
 function summary(rows: readonly Row[]): string {
-  const kernels = [...new Set(rows.map(({ kernel }) => kernel))];
+  const kernels = [...new Set(rows.map((row) => kernelOf(row).version))];
   const weak = rows.filter((row) => row.setting === 'enforce' && isWrong(row));
   const names = new Set(weak.map(({ attack }) => attack));
   const signed = rows.filter(({ setting }) => setting === 'signing');
