@@ -70,14 +70,22 @@ export interface Said {
   readonly unknown: number;
 }
 
-/** What hosts say of themselves: of a long topic only the last records of each that is known. */
+/**
+ * What hosts say of themselves: of a long topic only the last records of each that is known. Where
+ * none of those is the host's own, somebody may have written them to hide it: then all are looked at.
+ */
 export async function readHeartbeats(log: KafkaLog, register: SignerRegister): Promise<Said> {
   const latest = new Map<string, StoredRecord[]>(register.hosts.map((host) => [host, []]));
+  const extent = await extentOf(log, 'bpf.hosts');
+  const cut = new Set<string>();
   let unknown = 0;
-  for await (const record of recordsOf(log, await extentOf(log, 'bpf.hosts'))) {
+  for await (const record of recordsOf(log, extent)) {
     const kept = latest.get(record.key);
     if (kept === undefined) unknown += 1;
-    else if (kept.push(record) > LATEST) kept.shift();
+    else if (kept.push(record) > LATEST) {
+      kept.shift();
+      cut.add(record.key);
+    }
   }
   const signersOf = (host: string, appendedMs: number) => register.validAt(host, appendedMs);
   const heartbeats = new Heartbeats({ signersOf, hosts: () => register.hosts });
@@ -85,6 +93,12 @@ export async function readHeartbeats(log: KafkaLog, register: SignerRegister): P
     const finding = heartbeats.add(record);
     return finding === null ? [] : [{ ...finding, appendedMs: record.appendedMs }];
   });
+  const hidden = new Set([...cut].filter((host) => !heartbeats.last.has(host)));
+  if (hidden.size > 0) {
+    for await (const record of recordsOf(log, extent)) {
+      if (hidden.has(record.key)) heartbeats.add(record);
+    }
+  }
   return { heartbeats, findings, unknown };
 }
 

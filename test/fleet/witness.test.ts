@@ -160,6 +160,20 @@ async function bothCut(log: KafkaLog, keys: string): Promise<void> {
   assert.match(gone?.detail ?? '', /web-1: begins with checkpoint 2, those before are gone/);
 }
 
+/** More of them than are looked at of each host, under its name. */
+async function heartbeatsForged(log: KafkaLog, keys: string): Promise<void> {
+  const fleet = await freshFleet(real, { partitions: 4 });
+  await copyTo(fleet, log, () => true);
+  const topic = 'bpf.hosts' as const;
+  const forged = { topic, partition: 0, lane: 0, key: HOST, value: Buffer.from('forged') };
+  const writer = new IdempotentWriter(fleet.client);
+  await writer.send(Array.from({ length: 20 }, () => forged));
+  await writer.close();
+  const { code, said } = await ofHosts(fleet, keys);
+  assert.deepEqual([code, said.hosts[0].state], [1, 'stopped'], JSON.stringify(said));
+  assert.ok(said.findings.length > 0, JSON.stringify(said));
+}
+
 /** A control record under the fleet's key, and one under another. */
 async function controlForged(log: KafkaLog, keys: string): Promise<void> {
   const fleet = await freshFleet(real, { partitions: 4 });
@@ -255,6 +269,7 @@ test('heartbeats and checkpoints of a host: who is silent, and what is missing',
   assert.equal(whole.said.checkpoints.good, 2, 'the first and the last');
   assert.deepEqual(whole.said.checkpoints.unsigned, []);
   await controlForged(log, keys);
+  await heartbeatsForged(log, keys);
 
   host = start();
   const again = await inState('running', fleet, keys, host);
