@@ -17,9 +17,9 @@ async function build(named: string | undefined): Promise<Command> {
         '  $ ./warden trust              who is trusted how far\n' +
         '  $ ./warden explain uid:0@$(hostname)\n',
     );
-  const isVerb = named !== undefined && Object.hasOwn(VERBS, named);
-  const wanted = isVerb ? [VERBS[named]] : Object.values(VERBS);
-  for (const verb of await Promise.all(wanted.map((load) => load?.()))) verb?.(program);
+  const one = VERBS.get(named ?? '');
+  const wanted = one === undefined ? [...VERBS.values()] : [one];
+  for (const verb of await Promise.all(wanted.map((load) => load()))) verb(program);
   return program;
 }
 

@@ -50,7 +50,7 @@ function reportsOf(file: string, key: Uint8Array): Output[] {
 
 async function importRisk(file: string, options: RiskOptions): Promise<void> {
   const config = configOf(options);
-  const { control } = openKeys(config.stateDir, { create: false });
+  const { control } = openKeys(config.stateDir, { create: [] });
   const outputs = reportsOf(file, control);
   for (let at = 0; at < outputs.length; at += BATCH) {
     await appendRecords(config, outputs.slice(at, at + BATCH));

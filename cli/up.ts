@@ -79,7 +79,9 @@ export async function startParts(
   const logger = createLogger({ level: config.logLevel, name });
   const { bootId, mode } = loadedState(config.runDir);
   const host = hostIdentity(process.env);
-  const { host: hostKey, control } = openKeys(config.stateDir, { create: !enrolled });
+  const { host: hostKey, control } = openKeys(config.stateDir, {
+    create: enrolled ? ['control'] : ['host', 'control'],
+  });
   const store = await openStore(config, logger, alone);
   const options = {
     pins: join(config.runDir, 'bpf'),

@@ -85,7 +85,7 @@ async function verify(options: VerifyOptions): Promise<void> {
   }
   const config = configOf(options);
   const store = await openLog(config);
-  const { host: hostKey, control } = openKeys(config.stateDir, { create: false });
+  const { host: hostKey, control } = openKeys(config.stateDir, { create: [] });
   const host = hostIdentity(process.env);
   const keys = { hostKeyOf: (name: string) => (name === host ? hostKey : null), control };
   try {
@@ -134,7 +134,8 @@ export function verifyVerb(program: Command): void {
       'after',
       "\nOf a fleet's log: every chain, every checkpoint's signature, and whether all is there\n" +
         'that hosts have signed: up to the checkpoint that their last heartbeat names, without\n' +
-        'a number missing. The directory is that of fleet.key, hosts.json and signers.json.\n' +
+        'a number missing. The directory is that of fleet.key, hosts.json and signers.json;\n' +
+        'with control.key in it control records are looked into as well.\n' +
         '\nExample:\n  $ sudo ./warden verify\n' +
         '  $ ./warden verify --kafka kafka-1:9092 --state /etc/warden/fleet\n' +
         "\nExit code 1: something is wrong. Of a fleet's log: something signed is missing or\n" +

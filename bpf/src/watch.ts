@@ -3,7 +3,7 @@ import { native, type WatchHandle } from './native.ts';
 
 /**
  * Tells when one of some fds can be read, through the event loop of this thread. It does not keep
- * a process alive.
+ * a process alive, and nobody hears of anything once it is held by nobody.
  */
 export class Watch {
   private readonly handle: WatchHandle;

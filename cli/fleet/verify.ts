@@ -128,12 +128,13 @@ interface Chains extends Pick<Trusted, 'keys' | 'control'> {
 /** The chains of a partition, and those of them that should be there. */
 async function verifyPartition(log: KafkaLog, at: Partition, chains: Chains) {
   const { keys, control, heads, found } = chains;
-  const { partition } = at;
+  const { partition, partitions } = at;
+  const isHere = (lane: number) => partitionOf(lane, partitions) === partition;
   const extent = await extentOf(log, 'bpf.events', partition);
   const verifier = new Verifier({
     keyOf: () => null,
     open: opener(keys, at),
-    ...(control !== null && { checkControl: checkControl(control) }),
+    ...(control !== null && { checkControl: checkControl(control, isHere) }),
     unanchored: extent.start > 0 ? 'accept' : 'refuse',
   });
   const tell = progress(`partition ${partition}`);

@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, type LoadedState, loadedState, openSigningKey } from '#config';
 import type { KafkaClient } from '#log/kafka';
 import type { Forwarder } from '../../services/collector/forwarder.ts';
 import { type HostSaid, Witness } from '../../services/collector/witness.ts';
-import { APP } from '../shared/launch.ts';
+import { VERSION } from '../shared/version.ts';
 import type { Parts } from '../up/loop.ts';
 
 /** What is loaded, read again when it was written again. */
@@ -84,14 +84,13 @@ function openWitness(
   key: KeyObject,
 ): Witness {
   const loaded = new Loaded(config.runDir);
-  const { version } = JSON.parse(readFileSync(join(APP, 'package.json'), 'utf8'));
   return new Witness({
     store,
     client,
     logger,
     host,
     key,
-    version,
+    version: VERSION,
     mode: () => loaded.now()?.mode ?? 'none',
     said: async () => {
       const { mode = 'none', hooks = [], policy = '' } = loaded.now() ?? {};

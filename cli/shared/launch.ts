@@ -8,7 +8,7 @@ import { LOADER } from './probe.ts';
 import { stagePolicy } from './staging.ts';
 
 /** The root of the checkout. */
-export const APP = resolve(import.meta.dirname, '../..');
+const APP = resolve(import.meta.dirname, '../..');
 /** This very program below it: of a checkout, or of a release. */
 const MAIN = relative(APP, realpathSync(process.argv[1] ?? APP));
 const SERVICE_USER = 'bpf-warden';

@@ -144,7 +144,7 @@ export function checkOverride(override: Override, { state, principal }: Target):
 /** Seals overrides and appends them to `bpf.overrides`, all or none. */
 export async function recordAll(overrides: readonly Override[], config: Config): Promise<void> {
   if (overrides.length === 0) return;
-  const { control } = openKeys(config.stateDir, { create: false });
+  const { control } = openKeys(config.stateDir, { create: [] });
   const outputs = overrides.map((override) => {
     const { principal } = override;
     const value = encode('Override', seal('Override', override, control));

@@ -54,7 +54,7 @@ export interface VerifierOptions {
   readonly keyOf: KeyOf;
   /** Opens a frame, where its key depends on more than its host; by default with `keyOf`. */
   readonly open?: (record: StoredFrame) => OpenedFrame;
-  /** Throws `ChainError` for a control record that is forged; without it none is looked into. */
+  /** Throws `ChainError` or `EventError` for one that is forged; without it none is looked into. */
   readonly checkControl?: (record: StoredFrame) => void;
   /**
    * Where chains stood before the first record, by `chainKey`: for a log that was trimmed behind a

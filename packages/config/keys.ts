@@ -20,13 +20,15 @@ export interface Keys {
 
 const KEY_BYTES = 32;
 
-/** Reads the keys of a state directory; makes them when `create`. Throws `ConfigError`. */
-export function openKeys(stateDir: string, options: { create: boolean }): Keys {
-  return {
-    host: openKey(join(stateDir, 'host.key'), options),
-    // A fleet's hosts have no part in it: theirs is their own and opens nothing.
-    control: openKey(join(stateDir, 'control.key'), { create: true }),
-  };
+/**
+ * Reads the keys of a state directory; makes those of `create` that are not there. A fleet's host
+ * gets its `host` from the fleet and makes a `control` of its own, which opens nothing elsewhere.
+ * Throws `ConfigError`.
+ */
+export function openKeys(stateDir: string, options: { create: readonly (keyof Keys)[] }): Keys {
+  const open = (name: keyof Keys) =>
+    openKey(join(stateDir, `${name}.key`), { create: options.create.includes(name) });
+  return { host: open('host'), control: open('control') };
 }
 
 /** Keys of a fleet's centre: from `fleet` come those of all hosts. */
@@ -43,17 +45,22 @@ export function openFleetKeys(stateDir: string, options: { create: boolean }): F
   };
 }
 
-/** The same for whoever only verifies: without `control` control records can't be looked into. */
+/**
+ * The same for whoever only verifies: without `control` control records can't be looked into.
+ * Throws `ConfigError`.
+ */
 export function openFleetKeysToVerify(stateDir: string): {
   readonly fleet: Buffer;
   readonly control: Buffer | null;
 } {
-  const control = join(stateDir, 'control.key');
-  const exists = lstatSync(control, { throwIfNoEntry: false }) !== undefined;
-  return {
-    fleet: openKey(join(stateDir, 'fleet.key'), { create: false }),
-    control: exists ? openKey(control, { create: false }) : null,
-  };
+  const fleet = openKey(join(stateDir, 'fleet.key'), { create: false });
+  try {
+    return { fleet, control: openKey(join(stateDir, 'control.key'), { create: false }) };
+  } catch (error) {
+    const { cause } = error as ConfigError;
+    if ((cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT') throw error;
+    return { fleet, control: null };
+  }
 }
 
 const PEM_BYTES_MAX = 4096;

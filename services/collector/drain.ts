@@ -4,10 +4,12 @@ import type { Event } from '#event';
 import type { Collector } from './collector.ts';
 
 /**
- * Records of the bulk ring, and events of our own, wait so long for others: one commit and one send
- * take them all. Nothing in it opens, makes or changes anything (`wd_ring_of` in `bpf/lib/attr.h`).
+ * Records of the bulk ring wait so long for others: one commit and one send take them all. Nothing
+ * in it opens, makes or changes anything (`wd_ring_of` in `bpf/lib/attr.h`).
  */
 const LINGER_MS = 250;
+/** Events of our own are in no ring: a kill would lose them. */
+const OWN_LINGER_MS = 100;
 /** Meanwhile it is looked how full the rings are: they must not overflow while they are let be. */
 const LOOK_MS = 20;
 /** Even those that wake us at once come together, where they come one after another. */
@@ -71,9 +73,10 @@ export class Drain {
   }
 
   private async linger(watch: Watch): Promise<void> {
-    const endMs = performance.now() + LINGER_MS;
+    const startMs = performance.now();
+    const isOver = () => performance.now() - startMs >= (this.hasOwn ? OWN_LINGER_MS : LINGER_MS);
     let isRoused = await this.wait(watch, 'nothing', PAUSE_MS);
-    while (!isRoused && performance.now() < endMs && !this.collector.crowded) {
+    while (!isRoused && !isOver() && !this.collector.crowded) {
       isRoused = await this.wait(watch, 'urgent', LOOK_MS);
     }
   }

@@ -1,5 +1,6 @@
 import { KafkaClient, KafkaLog } from '#log/kafka';
 import { defaultPolicy } from '#policy';
+import type { Store } from '#state';
 import type { RedisView } from '#state/redis';
 import { createLogger, type Logger } from '#telemetry';
 import { freePorts, KafkaServer, RedisServer } from '#testkit/servers';
@@ -52,12 +53,16 @@ export class Bed {
     this.feed = feed;
   }
 
-  /** `front`: the host reaches Kafka through the proxy. */
-  static async open({ kafka, redis, front }: Centre, options: { front?: boolean } = {}) {
+  /** `front`: the host reaches Kafka through the proxy; `store`: its log, by default in memory. */
+  static async open(
+    { kafka, redis, front }: Centre,
+    options: { front?: boolean; store?: Store } = {},
+  ) {
     const servers = { kafka: kafka.addresses, redisPort: redis.port, stop: async () => undefined };
     const fleet = await freshFleet(servers, { partitions: PARTITIONS });
     const brokers = options.front === true ? [`127.0.0.1:${front}`] : fleet.settings.brokers;
-    return new Bed(fleet, await Feed.open(new KafkaClient({ ...fleet.settings, brokers })));
+    const client = new KafkaClient({ ...fleet.settings, brokers });
+    return new Bed(fleet, await Feed.open(client, options.store));
   }
 
   /** What an enricher needs. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KafkaClient } from '#log/kafka';
-import { dose, waitFor } from '#testkit';
+import { openSqliteStore } from '#state';
+import { dose, place, waitFor } from '#testkit';
 import { Partition } from '../../services/enricher/partition.ts';
 import { Feed } from '../fleet/feed.ts';
 import { enriched } from '../fleet/truth.ts';
@@ -52,8 +54,14 @@ const timesOf = (counts: Readonly<Record<string, number>>) =>
   Object.values(counts).reduce((sum, times) => sum + times, 0);
 
 test('F05: all brokers down: nothing is lost, memory is bounded, the backlog drains', async (t) => {
-  const bed = await Bed.open(shared);
-  t.after(() => bed.close());
+  const at = place('f05');
+  mkdirSync(at.state);
+  // As a host has it: in memory the log itself would be what grows.
+  const bed = await Bed.open(shared, { store: openSqliteStore(at.database) });
+  t.after(async () => {
+    await bed.close();
+    at.remove();
+  });
   await bed.enricher();
   await forwarding(bed, async () => {
     await live(bed, 1);

@@ -26,8 +26,7 @@ export class Feed {
     this.forwarder = forwarder;
   }
 
-  static async open(client: KafkaClient): Promise<Feed> {
-    const store = openMemoryStore();
+  static async open(client: KafkaClient, store: Store = openMemoryStore()): Promise<Feed> {
     const life = { host: hostName(HOST), incarnation: incarnation('00000000000000aa') };
     const lanes = await Lanes.open(store, { ...life, key: HOST_KEY });
     const logger = createLogger({ level: 'silent', name: 'feed' });

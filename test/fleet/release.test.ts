@@ -16,11 +16,11 @@ const UNAVAILABLE = 69;
 const real = await servers();
 const at = place('fleet-release');
 const release = join(at.root, 'release');
-execFileSync(process.execPath, [join(ROOT, 'setup/release.ts'), release]);
 after(async () => {
   await real.stop();
   at.remove();
 });
+execFileSync(process.execPath, [join(ROOT, 'setup/release.ts'), release]);
 
 /** A verb of the release, away from any checkout. */
 function ask(verb: readonly string[], env: Readonly<Record<string, string>> = {}) {

@@ -185,21 +185,25 @@ async function controlForged(log: KafkaLog, keys: string): Promise<void> {
     return { ...controlOutput(seal('Control', control, key)), partition: at % 4 };
   };
   const writer = new IdempotentWriter(fleet.client);
-  await writer.send([record('ours', readFileSync(join(keys, 'control.key')))]);
+  const ours = readFileSync(join(keys, 'control.key'));
+  await writer.send([record('ours', ours)]);
   assert.equal((await ofLog(fleet, keys)).code, 0);
-  await writer.send([record('theirs', Buffer.alloc(32, 7))]);
+  const misplaced = { ...record('elsewhere', ours), partition: (at + 1) % 4 };
+  await writer.send([misplaced, record('theirs', Buffer.alloc(32, 7))]);
   await writer.close();
   const { code, said } = await ofLog(fleet, keys);
-  assert.deepEqual([code, said.report.controls, said.controls_checked], [1, 2, true]);
-  const [found, ...more] = said.forged.recent.findings as Found[];
-  assert.deepEqual([found?.code, found?.lane, more], ['BAD_MAC', at, []]);
-  assert.match(found?.detail ?? '', /control record theirs/);
+  assert.deepEqual([code, said.report.controls, said.controls_checked], [1, 3, true]);
+  const found = (said.forged.recent.findings as Found[]).map((one) => one.detail).sort();
+  assert.deepEqual(found, [
+    'BAD_MAC: control record theirs',
+    `WRONG_LANE: control record elsewhere of lane ${at}`,
+  ]);
 
   const without = `${keys}-to-verify`;
   cpSync(keys, without, { recursive: true });
   rmSync(join(without, 'control.key'));
   const { stdout } = await tell(['verify'], fleet, without);
-  assert.match(stdout, /, 2 control records: every link and MAC of a frame is right\n/);
+  assert.match(stdout, /, 3 control records: every link and MAC of a frame is right\n/);
   assert.match(stdout, /^control records were not looked into: there is no control.key here$/m);
 }
 

@@ -54,8 +54,9 @@ function resultCell(rows: readonly Row[], { setting, preempt }: (typeof COLUMNS)
 }
 
 function eventCell(rows: readonly Row[]): string {
+  const usual = rows.filter((row) => kernelOf(row).preempt === null);
   const told = (setting: Setting) =>
-    rows.find((row) => row.setting === setting && row.event !== null)?.event;
+    usual.find((row) => row.setting === setting && row.event !== null)?.event;
   return told('enforce') ?? told('observe') ?? '–';
 }
 

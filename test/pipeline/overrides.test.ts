@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openKeys } from '#config';
 import { decode } from '#event';
 import { openSqliteStore } from '#state';
 import { type Placed, place } from '#testkit';
+import { EXIT } from '../../cli/shared/exit.ts';
 import { Bench, eventOf, type Made } from './live-fold.ts';
 
 /** Verbs as an operator types them, beside a log whose fold the test moves on. */
@@ -31,7 +32,7 @@ const act = (place_: string): Made => ({
 before(async () => {
   at = place('overrides');
   mkdirSync(at.state, { recursive: true });
-  const { control } = openKeys(at.state, { create: true });
+  const { control } = openKeys(at.state, { create: ['host', 'control'] });
   bench = await Bench.open(async (clock) => openSqliteStore(at.database, { clock }), control);
   // Old enough for all evidence to count: three active days, the last one yesterday.
   for (let day = 4; day >= 1; day--) {
@@ -221,4 +222,17 @@ test('what can not be is refused with what to do, and nothing is recorded', asyn
     assert.equal(told.stdout, '');
   }
   assert.equal(await bench.store.log.end({ topic: 'bpf.overrides', partition: 0 }), end);
+});
+
+test('without its key nothing is verified, said or made', () => {
+  const key = join(at.state, 'control.key');
+  const kept = readFileSync(key);
+  rmSync(key);
+  for (const verb of [['verify'], ['pin', BOB, '--tier', 'denied', ...why]]) {
+    const { status, stderr } = run(...verb);
+    assert.equal(status, EXIT.config, stderr);
+    assert.match(stderr, /control\.key: ENOENT/);
+    assert.ok(!existsSync(key), verb[0]);
+  }
+  writeFileSync(key, kept, { mode: 0o600 });
 });

@@ -60,7 +60,7 @@ before(async () => {
   chmodSync(sudo, 0o755);
   symlinkSync(join(ROOT, 'warden'), join(at.root, 'warden'));
   writeFileSync(join(at.root, 'policy.cases.yaml'), CASES);
-  const { control } = openKeys(at.state, { create: true });
+  const { control } = openKeys(at.state, { create: ['host', 'control'] });
   bench = await Bench.open(async (clock) => openSqliteStore(at.database, { clock }), control);
   for (let day = 5; day >= 1; day--) {
     bench.nowMs = Date.now() - day * DAY_MS;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { ChainError, chainKey, type Finding, type Head, openFrame, Verifier } from '#chain';
-import { encode, principalKey } from '#event';
+import { decode, encode, principalKey } from '#event';
 import { Random } from '../../contract/random.ts';
 import { buildLog, type Sealed, Writers } from './lanes.ts';
 
@@ -53,6 +53,12 @@ it('Verifier passes over control records, unless it is told how to check them', 
   const checking = new Verifier({ keyOf: () => null, checkControl });
   assert.equal(checking.add({ offset: 7, lane: 3, value })?.code, 'BAD_MAC');
   assert.equal(checking.report().controls, 1);
+  const reading = new Verifier({
+    keyOf: () => null,
+    checkControl: (record) => decode('Control', record.value),
+  });
+  const cut = value.subarray(0, value.length - 40);
+  assert.equal(reading.add({ offset: 0, lane: 0, value: cut })?.code, 'BAD_FRAME');
 });
 
 it('Verifier goes on behind a finding, and keeps the first', () => {
