@@ -72,7 +72,7 @@ export interface Said {
 
 /**
  * What hosts say of themselves: of a long topic only the last records of each that is known. Where
- * none of those is the host's own, somebody may have written them to hide it: then all are looked at.
+ * none of those is the host's own, somebody may have written them to hide it: all are looked at.
  */
 export async function readHeartbeats(log: KafkaLog, register: SignerRegister): Promise<Said> {
   const latest = new Map<string, StoredRecord[]>(register.hosts.map((host) => [host, []]));

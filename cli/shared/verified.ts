@@ -36,7 +36,7 @@ export function damagedAt(offset: number, detail: string): Finding {
   };
 }
 
-/** Of control records, under the key that they are sealed with, where lanes belong that are `here`. */
+/** Of control records, under the key that seals them. `here`: whether a lane belongs here. */
 export function checkControl(
   key: Uint8Array,
   here: (lane: number) => boolean = () => true,
