@@ -44,7 +44,7 @@ export function checkControl(
   return ({ lane, value }) => {
     const control = decode('Control', value);
     const what = `control record ${control.id}`;
-    if (!isAuthentic('Control', control, key)) throw new ChainError('BAD_MAC', what);
+    if (!isAuthentic('Control', value, key)) throw new ChainError('BAD_MAC', what);
     if (control.lane === lane && here(lane)) return;
     throw new ChainError('WRONG_LANE', `${what} of lane ${control.lane}`);
   };

@@ -25,10 +25,13 @@ const DOMAINS: Readonly<Record<keyof Sealable, string>> = {
   External: 'bpf-warden/external/1',
 };
 
-/** HMAC-SHA-256 under the control key, which no host holds, over the record with an empty MAC. */
-function macOf<N extends keyof Sealable>(name: N, record: Sealable[N], key: Uint8Array): Buffer {
-  const open = { ...record, mac: EMPTY } as Records[N];
-  return createHmac('sha256', key).update(DOMAINS[name]).update(encode(name, open)).digest();
+const MAC_BYTES = 32;
+/** Lengths as Avro writes them, in front of bytes. */
+const LENGTH = { none: 0, mac: 2 * MAC_BYTES } as const;
+
+/** HMAC-SHA-256 under the control key, which no host holds. `open`: encoded, with an empty MAC. */
+function macOf(name: keyof Sealable, open: Uint8Array, key: Uint8Array): Buffer {
+  return createHmac('sha256', key).update(DOMAINS[name]).update(open).digest();
 }
 
 export function seal<N extends keyof Sealable>(
@@ -37,16 +40,18 @@ export function seal<N extends keyof Sealable>(
   key: Uint8Array,
 ): Sealable[N] {
   const open = { ...record, mac: EMPTY } as unknown as Sealable[N];
-  return { ...open, mac: macOf(name, open, key) };
+  return { ...open, mac: macOf(name, encode(name, open as Records[N]), key) };
 }
 
-export function isAuthentic<N extends keyof Sealable>(
-  name: N,
-  record: Sealable[N],
-  key: Uint8Array,
-): boolean {
-  const mac = macOf(name, record, key);
-  return record.mac.length === mac.length && timingSafeEqual(record.mac, mac);
+/**
+ * Whether `value`, a record as it was written, was sealed under this key. By its own bytes: another
+ * version's record has fields that we would not write. The MAC is the last field in every version.
+ */
+export function isAuthentic(name: keyof Sealable, value: Uint8Array, key: Uint8Array): boolean {
+  const at = value.length - MAC_BYTES - 1;
+  if (at < 0 || value[at] !== LENGTH.mac) return false;
+  const open = Buffer.concat([value.subarray(0, at), Buffer.of(LENGTH.none)]);
+  return timingSafeEqual(macOf(name, open, key), value.subarray(at + 1));
 }
 
 /** A control record without what its kind does not have. */

@@ -110,7 +110,7 @@ function readEvent(bytes: Uint8Array, lane: number): Event | EventError {
 
 function openControl(record: LogRecord, keys: OpenKeys): Opened {
   const control = decode('Control', record.value);
-  if (isAuthentic('Control', control, keys.control)) {
+  if (isAuthentic('Control', record.value, keys.control)) {
     return { kind: 'control', record, control, said: saidOf(control) };
   }
   return { kind: 'bad', record, code: 'BAD_MAC', why: `control record ${control.id}` };

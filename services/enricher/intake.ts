@@ -1,4 +1,4 @@
-import { decode, EventError, type External, type Override } from '#event';
+import { decode, EventError, type Records } from '#event';
 import {
   controlOutput,
   externalControl,
@@ -82,8 +82,8 @@ export class Intake {
     try {
       const control =
         topic === 'bpf.overrides'
-          ? overrideControl(authentic('Override', decode('Override', value), keys), now())
-          : externalControl(authentic('External', decode('External', value), keys), now());
+          ? overrideControl(authentic('Override', value, keys), now())
+          : externalControl(authentic('External', value, keys), now());
       return controlOutput(seal('Control', control, keys.control));
     } catch (error) {
       if (!(error instanceof EventError)) throw error;
@@ -95,9 +95,10 @@ export class Intake {
 /** Throws `EventError` BAD_VALUE: whoever wrote it does not hold the control key. */
 function authentic<N extends 'Override' | 'External'>(
   name: N,
-  record: N extends 'Override' ? Override : External,
+  value: Uint8Array,
   { control }: OpenKeys,
-) {
-  if (isAuthentic(name, record as never, control)) return record;
+): Records[N] {
+  const record = decode(name, value);
+  if (isAuthentic(name, value, control)) return record;
   throw new EventError('BAD_VALUE', `${name} ${record.id} has a wrong MAC`);
 }

@@ -57,7 +57,8 @@ const stored = () =>
 test('a report is in the log when the caller is told so', async () => {
   assert.deepEqual(await post(JSON.stringify(REPORT)), { status: 202, body: { taken: 1 } });
   const [record] = await stored();
-  const { mac, ...external } = decode('External', record?.value as Uint8Array);
+  const value = record?.value as Uint8Array;
+  const { mac: _, ...external } = decode('External', value);
   assert.deepEqual(
     { ...external },
     {
@@ -69,7 +70,7 @@ test('a report is in the log when the caller is told so', async () => {
       timeMs: 1234,
     },
   );
-  assert.equal(isAuthentic('External', { ...external, mac }, KEY), true);
+  assert.equal(isAuthentic('External', value, KEY), true);
 });
 
 test('what is not right is refused whole, with the place and what belongs there', async () => {
