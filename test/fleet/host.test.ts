@@ -7,7 +7,7 @@ import { decode, type Event } from '#event';
 import { KafkaLog } from '#log/kafka';
 import { killTree, type Placed, place, run, Warden, waitFor } from '#testkit';
 import { Service } from './process.ts';
-import { type Fleet, freshFleet, servers } from './servers.ts';
+import { environment, freshFleet, servers } from './servers.ts';
 import { recordsOf } from './truth.ts';
 
 const CHURN = resolve(import.meta.dirname, '../../bpf/build/workloads/churn');
@@ -16,19 +16,6 @@ const RESTRICTED = 2;
 
 const real = await servers();
 after(() => real.stop());
-
-/** What a service needs to find the servers of this test. */
-function environment({ prefix, settings, redis }: Fleet, at: Placed): Record<string, string> {
-  return {
-    WARDEN_KAFKA: settings.brokers.join(','),
-    WARDEN_REDIS: `${redis.host}:${redis.port}`,
-    WARDEN_FLEET: prefix.slice(0, -1),
-    WARDEN_RUN: at.run,
-    WARDEN_ETC: join(at.root, 'etc'),
-    WARDEN_HOST: HOST,
-    WARDEN_LOG_LEVEL: 'info',
-  };
-}
 
 interface Seen {
   readonly event: Event;
@@ -66,7 +53,7 @@ function tierOf(at: Placed): number | undefined {
 test('an act on a host, Kafka, the enricher, Redis, and back into the kernel', async () => {
   const at = place('fleet-host');
   const fleet = await freshFleet(real, { partitions: 4 });
-  const env = environment(fleet, at);
+  const env = environment(fleet, at, HOST);
   const keys = join(at.root, 'fleet');
   const enrolled = await run('./warden', [
     'host',

@@ -6,7 +6,7 @@ import { decode } from '#event';
 import { KafkaLog } from '#log/kafka';
 import { place, Warden, waitFor } from '#testkit';
 import { Service } from './process.ts';
-import { freshFleet, servers } from './servers.ts';
+import { environment, freshFleet, servers } from './servers.ts';
 import { recordsOf } from './truth.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -35,21 +35,14 @@ test('a release has its own way to the brokers, without the packages of a checko
 });
 
 test('its collector sends, its enricher folds, and its verify finds all right', async (t) => {
-  const { client, prefix, settings, redis } = await freshFleet(real, { partitions: 4 });
+  const fleet = await freshFleet(real, { partitions: 4 });
   const keys = join(at.root, 'fleet');
-  const env = {
-    WARDEN_KAFKA: settings.brokers.join(','),
-    WARDEN_REDIS: `${redis.host}:${redis.port}`,
-    WARDEN_FLEET: prefix.slice(0, -1),
-    WARDEN_RUN: at.run,
-    WARDEN_ETC: join(at.root, 'etc'),
-    WARDEN_HOST: HOST,
-  };
+  const env = environment(fleet, at, HOST);
   const enrolled = ask(['host', 'enroll', HOST, '--state', keys, '--out', at.state], env);
   assert.equal(enrolled.status, 0, enrolled.stderr);
   const host = new Service(['collector', '--state', at.state], env, release);
   const enricher = new Service(['enricher', '--state', keys], env, release);
-  const log = new KafkaLog(client);
+  const log = new KafkaLog(fleet.client);
   t.after(async () => {
     await Promise.all([host.stop(), enricher.stop(), log.close()]);
     Warden.unload(at);
@@ -62,7 +55,10 @@ test('its collector sends, its enricher folds, and its verify finds all right', 
   };
   await waitFor('the START of the host, with its trust', folded, 60_000);
   assert.equal(await host.stop(), 0, host.said);
-  const verified = ask(['verify', '--kafka', env.WARDEN_KAFKA, '--state', keys], env);
+  const verified = ask(
+    ['verify', '--kafka', fleet.settings.brokers.join(','), '--state', keys],
+    env,
+  );
   assert.equal(verified.status, 0, `${verified.stdout}${verified.stderr}`);
   assert.match(verified.stdout, /, [1-9]\d* control records: every link and MAC is right\n/);
 });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import {
   fleetContract,
   KafkaClient,
@@ -7,6 +8,7 @@ import {
   type ProvisionOptions,
 } from '#log/kafka';
 import { type RedisSettings, RedisView, viewKey } from '#state/redis';
+import type { Placed } from '#testkit';
 import { KafkaServer, RedisServer } from '#testkit/servers';
 
 /** Real servers: those of the whole run, or a file's own. */
@@ -56,4 +58,21 @@ export async function freshFleet(on: Servers, options: ProvisionOptions = {}): P
 
 export function viewOf({ redis }: Fleet): RedisView {
   return new RedisView(redis, viewKey(CONTROL));
+}
+
+/** What a service needs to find the servers of a fleet, and to be this host. */
+export function environment(
+  { prefix, settings, redis }: Fleet,
+  at: Placed,
+  host: string,
+): Record<string, string> {
+  return {
+    WARDEN_KAFKA: settings.brokers.join(','),
+    WARDEN_REDIS: `${redis.host}:${redis.port}`,
+    WARDEN_FLEET: prefix.slice(0, -1),
+    WARDEN_RUN: at.run,
+    WARDEN_ETC: join(at.root, 'etc'),
+    WARDEN_HOST: host,
+    WARDEN_LOG_LEVEL: 'info',
+  };
 }

@@ -7,7 +7,7 @@ import { controlOf, controlOutput, seal } from '#fold';
 import { IdempotentWriter, KafkaLog, type KafkaRecord } from '#log/kafka';
 import { type Placed, place, run, Warden, waitFor } from '#testkit';
 import { Service } from './process.ts';
-import { type Fleet, freshFleet, servers } from './servers.ts';
+import { environment, type Fleet, freshFleet, servers } from './servers.ts';
 import { recordsOf } from './truth.ts';
 
 const CHURN = resolve(import.meta.dirname, '../../bpf/build/workloads/churn');
@@ -17,17 +17,6 @@ const SILENT_S = 17;
 
 const real = await servers();
 after(() => real.stop());
-
-function environment({ prefix, settings }: Fleet, at: Placed): Record<string, string> {
-  return {
-    WARDEN_KAFKA: settings.brokers.join(','),
-    WARDEN_FLEET: prefix.slice(0, -1),
-    WARDEN_RUN: at.run,
-    WARDEN_ETC: join(at.root, 'etc'),
-    WARDEN_HOST: HOST,
-    WARDEN_LOG_LEVEL: 'info',
-  };
-}
 
 /** What a verb says of a fleet, and its exit code. */
 async function tell(verb: readonly string[], { prefix, settings }: Fleet, keys: string) {
@@ -238,7 +227,7 @@ async function deletedAndReplayed(fleet: Fleet, log: KafkaLog, keys: string): Pr
 test('heartbeats and checkpoints of a host: who is silent, and what is missing', async (t) => {
   const at = place('fleet-witness');
   const fleet = await freshFleet(real, { partitions: 4 });
-  const env = environment(fleet, at);
+  const env = environment(fleet, at, HOST);
   const keys = join(at.root, 'fleet');
   const enroll = ['host', 'enroll', HOST, '--state', keys, '--out', at.state];
   const enrolled = await run('./warden', enroll);
