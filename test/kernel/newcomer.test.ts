@@ -3,10 +3,12 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
+  cpSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -290,6 +292,26 @@ test('no compiler and no package manager: one line names what is missing, exit 6
   assert.equal(status, 69, stderr);
   assert.match(stderr, /^warden: missing: clang .*bpftool.*install them/);
   assert.equal(stderr.trim().split('\n').length, 1);
+  at.remove();
+});
+
+test('two set-ups at once, of a tree where nothing is built: one builds, the other waits', async () => {
+  const at = place('setups');
+  const tree = join(at.root, 'tree');
+  for (const part of ['bpf', 'setup', 'test/kernel/workloads', 'package-lock.json']) {
+    cpSync(join(ROOT, part), join(tree, part), { recursive: true, preserveTimestamps: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'));
+  for (const part of ['bpf', 'bpf/addon']) {
+    execFileSync('make', ['-s', '-C', join(tree, part), 'clean']);
+  }
+  const env = { ...process.env, HOME: at.root, XDG_CACHE_HOME: join(at.root, 'cache') };
+  const prepare = () => run(join(tree, 'setup/prepare'), ['build'], { env });
+  const both = await Promise.all([prepare(), prepare()]);
+  const said = both.map(({ stderr }) => stderr).sort();
+  for (const { code, stderr } of both) assert.equal(code, 0, stderr);
+  assert.match(said[0] as string, /^warden: \[3\/4\] building bpf\n/);
+  assert.equal(said[1], 'warden: another set-up is at work: waiting for its end\n');
   at.remove();
 });
 
