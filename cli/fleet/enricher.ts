@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaConfig, openFleetKeys, redisConfig } from '#config';
 import { KafkaClient } from '#log/kafka';
 import { RedisView, viewKey } from '#state/redis';
 import { createLogger, type Health, type Metric, type MetricName, openTracer } from '#telemetry';
 import { FleetEnricher } from '../../services/enricher/fleet.ts';
 import type { PartitionStatus } from '../../services/enricher/partition.ts';
+import { EXIT } from '../shared/exit.ts';
 import { configOf } from '../shared/open.ts';
 import { loadPolicy } from '../shared/policy-file.ts';
 import { hostKeys } from './host-keys.ts';
@@ -12,6 +14,8 @@ import type { FleetOptions } from './options.ts';
 import { sayHealth, untilAsked } from './serve.ts';
 
 const STATUS_MS = 30_000;
+/** Less than the 10 s after which those who run services kill what was asked to stop. */
+const END_MS = 8000;
 
 /** What of a partition is counted. */
 const COUNTED = [
@@ -70,9 +74,16 @@ export async function serveEnricher(options: FleetOptions): Promise<void> {
     await Promise.race([asked, enricher.lost]);
   } finally {
     clearInterval(timer);
-    await closeHealth();
-    await enricher.stop();
-    await tracer?.close();
-    await view.close();
+    const parts = async () => {
+      await closeHealth();
+      await enricher.stop();
+      await tracer?.close();
+      await view.close();
+      return true;
+    };
+    if (!(await Promise.race([parts(), sleep(END_MS, false, { ref: false })]))) {
+      logger.warn('the brokers do not answer: ends as it is, and who folds next fences it');
+      process.exit(EXIT.temporary);
+    }
   }
 }
