@@ -4,6 +4,8 @@ import { report } from './shared/report.ts';
 import { VERSION } from './shared/version.ts';
 import { VERBS } from './verbs.ts';
 
+const ASKS_VERSION: ReadonlySet<string | undefined> = new Set(['--version', '-V']);
+
 /** With all verbs where none is named, or one that is not there: help and errors list them. */
 async function build(named: string | undefined): Promise<Command> {
   const program = new Command('warden')
@@ -17,6 +19,7 @@ async function build(named: string | undefined): Promise<Command> {
         '  $ ./warden trust              who is trusted how far\n' +
         '  $ ./warden explain uid:0@$(hostname)\n',
     );
+  if (ASKS_VERSION.has(named)) return program;
   const one = VERBS.get(named ?? '');
   const wanted = one === undefined ? [...VERBS.values()] : [one];
   for (const verb of await Promise.all(wanted.map((load) => load()))) verb(program);

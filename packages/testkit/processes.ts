@@ -52,8 +52,11 @@ export function queuedMs(pid: number | 'self' = 'self'): number {
 /** How much slower than usual this machine is: WARDEN_PATIENCE, for emulated ones. */
 const patience = Number(process.env.WARDEN_PATIENCE ?? 1);
 
+const PAUSE_MS = 20;
+
 /**
- * Waits until `check` gives something. Throws after `timeoutMs`, naming `what`: by default so late
+ * Waits until `check` gives something, for at least as long as it takes to ask: what is waited for
+ * may need the same processor. Throws after `timeoutMs`, naming `what`: by default so late
  * that it only guards against waiting for ever.
  */
 export async function waitFor<T>(
@@ -63,9 +66,10 @@ export async function waitFor<T>(
 ): Promise<T> {
   const end = Date.now() + timeoutMs * patience;
   for (;;) {
+    const askedMs = Date.now();
     const found = await check();
     if (found !== null && found !== undefined && found !== false) return found as T;
     if (Date.now() > end) throw new Error(`${timeoutMs} ms passed without ${what}`);
-    await sleep(20);
+    await sleep(Math.max(PAUSE_MS, Date.now() - askedMs));
   }
 }

@@ -20,7 +20,15 @@ after(async () => {
 });
 
 // The fleet's own key is made with the first host's.
-const enrolled = await run('./warden', ['host', 'enroll', HOST, '--state', at.state, '--out', at.root]);
+const enrolled = await run('./warden', [
+  'host',
+  'enroll',
+  HOST,
+  '--state',
+  at.state,
+  '--out',
+  at.root,
+]);
 assert.equal(enrolled.code, 0, enrolled.stderr);
 
 async function enricher(): Promise<Service> {

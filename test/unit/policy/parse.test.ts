@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import {
   defaultPolicy,
   defaultPolicyText,
@@ -164,6 +165,14 @@ test('a policy may put a grant of its own in the place of a built-in one', () =>
     policyOf(`${HEAD}tiers: { standard: { grant: all } }`).grants.map(({ name }) => name),
     ['quarantined', 'restricted'],
   );
+});
+
+/** Whoever reads a policy takes them for valid. */
+test('the schemas are ones themselves', () => {
+  for (const name of ['policy', 'policy-cases']) {
+    const url = new URL(`../../../schemas/${name}.schema.json`, import.meta.url);
+    new Ajv2020({ allowUnionTypes: true }).compile(JSON.parse(readFileSync(url, 'utf8')));
+  }
 });
 
 test('the schema for editors knows the signals and tiers of this build', () => {

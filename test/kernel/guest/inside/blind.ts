@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { readEvents } from '#testkit';
 import { loads } from './loading.ts';
-import { find, open } from './support.ts';
+import { eventsOf, find, open } from './support.ts';
 
 /** Mode audit under a policy that enforces: all is recorded, nothing is claimed. */
 const LSM_PROGRAM = ['--type', '29', '--attach-type', '27', '--attach', 'bpf_lsm_bpf'];
@@ -30,7 +29,7 @@ test('nothing claims to be enforced where it is not', async () => {
     const enforced = ({ event: one }: Awaited<ReturnType<typeof find>>) =>
       one.verdict.enforced ||
       one.details.some(({ key, value }) => key === 'effect' && value === 'enforced');
-    const seen = await readEvents(scene.at.database);
+    const seen = await eventsOf(scene);
     assert.deepEqual(
       seen.filter(enforced).map(({ json }) => json),
       [],

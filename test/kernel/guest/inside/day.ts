@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { readEvents, run, type SeenEvent } from '#testkit';
+import { run, type SeenEvent } from '#testkit';
 import { admin, keys, logins, restartedSshd } from './day-login.ts';
 import { dhcp, reexecuted, udev, units } from './day-system.ts';
 import { bpftool, bpftrace, libbpf, SKELETON, tcpdump } from './day-tools.ts';
-import { COMPLAINT, find, installed, open } from './support.ts';
+import { COMPLAINT, eventsOf, find, installed, open } from './support.ts';
 
 /**
  * A server's day under `enforce`, with the policy that we ship for it (`day.test.ts`): all that
@@ -36,7 +36,7 @@ async function nobodyWasRefused(): Promise<void> {
   );
   await admin('rm /sys/fs/bpf/evening');
   await find(scene, 'the last of it', ({ event }) => event.map?.name === 'evening');
-  const seen = await readEvents(scene.at.database);
+  const seen = await eventsOf(scene);
   const refused = seen.filter(isRefused);
   const wrong = refused.filter((one) => !isKnown(one));
   const told = wrong.map(({ event: { principal, loader, act, program, verdict } }) =>

@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { readEvents } from '#testkit';
 import { KPROBE, loadAs, loads, SOCKET_FILTER } from './loading.ts';
-import { find, installed, open } from './support.ts';
+import { eventsOf, find, installed, open } from './support.ts';
 
 /** A kernel that does not ask BPF LSM: the guard on the functions that ask the others. */
 const KNOWN = installed('loads', 'known');
@@ -86,7 +85,7 @@ test('a flood of refused loads is one reflex, not as many', async () => {
   assert.deepEqual([...new Set(errnos)], ['EPERM']);
   const { pid } = await loads(null, [...flood, '--times', '1']);
   await loadOf(pid);
-  const seen = (await readEvents(scene.at.database)).map(({ event }) => event);
+  const seen = (await eventsOf(scene)).map(({ event }) => event);
   const by = seen.filter(({ principal }) => principal.startsWith('uid:10060'));
   const isRefusal = ({ act, verdict }: (typeof by)[number]) =>
     act.command === 'PROG_LOAD' && /kfuncs$/.test(verdict.rule ?? '');

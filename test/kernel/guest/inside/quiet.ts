@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
-import { readEvents, run } from '#testkit';
+import { run } from '#testkit';
 import { LOGIN } from './policy.ts';
-import { find, type Scene, WORKLOADS } from './support.ts';
+import { eventsOf, find, type Scene, WORKLOADS } from './support.ts';
 
 /** Nobody is refused who does what agents, tools and systemd do every day. */
 const SAMPLE = `${WORKLOADS}/sample.bpf.o`;
@@ -37,9 +37,7 @@ export async function quiet(scene: Scene): Promise<void> {
   }
   const last = await run('bpftool', ['map', 'show', 'id', '4294967295']);
   await find(scene, 'an act behind it', ({ event }) => event.process?.pid === last.pid);
-  const theirs = (await readEvents(scene.at.database)).filter(
-    ({ event }) => event.loader?.name === 'bpftool',
-  );
+  const theirs = (await eventsOf(scene)).filter(({ event }) => event.loader?.name === 'bpftool');
   assert.ok(theirs.length > 100, `${theirs.length} events`);
   // Ours are not there for a tool that lists all: it goes on to the next.
   const refused = theirs.filter(

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { readEvents, run } from '#testkit';
+import { run } from '#testkit';
 import { RACER } from './policy.ts';
-import type { Scene } from './support.ts';
+import { eventsOf, type Scene } from './support.ts';
 
 const TRIES = 2000;
 
 /** Why it did not even start, if so. */
-async function lastRefusal({ at }: Scene): Promise<string> {
-  const seen = await readEvents(at.database);
+async function lastRefusal(scene: Scene): Promise<string> {
+  const seen = await eventsOf(scene);
   const last = seen.findLast(({ event }) => event.loader?.name === 'racer');
   return JSON.stringify(last?.json.verdict);
 }

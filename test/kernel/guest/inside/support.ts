@@ -23,6 +23,8 @@ export interface Scene {
   readonly at: Placed;
   warden: Warden;
   readonly policy: string;
+  /** What was read of its log, oldest first. */
+  readonly seen: SeenEvent[];
   again(): Promise<void>;
   end(): Promise<void>;
 }
@@ -49,6 +51,7 @@ export async function open(name: string, policyText: string, mode = 'auto'): Pro
   const scene: Scene = {
     at,
     policy,
+    seen: [],
     warden: await Warden.start(options),
     again: async () => {
       scene.warden = await Warden.start(options);
@@ -61,12 +64,18 @@ export async function open(name: string, policyText: string, mode = 'auto'): Pro
   return scene;
 }
 
+/** All enriched events so far. Only new ones are read: to decode all again and again is slow here. */
+export async function eventsOf({ at, seen }: Scene): Promise<readonly SeenEvent[]> {
+  seen.push(...(await readEvents(at.database, (seen.at(-1)?.offset ?? -1) + 1)));
+  return seen;
+}
+
 export async function find(
-  { at }: Scene,
+  scene: Scene,
   what: string,
   wanted: (seen: SeenEvent) => boolean,
 ): Promise<SeenEvent> {
-  const found = async () => (await readEvents(at.database)).find(wanted);
+  const found = async () => (await eventsOf(scene)).find(wanted);
   return waitFor(what, found, SLOW_MS);
 }
 
