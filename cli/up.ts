@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type Config, hostIdentity, loadedState, openKeys } from '#config';
 import { FOLD_POSITION } from '#fold';
@@ -124,18 +125,8 @@ async function keepHouse(parts: Parts, signal: AbortSignal): Promise<void> {
       if (!(error instanceof LogError) || !error.retriable) throw error;
       logger.error({ reason: error.message }, 'no snapshot: the log cannot be written');
     }
-    await pause(HOUSEKEEPING_MS, signal);
+    await sleep(HOUSEKEEPING_MS, null, { signal }).catch(() => null);
   }
-}
-
-/** Waits, or less when the signal comes. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  await promise;
-  clearTimeout(timer);
 }
 
 /**

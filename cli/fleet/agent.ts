@@ -13,7 +13,7 @@ import { EXIT } from '../shared/exit.ts';
 import { loadPolicy } from '../shared/policy-file.ts';
 import type { Parts } from '../up/loop.ts';
 import { reportPolicy } from '../up/said.ts';
-import { abandon, pause, startParts } from '../up.ts';
+import { abandon, startParts } from '../up.ts';
 import { sayHealth, untilAsked } from './serve.ts';
 import { openSpeaker, type Speaker } from './witness.ts';
 
@@ -159,7 +159,7 @@ async function keepHouse({ store, logger, config }: Parts, signal: AbortSignal):
     }
     // A log that fills up is looked at often: what was sent makes room at once.
     for (let waitedMs = 0; waitedMs < HOUSEKEEPING_MS && !signal.aborted; waitedMs += IDLE_MS) {
-      await pause(IDLE_MS, signal);
+      await sleep(IDLE_MS, null, { signal }).catch(() => null);
       const size = await store.size();
       if (size.bytes - size.freeBytes > config.logBytes / 2) break;
     }
