@@ -17,8 +17,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "best.h"
 
 #define DEEP "/tmp/hooks/a/b/c/d"
 #define DEEP_FILE DEEP "/e"
@@ -26,14 +27,6 @@
 
 static int map_fd = -1, socket_fd = -1;
 static char self[4096];
-
-static double now_ns(void)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return at.tv_sec * 1e9 + at.tv_nsec;
-}
 
 static void call_lookup(void)
 {
@@ -122,24 +115,6 @@ static const struct {
 	{ "fork_exec", call_fork_exec, 20 },  { "kill", call_kill, 20000 },
 	{ "setsockopt", call_setsockopt, 20000 },
 };
-
-static double best(void (*call)(void), int rounds, int calls)
-{
-	double least = 1e18;
-
-	call();
-	for (int round = 0; round < rounds; round++) {
-		const double begin = now_ns();
-		double each;
-
-		for (int i = 0; i < calls; i++)
-			call();
-		each = (now_ns() - begin) / calls;
-		if (each < least)
-			least = each;
-	}
-	return least;
-}
 
 /* Attached until this process ends. */
 static int attach_empty(const struct btf *btf, const char *hook)

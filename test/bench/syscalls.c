@@ -11,20 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "best.h"
 
 #define CALLS 100000
 
 static int map_fd = -1;
-
-static double now_ns(void)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return at.tv_sec * 1e9 + at.tv_nsec;
-}
 
 static void call_getppid(void)
 {
@@ -68,23 +61,6 @@ static int make_map(void)
 	attr.value_size = sizeof(uint64_t);
 	attr.max_entries = 1;
 	return (int)syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
-}
-
-static double best(void (*call)(void), int rounds, int calls)
-{
-	double least = 1e18;
-
-	for (int round = 0; round < rounds; round++) {
-		const double begin = now_ns();
-		double each;
-
-		for (int i = 0; i < calls; i++)
-			call();
-		each = (now_ns() - begin) / calls;
-		if (each < least)
-			least = each;
-	}
-	return least;
 }
 
 int main(int argc, char **argv)
