@@ -1,5 +1,4 @@
 import type { KeyObject } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CLOCKS_APART_MS, signRecord } from '#chain';
 import type { Heartbeat, HostName } from '#event';
 import type { KafkaClient } from '#log/kafka';
@@ -131,13 +130,24 @@ export class Witness {
 async function everySecond(look: () => Promise<void>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await look();
-    await sleep(LOOK_MS, null, { signal }).catch(() => null);
+    await pause(LOOK_MS, signal);
   }
+}
+
+/** Waits, or less when the signal comes. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = () => resolve();
+  const timer = setTimeout(end, ms);
+  signal.addEventListener('abort', end, { once: true });
+  await promise;
+  clearTimeout(timer);
+  signal.removeEventListener('abort', end);
 }
 
 /** Waits for what never throws, but no longer than that. */
 async function within(ms: number, work: Promise<void>): Promise<void> {
   const over = new AbortController();
-  const time = sleep(ms, null, { signal: over.signal }).catch(() => null);
-  await Promise.race([work.then(() => over.abort()), time]);
+  await Promise.race([work.then(() => over.abort()), pause(ms, over.signal)]);
 }
