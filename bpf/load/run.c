@@ -43,6 +43,8 @@ struct monitor {
 	pid_t child;
 	struct wd_restarts restarts;
 	int64_t started_ms;    /* the service, CLOCK_BOOTTIME */
+	bool was_there;	       /* a guard was in force before us */
+	bool has_lived;	       /* a service of ours: what ends one from then on is a death */
 	bool applied;	       /* another policy was applied: it may be why a service ends */
 	bool told_to_stop;     /* while we were ending the service for another reason */
 	bool gave_up;
@@ -163,26 +165,29 @@ static int stop(struct monitor *monitor)
 }
 
 /*
- * A service that can't live with a policy that was applied to it, and says so, is a death like any
- * other: whoever applies a policy does not want to unload the guard.
+ * A first service that can't start says so by its code, and whoever starts us hears of it. One that
+ * has lived, or is started again, dies like any other, whatever it says: a disk that is full or a
+ * policy that was applied must not unload the guard. One that is done is done.
  */
 static bool is_final(const struct monitor *monitor, int status, int *ret_code)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
-	if (code != 0 && (code < EX__BASE || code > EX__MAX || code == EX_TEMPFAIL))
-		return false;
-	if (code != 0 && monitor->applied)
+	if (code != 0 && (monitor->has_lived || code < EX__BASE || code > EX__MAX ||
+			  code == EX_TEMPFAIL))
 		return false;
 	*ret_code = code;
 	return true;
 }
 
-static void say_death(const struct monitor *monitor, int status)
+/* `code`: of a start that failed. */
+static void say_death(const struct monitor *monitor, int status, int code)
 {
 	long long ms = monitor->restarts.backoff_ms;
 
-	if (WIFSIGNALED(status))
+	if (code)
+		wd_note("service: not started: again in %lld ms", ms);
+	else if (WIFSIGNALED(status))
 		wd_note("service: killed by signal %d: restart in %lld ms", WTERMSIG(status), ms);
 	else
 		wd_note("service: exit code %d: restart in %lld ms", WEXITSTATUS(status), ms);
@@ -204,9 +209,12 @@ static int start_over(struct monitor *monitor)
 }
 
 /* It reads the policy as it starts: what lives for a minute can live with it. */
-static void prove_source(struct monitor *monitor)
+static void note_life(struct monitor *monitor)
 {
-	if (!monitor->applied || wd_boot_ms() - monitor->started_ms < PROVEN_MS)
+	if (wd_boot_ms() - monitor->started_ms < PROVEN_MS)
+		return;
+	monitor->has_lived = true;
+	if (!monitor->applied)
 		return;
 	monitor->applied = false;
 	wd_source_prove();
@@ -217,8 +225,7 @@ static enum outcome watch(struct monitor *monitor, int *ret_status, int *ret_cod
 	for (;;) {
 		int number = wait_signal(monitor, WD_LOOK_EVERY_MS);
 
-		prove_source(monitor);
-
+		note_life(monitor);
 		/* Before a stop too: the services are to tell of all of it. */
 		if (number != SIGCHLD)
 			wd_declare_skipped(&monitor->set);
@@ -277,26 +284,43 @@ static int give_up(struct monitor *monitor)
 		       "died more than 10 times in 60 s: gave up; the programs stay attached");
 }
 
+/* A start that failed half-way leaves nobody behind; there may be room for another one later. */
+static void end_half_started(struct monitor *monitor)
+{
+	if (monitor->child <= 0)
+		return;
+	kill(monitor->child, SIGKILL);
+	waitpid(monitor->child, NULL, 0);
+	monitor->child = -1;
+}
+
+/* A first service that can't start ends us; a guard that was there before us stays. */
+static int fail_first(struct monitor *monitor, int code)
+{
+	monitor->gave_up = monitor->was_there && code;
+	return code;
+}
+
 static int keep_running(struct monitor *monitor)
 {
 	wd_source_prove();
-	for (;;) {
+	for (;; monitor->has_lived = true) {
+		enum outcome outcome = OUTCOME_DIED;
 		int status = 0, code = start(monitor);
-		enum outcome outcome;
 
-		if (code) {
-			if (monitor->child > 0)
-				kill(monitor->child, SIGKILL);
-			return code;
-		}
-		outcome = watch(monitor, &status, &code);
+		if (code)
+			end_half_started(monitor);
+		else
+			outcome = watch(monitor, &status, &code);
 		if (outcome == OUTCOME_AGAIN)
 			continue;
-		if (outcome != OUTCOME_DIED)
+		if (outcome == OUTCOME_STOPPED)
 			return code;
+		if (outcome == OUTCOME_DONE || (code && !monitor->has_lived))
+			return fail_first(monitor, code);
 		if (!wd_may_restart(&monitor->restarts, monitor->started_ms))
 			return give_up(monitor);
-		say_death(monitor, status);
+		say_death(monitor, status, code);
 		go_back(monitor, status);
 		if (pause_is_interrupted(monitor))
 			return EX_OK;
@@ -383,6 +407,7 @@ int wd_run(const struct wd_options *options)
 	code = prepare(&monitor, &policy, &lock);
 	if (code)
 		return code;
+	monitor.was_there = wd_bpffs_is_mounted(options->dir);
 	/* All or nothing: a load that failed has left things as they were. */
 	code = wd_load(options, monitor.service.gid, &policy, &monitor.set);
 	if (code) {

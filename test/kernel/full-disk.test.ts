@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { place, readEvents, run, Warden, waitFor, workload } from '#testkit';
@@ -46,6 +54,28 @@ test('a full disk: it says so, the rings hold, and all is stored once there is r
     }
   } finally {
     execFileSync('umount', [at.state]);
+    at.remove();
+  }
+});
+
+test('services that cannot start again leave the programs attached, and come back', async () => {
+  const at = place('state-away');
+  const warden = await Warden.start({ place: at });
+  const { uid, gid, mode } = statSync(at.state);
+  try {
+    chownSync(at.state, 0, 0);
+    chmodSync(at.state, 0o700);
+    warden.killServices();
+    await warden.says(/exit code 73: restart in/);
+    const ran = await run('bpftool', ['map', 'list']);
+    chownSync(at.state, uid, gid);
+    chmodSync(at.state, mode);
+    await waitFor('the act meanwhile', async () =>
+      (await readEvents(at.database)).some(({ event }) => event.process?.pid === ran.pid),
+    );
+    assert.equal((await warden.stop()).code, 0, warden.stderr);
+  } finally {
+    await warden.clean();
     at.remove();
   }
 });
