@@ -3,6 +3,7 @@
 #include "seal.h"
 
 #include "cleanup.h"
+#include "place.h"
 #include "prove.h"
 #include "release.h"
 #include "say.h"
@@ -92,7 +93,7 @@ bool wd_is_sealed(const struct wd_set *set)
 {
 	struct wd_config config;
 
-	return !wd_config_read(set, &config) && config.sealed;
+	return wd_config_read(set, &config) || config.sealed;
 }
 
 int wd_seal_allows(const struct wd_options *options, const struct wd_set *set,
@@ -161,16 +162,51 @@ int wd_seal_allows_upgrade(const struct wd_options *options, const struct wd_con
 	return wd_seal_allows_file(options, &old, WD_ACTION_UPGRADE, "/proc/self/exe");
 }
 
+/*
+ * Whether what is pinned in `dir` is sealed, of another layout: not; -errno when nothing says it.
+ * Fails closed: whoever calls us chooses the directory, our limits and our filters.
+ */
+static int pinned_sealed(const char *dir)
+{
+	_cleanup_fd_ int fd = -1;
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info), key = 0;
+	struct wd_config config;
+	char path[PATH_MAX];
+
+	if (!wd_bpffs_is_mounted(dir) || wd_bpffs_is_empty(dir))
+		return 0;
+	snprintf(path, sizeof(path), "%s/bpf/config", dir);
+	fd = bpf_obj_get(path);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	if (info.value_size != sizeof(config))
+		return 0;
+	if (bpf_map_lookup_elem(fd, &key, &config))
+		return -errno;
+	return config.sealed != 0;
+}
+
 int wd_seal_allows_unload(const struct wd_options *options, enum wd_action action)
 {
 	_cleanup_set_ struct wd_set set;
 	struct wd_config config;
+	int sealed = pinned_sealed(options->dir), err;
 
 	wd_set_init(&set);
-	/* Without our maps, or with those of another layout, nothing says that it is sealed. */
-	if (wd_set_open_maps(options->dir, &set) || wd_give_role(&set, getpid(), WD_ROLE_LOAD) ||
-	    wd_config_read(&set, &config) || !config.sealed)
+	if (sealed < 0)
+		return wd_fail(EX_NOPERM, wd_action_name(action), options->dir, -sealed,
+			       "what is pinned there can't be read, and so may be sealed");
+	if (!sealed)
 		return EX_OK;
+	err = wd_set_open_maps(options->dir, &set);
+	if (!err)
+		err = wd_give_role(&set, getpid(), WD_ROLE_LOAD);
+	if (!err)
+		err = wd_config_read(&set, &config);
+	if (err)
+		return wd_fail(EX_NOPERM, wd_action_name(action), options->dir, -err,
+			       "sealed, and a token can't be looked at");
 	if (wd_set_open_generation(options->dir, config.generation, config.mode, &set))
 		wd_note("%s: not whole: nothing of this can be recorded", options->dir);
 	return wd_seal_allows(options, &set, action, NULL);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { appendFileSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import test from 'node:test';
 import { hostName } from '#event';
@@ -90,6 +90,22 @@ function needTokens(): void {
   refused(['hand-over', '--to', OTHER], why);
   refused([...LOAD, SECOND], /sealed, and not the policy in force/);
   // The same as was loaded, is: a monitor that died comes up again.
+  done([...LOAD, FIRST]);
+}
+
+/** Neither another directory nor a limit makes it look as if nothing were sealed. */
+function disguised(): void {
+  mkdirSync('/run/other/bpf', { recursive: true });
+  execFileSync('mount', ['--bind', `${DIR}/bpf/generation-1`, '/run/other/bpf']);
+  const part = spawnSync(LOADER, ['unload', '--dir', '/run/other'], { encoding: 'utf8', env });
+  execFileSync('umount', ['/run/other/bpf']);
+  const few = ['-c', 'ulimit -n 12; exec "$@"', 'sh', LOADER, 'unload', '--dir', DIR];
+  const poor = spawnSync('sh', few, { encoding: 'utf8', env });
+  for (const { status, stderr } of [part, poor]) {
+    assert.equal(status, NO_PERMISSION, stderr);
+    assert.match(stderr, /may be sealed|token can't be looked at/);
+  }
+  refused(['unload'], /sealed: needs --token/);
   done([...LOAD, FIRST]);
 }
 
@@ -229,6 +245,7 @@ function unseals(): void {
 }
 
 test('what is sealed needs a token', needTokens);
+test('it is sealed wherever one looks from', disguised);
 test('a token for something else is none', wrongTokens);
 test('a token lets one thing happen, once', rightTokens);
 test('an upgrade and back', upgrades);
