@@ -277,8 +277,11 @@ static void look(struct wd_changes *changes, const struct wd_set *set)
 	__u32 half;
 	int err;
 
-	if (!begin(changes, set, &lock, &half))
+	/* From the beginning, and later: somebody else's request may take its time. */
+	if (!begin(changes, set, &lock, &half)) {
+		changes->next = 0;
 		return;
+	}
 	while (changes->next < changes->count) {
 		enum looked looked = look_at(set, half, &changes->files[changes->next++]);
 
