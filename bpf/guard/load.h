@@ -213,6 +213,18 @@ static __noinline int judge_maps(struct wd_config *cfg, struct wd_open *open,
 }
 
 /*
+ * What a program on a uprobe writes into its context goes into the registers of whoever it runs in.
+ * The verifier finds that, and no helper: it counts as the one that writes into processes.
+ */
+static __always_inline bool writes_registers(struct bpf_prog_aux *aux)
+{
+	struct bpf_prog_aux___618 *newer = (void *)aux;
+
+	return bpf_core_field_exists(newer->kprobe_write_ctx) &&
+	       BPF_CORE_READ(newer, kprobe_write_ctx);
+}
+
+/*
  * lsm/bpf_prog in a load: the verifier took the program, its fd is about to be made. The facts must
  * be of this very program: the open record can be an earlier load's, whose end was skipped.
  */
@@ -230,7 +242,9 @@ static __noinline int judge_loaded(struct wd_config *cfg, struct wd_open *open,
 	if (scan) {
 		scan->facts.flags |= WD_FACT_RESOLVED;
 		resolve_modules(scan, aux);
-		if (scan->unresolved)
+		if (writes_registers(aux))
+			scan->facts.helpers[0] |= 1ULL << BPF_FUNC_probe_write_user;
+		if (scan->unresolved || writes_registers(aux))
 			judge_content(cfg, open, scan);
 	} else {
 		decide_blind(cfg, open, CONTENT, WD_RULE_UNSCANNED);

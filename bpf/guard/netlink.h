@@ -25,9 +25,11 @@
 #define ATTRS_MAX 128
 #define WORDS_MAX 1024	       /* of 4 bytes, of a message about a filter or an action */
 
-/* An attribute of kind "bpf", as it stands in the message: length 8, type 1, the name. */
-#define KIND_HEAD 0x00010008U
+/* The kind of a filter or an action, with its name: the kernel takes it with or without a NUL. */
+#define ATTR_KIND 1
+#define KIND_LENGTH (ATTR_HEAD + 3)
 #define KIND_BPF 0x00667062U
+#define KIND_MASK 0x00ffffffU
 
 struct netlink_walk {
 	const unsigned char *data;
@@ -58,18 +60,27 @@ static long attr_step(__u32 i, void *context)
 	return wd_ends(walk->found);
 }
 
+/* As nla_strscpy() and the comparison of the names of kinds have it, whatever stands behind. */
+static __always_inline bool is_kind_bpf(const __u32 words[2])
+{
+	__u32 length = words[0] & 0xffff, type = words[0] >> 16 & ATTR_MASK;
+
+	return type == ATTR_KIND && length >= KIND_LENGTH && (words[1] & KIND_MASK) == KIND_BPF &&
+	       (length == KIND_LENGTH || !(words[1] & ~KIND_MASK));
+}
+
 /* At any depth: an action can be in a filter of any kind. */
 static long word_step(__u32 i, void *context)
 {
 	struct netlink_walk *walk = context;
 	__u32 words[2] = {};
 
-	if (walk->at + sizeof(words) > walk->message_end ||
+	if (walk->at + KIND_LENGTH > walk->message_end ||
 	    bpf_probe_read_kernel(words, sizeof(words), walk->data + walk->at)) {
 		walk->done = true;
 		return 1;
 	}
-	walk->found = words[0] == KIND_HEAD && words[1] == KIND_BPF;
+	walk->found = is_kind_bpf(words);
 	walk->at += sizeof(__u32);
 	return wd_ends(walk->found);
 }

@@ -152,19 +152,32 @@ int BPF_PROG(guard_unlink, struct inode *dir, struct dentry *dentry)
 	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_UNLINK, dir, dentry, NULL)) : 0;
 }
 
+/* A directory goes, removed or replaced. Fails closed. */
+static __noinline int refused_point(struct dentry *dentry)
+{
+	struct wd_config *cfg = active_config();
+
+	if (!cfg || !is_point_of_own_bpffs(dentry))
+		return 0;
+	return tampers(cfg, WD_UMOUNT, WD_VIA_SYSCALL, BPF_CORE_READ(dentry, d_name.name));
+}
+
 SEC("lsm/inode_rmdir")
 int BPF_PROG(guard_rmdir, struct inode *dir, struct dentry *dentry)
 {
-	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_UNLINK, dir, dentry, NULL)) : 0;
+	if (is_bpffs(dir))
+		return refusal(refused_pin(WD_PIN_UNLINK, dir, dentry, NULL));
+	return refusal(refused_point(dentry));
 }
 
 SEC("lsm/inode_rename")
 int BPF_PROG(guard_rename, struct inode *dir, struct dentry *dentry, struct inode *to_dir,
 	     struct dentry *to)
 {
-	if (!is_bpffs(dir))
-		return 0;
-	return refusal(refused_pin(WD_PIN_RENAME, dir, dentry, BPF_CORE_READ(to, d_parent)));
+	if (is_bpffs(dir))
+		return refusal(refused_pin(WD_PIN_RENAME, dir, dentry,
+					   BPF_CORE_READ(to, d_parent)));
+	return BPF_CORE_READ(to, d_inode) ? refusal(refused_point(to)) : 0;
 }
 
 SEC("lsm/inode_link")
@@ -281,9 +294,23 @@ static __always_inline bool is_guarded(const struct wd_config *cfg, struct task_
 	       (store->label != WD_LABEL_CALL && is_protected_loader(cfg, &store->exe));
 }
 
+/* A process of ours may trace its like, and so may an agent that runs no code of others. */
+static __always_inline bool is_its_like(struct task_struct *child)
+{
+	struct wd_task *own = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	struct wd_task *other = bpf_task_storage_get(&tasks, child, 0, 0);
+
+	if (!own || !other)
+		return false;
+	if (own->role != WD_ROLE_NONE)
+		return true;
+	return other->role == WD_ROLE_NONE && own->label != WD_LABEL_CALL && !own->mixed &&
+	       wd_same_exe(&own->exe, &other->exe);
+}
+
 /*
- * Fails closed. To look at these processes is nobody's harm; to change them is to be them. A
- * process may trace its like: children of an agent are the agent.
+ * Fails closed. To look at these processes is nobody's harm; to change them is to be them. Children
+ * of an agent are the agent.
  */
 SEC("lsm/ptrace_access_check")
 int BPF_PROG(guard_ptrace, struct task_struct *child, unsigned int mode)
@@ -293,7 +320,7 @@ int BPF_PROG(guard_ptrace, struct task_struct *child, unsigned int mode)
 	if (!(mode & MODE_ATTACH))
 		return 0;
 	cfg = active_config();
-	if (!cfg || !is_guarded(cfg, child) || is_guarded(cfg, bpf_get_current_task_btf()))
+	if (!cfg || !is_guarded(cfg, child) || is_its_like(child))
 		return 0;
 	return refusal(tampers(cfg, WD_PTRACE, WD_VIA_SYSCALL, child->comm));
 }

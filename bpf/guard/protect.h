@@ -109,4 +109,38 @@ static __noinline int holds_own_bpffs(struct vfsmount *mnt)
 	return walk.found;
 }
 
+struct point_walk {
+	__u64 at;	       /* as in mount_walk */
+	__u64 sought;	       /* struct dentry */
+	bool found;
+};
+
+static long point_step(__u32 i, void *context)
+{
+	struct point_walk *walk = context;
+	struct mount *at = (void *)walk->at, *above = BPF_CORE_READ(at, mnt_parent);
+
+	if (!above || above == at)
+		return 1;
+	walk->found = (__u64)BPF_CORE_READ(at, mnt_mountpoint) == walk->sought;
+	walk->at = (__u64)above;
+	return wd_ends(walk->found);
+}
+
+/*
+ * True when our pins go with the directory: with one that is removed go the mounts on it, those of
+ * other namespaces too, and nobody is asked about these.
+ */
+static __noinline int is_point_of_own_bpffs(struct dentry *dentry)
+{
+	struct wd_state *own_state = wd_state();
+	struct point_walk walk = { .sought = (__u64)dentry };
+
+	if (!own_state || !own_state->own_mount)
+		return 0;
+	walk.at = own_state->own_mount;
+	bpf_loop(MOUNT_DEPTH, point_step, &walk, 0);
+	return walk.found;
+}
+
 #endif /* WARDEN_PROTECT_H */

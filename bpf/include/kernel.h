@@ -242,6 +242,10 @@ struct wd_signature {
 	__u8 verdict;
 };
 
+struct bpf_prog_aux___618 {
+	bool kprobe_write_ctx; /* 6.18 and later */
+};
+
 struct bpf_prog_aux___72 {
 	struct wd_signature sig; /* 7.2 and later */
 };

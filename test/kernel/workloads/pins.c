@@ -8,10 +8,12 @@
  *	pins get PATH read|write	open what is pinned there
  *	pins map-by-id ID	pins link-by-id ID
  *	pins rename FROM TO	pins hard-link FROM TO	pins unlink PATH
+ *	pins seize PID	trace a process
  */
 #include "workload.h"
 
 #include <stdint.h>
+#include <sys/ptrace.h>
 
 static const char *doing;
 
@@ -100,6 +102,8 @@ static int attempt(char **words, int count)
 		return say(link(words[1], words[2]), 0);
 	if (!strcmp(doing, "unlink") && count == 2)
 		return say(unlink(words[1]), 0);
+	if (!strcmp(doing, "seize") && count == 2)
+		return say(ptrace(PTRACE_SEIZE, atoi(words[1]), NULL, NULL), 0);
 	fprintf(stderr, "pins: %s with %d words: see the top of pins.c\n", doing, count);
 	return 64;
 }

@@ -142,6 +142,29 @@ static void by_peer(const char *dir)
 	say("umount peer", errno ? -1 : 0);
 }
 
+/* In a namespace where nothing is mounted on it, the directory is removed that our mount is on. */
+static void by_point(const char *dir)
+{
+	pid_t child = fork();
+	int status, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (child == 0) {
+		long result = unshare(CLONE_NEWNS);
+
+		if (!result)
+			result = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+		if (!result)
+			result = umount2(in(dir, "bpf"), MNT_DETACH);
+		if (!result)
+			result = unlinkat(fd, "bpf", AT_REMOVEDIR);
+		_exit(result ? errno : 0);
+	}
+	waitpid(child, &status, 0);
+	close(fd);
+	errno = WEXITSTATUS(status);
+	say("rmdir of the mount point", errno ? -1 : 0);
+}
+
 static void by_sysctl(void)
 {
 	int fd = open("/proc/sys/kernel/ftrace_enabled", O_WRONLY);
@@ -251,8 +274,35 @@ static long set_xdp(int fd)
 	return result;
 }
 
+/* A filter of tc, its kind as long as that: refused by who knows it, else for want of a device. */
+static long add_filter(unsigned short length)
+{
+	struct {
+		struct nlmsghdr head;
+		struct tcmsg filter;
+		struct rtattr kind;
+		char name[8];
+	} message = {
+		.head = { .nlmsg_type = RTM_NEWTFILTER,
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE },
+		.filter = { .tcm_ifindex = 1 },
+		.kind = { .rta_type = TCA_KIND, .rta_len = length },
+		.name = "bpf",
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	long sent;
+
+	message.head.nlmsg_len = NLMSG_LENGTH(sizeof(message.filter)) + length;
+	sent = send(fd, &message, message.head.nlmsg_len, 0);
+	close(fd);
+	return sent;
+}
+
 static void by_netlink(void)
 {
+	say("cls_bpf by netlink", add_filter(RTA_LENGTH(4)));
+	say("cls_bpf by netlink, without a NUL", add_filter(RTA_LENGTH(3)));
+	say("cls_bpf by netlink, with more behind", add_filter(RTA_LENGTH(8)));
 	say("XDP by netlink", set_xdp(load(BPF_PROG_TYPE_XDP, 0)));
 	set_xdp(-1);
 }
@@ -291,6 +341,7 @@ int main(int count, char **words)
 	by_fds();
 	by_pins(words[1]);
 	by_peer(words[1]);
+	by_point(words[1]);
 	by_sysctl();
 	by_ptrace(atoi(words[2]));
 	/* Last: what others made is refused to some, who are then lowered for it. */

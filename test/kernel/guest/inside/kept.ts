@@ -98,4 +98,6 @@ export async function adopted(scene: Scene): Promise<void> {
   });
   assert.deepEqual([event.verdict.rule, event.map?.name], ['guard.protected', 'shy_map']);
   assert.equal((json.trust as { tier: string }).tier, 'denied');
+  const monitor = `${scene.warden.pid}`;
+  assert.deepEqual(await errnos(null, SHY, `seize ${monitor}`), [EPERM], 'an agent is not us');
 }

@@ -28,6 +28,13 @@ async function reach(scene: Scene, auid: number, program: string): Promise<Reach
   return { pid: ran.pid, errnos: Object.fromEntries(tried.map((one) => [one.try, one.errno])) };
 }
 
+/** As the kernel takes the name of a kind. */
+const FILTERS = [
+  'cls_bpf by netlink',
+  'cls_bpf by netlink, without a NUL',
+  'cls_bpf by netlink, with more behind',
+];
+
 const of = (auid: number, command: string, via: string) => (seen: SeenEvent) => {
   const { act, process } = seen.event;
   return process?.auid === auid && act.command === command && act.via === via;
@@ -51,12 +58,14 @@ export async function outside(scene: Scene): Promise<void> {
   for (const name of ['SO_ATTACH_FILTER udp', 'SO_ATTACH_FILTER raw', 'SO_ATTACH_FILTER packet']) {
     assert.equal(errnos[name], 0, name);
   }
+  for (const name of FILTERS) assert.equal(errnos[name], 0, name);
   await find(scene, 'FILTER', of(EVE, 'FILTER', 'setsockopt'));
   for (const command of ['MAP_MMAP', 'FD_RECEIVE']) {
     const { event } = await find(scene, command, of(EVE, command, 'syscall'));
     assert.deepEqual([event.map?.type, event.verdict.decision], ['ARRAY', 'allow'], command);
   }
   const narrow = await reach(scene, MALLORY, NARROW);
+  for (const name of FILTERS) assert.equal(narrow.errnos[name], EPERM, name);
   for (const [name, command, via] of WAYS) {
     assert.equal(narrow.errnos[name], EPERM, name);
     const { event } = await find(scene, `${name}, refused`, of(MALLORY, command, via));
@@ -76,6 +85,7 @@ const TAMPERING: readonly (readonly [string, string])[] = [
   ['umount', 'UMOUNT'],
   ['umount ancestor', 'UMOUNT'],
   ['umount peer', 'UMOUNT'],
+  ['rmdir of the mount point', 'UMOUNT'],
   ['ftrace_enabled', 'SYSCTL'],
   ['ptrace', 'PTRACE'],
   ['mem', 'PTRACE'],
