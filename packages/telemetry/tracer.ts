@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT_CONTEXT, type SpanContext, SpanKind, TraceFlags, trace } from '@opentelemetry/api';
 import type { IdGenerator } from '@opentelemetry/sdk-trace';
+
+const CLOSE_MS = 1500;
 
 /** Ids of a span as W3C writes them: 32, 16 and 16 hex digits. */
 interface Ids {
@@ -19,7 +22,7 @@ export interface SpanOf {
 /** Where spans of what has happened go. */
 export interface Tracer {
   span(span: SpanOf): void;
-  /** Sends what is waiting, and ends. */
+  /** Sends what is waiting, and ends; after 1.5 s without that. */
   close(): Promise<void>;
 }
 
@@ -77,6 +80,9 @@ export async function openTracer(
       const options = { startTime: startMs, kind: KINDS[name] ?? SpanKind.INTERNAL, attributes };
       tracer.startSpan(name, options, contextOf(ids)).end(Math.max(startMs, endMs));
     },
-    close: () => provider.shutdown().catch(() => undefined),
+    close: async () => {
+      const sent = provider.shutdown().catch(() => undefined);
+      await Promise.race([sent, sleep(CLOSE_MS, undefined, { ref: false })]);
+    },
   };
 }

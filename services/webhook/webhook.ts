@@ -32,6 +32,8 @@ export async function startWebhook(options: WebhookOptions): Promise<FastifyInst
     bodyLimit: BODY_BYTES,
     connectionTimeout: TIMEOUT_MS,
     requestTimeout: TIMEOUT_MS,
+    // A stop waits for nobody: whoever got no answer reports again, which changes nothing.
+    forceCloseConnections: true,
     logger: false,
   });
   server.setErrorHandler((error: { statusCode?: number; message: string }, _request, reply) =>

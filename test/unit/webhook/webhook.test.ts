@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { decode } from '#event';
 import { isAuthentic } from '#fold';
@@ -24,11 +25,10 @@ let broken: LogError | null = null;
 let url: string;
 let server: Awaited<ReturnType<typeof startWebhook>>;
 
-before(async () => {
-  store = await openMemoryStore();
+function start() {
   const commit: Store['commit'] = (request) =>
     broken === null ? store.commit(request) : Promise.reject(broken);
-  server = await startWebhook({
+  return startWebhook({
     host: '127.0.0.1',
     port: 0,
     tokenHash: createHash('sha256').update(TOKEN).digest('hex'),
@@ -37,6 +37,11 @@ before(async () => {
     logger: createLogger({ level: 'silent', name: 'test' }),
     now: () => 1234,
   });
+}
+
+before(async () => {
+  store = await openMemoryStore();
+  server = await start();
   url = `http://127.0.0.1:${(server.server.address() as AddressInfo).port}/v1/risk`;
 });
 
@@ -120,4 +125,17 @@ test('without the token nothing is read, and a log that refuses is not hidden', 
   assert.equal((await post(JSON.stringify(REPORT))).status, 503);
   broken = null;
   assert.equal((await stored()).length, before);
+});
+
+test('a stop waits for no connection, idle or in the middle of a report', async () => {
+  const stopped = await start();
+  const { port } = stopped.server.address() as AddressInfo;
+  const half = connect(port, '127.0.0.1');
+  half.on('error', () => undefined);
+  await once(half, 'connect');
+  half.write('POST /v1/risk HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{');
+  const fromMs = performance.now();
+  await stopped.close();
+  assert.ok(performance.now() - fromMs < 2000);
+  half.destroy();
 });
