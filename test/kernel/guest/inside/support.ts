@@ -127,7 +127,7 @@ export function inForce(loader: string, dir: string, text: string): void {
   const parsed = parsePolicy(text, 'test');
   if (!parsed.ok) throw new Error(JSON.stringify(parsed));
   const [compiled, source] = [`${dir}/test.compiled`, `${dir}/test.yaml`];
-  writeFileSync(source, text, { mode: 0o600 });
+  writeFileSync(source, text, { mode: 0o644 });
   writeFileSync(compiled, compilePolicy(parsed.policy, { host: hostName(HOST) }), { mode: 0o600 });
   execFileSync(loader, ['apply', '--dir', dir, '--policy', compiled, '--source', source]);
 }
