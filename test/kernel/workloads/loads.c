@@ -7,6 +7,7 @@
  *	--helpers N,N,...		helpers that it calls
  *	--kfunc NAME[@MODULE]		kernel function that it calls; up to eight times
  *	--filler N			instructions before the calls
+ *	--write-register OFFSET		write there in the context, before all else
  *	--map fd|fd_array|value		how it names a map; --map-as-root: made before --uid counts
  *	--via syscall|int80|program	who makes the call: a SYSCALL program with bpf_sys_bpf
  *	--uid N --auid N		who it is made by, with the capabilities of root
@@ -46,6 +47,7 @@ struct order {
 	int kfuncs_count;
 	const char *module;
 	unsigned int filler;
+	int write_offset;	       /* 0: no write; in struct pt_regs that is no register of use */
 	const char *map;
 	const char *via;
 	bool map_as_root;
@@ -81,11 +83,22 @@ static int put_map(const struct order *order, struct bpf_insn *code)
 	return 2;
 }
 
+static int put_write(const struct order *order, struct bpf_insn *code)
+{
+	if (!order->write_offset)
+		return 0;
+	code[0] = insn(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0);
+	code[1] = insn(BPF_STX | BPF_MEM | BPF_DW, 1, 0, order->write_offset, 0);
+	return 2;
+}
+
 /* r0 = 0; the fillers; jump over the calls; the calls; r0 = 0; exit. */
 static int put_program(const struct order *order, struct bpf_insn *code)
 {
 	int calls = order->helpers_count + order->kfuncs_count;
-	int n = put_map(order, code);
+	int n = put_write(order, code);
+
+	n += put_map(order, code + n);
 
 	code[n++] = insn(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0);
 	for (unsigned int i = 0; i < order->filler; i++)
@@ -176,7 +189,7 @@ static void reopen(long fd)
 
 static int load(const struct order *order)
 {
-	unsigned int room = order->filler + order->helpers_count + order->kfuncs_count + 8;
+	unsigned int room = order->filler + order->helpers_count + order->kfuncs_count + 10;
 	struct bpf_insn *code = mmap(NULL, room * sizeof(*code), PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	union bpf_attr *attr = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
@@ -300,6 +313,7 @@ static int parse(int argc, char **argv, struct order *order)
 		{ "type", 1, NULL, 't' },    { "attach-type", 1, NULL, 'a' },
 		{ "attach", 1, NULL, 'A' },  { "helpers", 1, NULL, 'h' },
 		{ "kfunc", 1, NULL, 'k' },   { "filler", 1, NULL, 'f' },
+		{ "write-register", 1, NULL, 'w' },
 		{ "map", 1, NULL, 'm' },     { "map-as-root", 0, NULL, 'M' },
 		{ "via", 1, NULL, 'v' },     { "uid", 1, NULL, 'u' },
 		{ "auid", 1, NULL, 'l' },    { "times", 1, NULL, 'n' },
@@ -316,6 +330,7 @@ static int parse(int argc, char **argv, struct order *order)
 		case 'h': err = add_helpers(order, optarg); break;
 		case 'k': err = add_kfunc(order, optarg); break;
 		case 'f': order->filler = strtoul(optarg, NULL, 0); break;
+		case 'w': order->write_offset = atoi(optarg); break;
 		case 'm': order->map = optarg; break;
 		case 'M': order->map_as_root = true; break;
 		case 'v': order->via = optarg; break;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { release } from 'node:os';
 import type { SeenEvent } from '#testkit';
-import { kprobe, loadAs, loads, SOCKET_FILTER } from './loading.ts';
+import { KPROBE, kprobe, loadAs, loads, SOCKET_FILTER } from './loading.ts';
 import { SKELETON, TRUSTED } from './policy.ts';
 import { find, type Scene } from './support.ts';
 
@@ -9,6 +9,9 @@ const PROBE_WRITE_USER = 36;
 const PRANDOM = 7;
 const KTIME_GET_TAI_NS = 208;
 const LONG = '100000';
+/** Of rax in struct pt_regs. */
+const AX = '80';
+const WRITER = 10_014;
 
 /** The denied load of this process. */
 async function denial(scene: Scene, pid: number): Promise<SeenEvent> {
@@ -47,6 +50,7 @@ export async function scanned(scene: Scene): Promise<void> {
   assert.ok((long.event.program?.instructions ?? 0) > 100_000);
   assert.deepEqual(long.event.program?.helpers, ['probe_write_user']);
 
+  await registers(scene);
   for (const [kfunc, name] of kfuncs()) {
     const args = ['--type', SOCKET_FILTER, '--kfunc', kfunc];
     const found = await refused(
@@ -58,6 +62,17 @@ export async function scanned(scene: Scene): Promise<void> {
     );
     assert.deepEqual(found.event.program?.kfuncs, [name]);
   }
+}
+
+/** From 6.18 on the kernel lets a program on a uprobe write registers, by no helper. */
+async function registers(scene: Scene): Promise<void> {
+  const args = ['--type', KPROBE, '--write-register', AX];
+  if (Number(release().split('.')[0]) < 7) {
+    assert.equal(await loadAs(WRITER, args), 'EACCES', 'the verifier');
+    return;
+  }
+  const found = await refused(scene, WRITER, args, { rule: 'tiers.standard.helpers' });
+  assert.deepEqual(found.event.program?.helpers, ['probe_write_user']);
 }
 
 /** One of vmlinux, one of a module. */
