@@ -44,11 +44,17 @@ export function decide(state: TrustState, record: TrustRecord, model: Model): re
   const control = controlNumber(record.id);
   if (state.controls.includes(control)) return [];
   const tMs = Math.max(state.keptMs, record.appendedMs);
+  if (record.kind === 'due' && isEarly(state, tMs)) return [];
   return [
     { type: 'control-applied', tMs, control },
     ...policyChange(state, record.principal, tMs, model),
     ...decideControl(state, record, tMs, model),
   ];
+}
+
+/** By the log's clock the timer still runs: its record comes again, under the same id. */
+function isEarly({ dueMs }: TrustState, tMs: number): boolean {
+  return dueMs !== null && tMs < dueMs;
 }
 
 function decideControl(

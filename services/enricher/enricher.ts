@@ -60,7 +60,8 @@ export class Enricher {
   private readonly source: { readonly topic: 'bpf.events'; readonly partition: number };
   private readonly lanes: readonly number[];
   private readonly nextDueMs = new Map<number, number>();
-  private readonly inFlight = new Set<string>();
+  /** Lanes by the id of a due record that is written and not folded yet. */
+  private readonly inFlight = new Map<string, Lane>();
   private next = 0;
   private learned = 0;
   readonly totals = { records: 0, events: 0, commits: 0 };
@@ -143,7 +144,7 @@ export class Enricher {
     this.fold.committed();
     this.next = next;
     for (const { lane, dueMs } of folded.dues) this.noteDue(lane, dueMs);
-    for (const id of folded.controls) this.inFlight.delete(id);
+    this.landed(folded.controls);
     for (const fault of folded.faults) onFault(fault);
     if (folded.traced.length > 0) onTraced?.(folded.traced);
     for (const { override, refused } of folded.overrides) onOverride(override, refused);
@@ -190,6 +191,19 @@ export class Enricher {
     return [...rejected.values()];
   }
 
+  /**
+   * A timer that was due by our clock may not have been by the log's: then it is still in the
+   * table, and its lane is looked at again.
+   */
+  private landed(controls: readonly string[]): void {
+    for (const id of controls) {
+      const lane = this.inFlight.get(id);
+      if (lane === undefined) continue;
+      this.inFlight.delete(id);
+      this.noteDue(lane, this.options.now() + RELOOK_MS);
+    }
+  }
+
   private dueMs(lane: number): number {
     return this.nextDueMs.get(lane) ?? Number.POSITIVE_INFINITY;
   }
@@ -219,7 +233,7 @@ export class Enricher {
     for (const { dueMs, principal } of timers) {
       const id = dueControlId(principal, dueMs);
       if (dueMs > nowMs || this.inFlight.has(id)) continue;
-      this.inFlight.add(id);
+      this.inFlight.set(id, lane);
       const control = controlOf({ id, lane, kind: 'due', principal, timeMs: nowMs });
       outputs.push(controlOutput(seal('Control', control, keys.control)));
     }

@@ -11,6 +11,7 @@ import {
   STATE_BYTES_MAX,
   type Tier,
   TrustError,
+  type TrustRecord,
   type TrustState,
 } from '#trust';
 import { dayOf, TIME_MAX_MS } from '../../../packages/trust/time.ts';
@@ -213,10 +214,11 @@ test('golden: the bytes of a new state', () => {
 });
 
 test('golden: the bytes of a state with something of each kind', () => {
+  const again = { ...due(START_MS + 2000, 'due/1'), kind: 'policy' } as TrustRecord;
   const log = [
     act(START_MS, { exePath: '/tmp/x' }),
     act(START_MS + 1000, { auidStatus: 'claimed', command: 'PROG_GET_NEXT_ID', count: 150 }),
-    due(START_MS + 2000, 'due/1'),
+    again,
   ];
   const bytes = encodeState(replay(known(model), log, model).state);
   const golden = [
