@@ -103,6 +103,7 @@ export class Fold {
       marks: new Map(),
       result: emptyResult(),
     };
+    this.policies.begin();
     await this.load(opened, working);
     for (const item of opened) {
       if (item.kind === 'frame') this.applyFrame(item, working);
@@ -119,6 +120,7 @@ export class Fold {
     if (this.working === null) return;
     for (const [key, state] of this.working.trust) if (state !== null) this.cache.set(key, state);
     this.working = null;
+    this.policies.committed();
   }
 
   private fault(record: LogRecord, code: string, why: string, { result }: Working): void {

@@ -26,6 +26,8 @@ export class LanePolicies {
   private readonly state: Pick<Store, 'get'>;
   private readonly models = new Map<string, Model>();
   private readonly lanes = new Map<Lane, LanePolicy | null>();
+  /** What the batch that is folded has changed: nobody's until it is committed. */
+  private readonly changed = new Map<Lane, LanePolicy>();
 
   constructor(state: Pick<Store, 'get'>) {
     this.state = state;
@@ -40,9 +42,24 @@ export class LanePolicies {
     return entry;
   }
 
+  /** A batch is folded, or folded again: what one before it changed was never committed. */
+  begin(): void {
+    this.changed.clear();
+  }
+
+  /** What the batch changed is what the store has. */
+  committed(): void {
+    for (const [lane, entry] of this.changed) this.lanes.set(lane, entry);
+    this.changed.clear();
+  }
+
+  private current(lane: Lane): LanePolicy | null {
+    return this.changed.get(lane) ?? this.lanes.get(lane) ?? null;
+  }
+
   /** The model that acts in a loaded lane: its policy's, or the built-in one before any policy. */
   model(lane: Lane): Model {
-    const entry = this.lanes.get(lane) ?? null;
+    const entry = this.current(lane);
     if (entry === null) return defaultModel;
     const known = this.models.get(entry.hash);
     if (known !== undefined) return known;
@@ -53,11 +70,11 @@ export class LanePolicies {
 
   /** From this record on the lane has another policy. Null when the record was applied before. */
   change(lane: Lane, { id, policy: text, policyHash }: Control): StateChange | null {
-    const entry = this.lanes.get(lane) ?? null;
+    const entry = this.current(lane);
     if (entry?.applied.includes(id)) return null;
     const policy = text ?? '';
     const applied = [...(entry?.applied ?? []), id].slice(-POLICIES_MAX);
-    this.lanes.set(lane, { hash: policyHash ?? '', policy, applied });
+    this.changed.set(lane, { hash: policyHash ?? '', policy, applied });
     const value = Buffer.from(JSON.stringify({ policy, applied }));
     return { space: 'control', lane, key: POLICY, value };
   }
