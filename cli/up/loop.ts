@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { EnforcerMaps, native, pinsIn } from '#bpf';
 import type { Config } from '#config';
 import type { HostName, Mode, Override } from '#event';
@@ -68,20 +69,35 @@ export class Loop {
     } catch (error) {
       if (!(error instanceof LogError) || !error.retriable) throw error;
       this.parts.logger.error({ reason: error.message }, 'the fold waits for the log');
-      await this.sleep(delayMs);
+      await pause(delayMs, null, { signal: this.signal }).catch(() => null);
     }
   }
 
   private async fold(): Promise<void> {
-    const { store, policy, logger, collector, config, keys, host, mode, bootId } = this.parts;
+    const { store, policy, keys, config } = this.parts;
     const now = () => Date.now();
     const onFault = (fault: Fault) => reportFault(this.parts, fault);
     const onOverride = (override: Override, refused: string | null) =>
       reportOverride(this.parts, override, refused);
     const enricher = await Enricher.open({ store, keys, policy, onFault, onOverride, now });
     const maps = new EnforcerMaps(pinsIn(join(config.runDir, 'bpf')));
-    const append = collector.append;
-    const enforcer = await Enforcer.open({
+    try {
+      const enforcer = await this.openEnforcer(maps, now);
+      while (!this.signal.aborted) {
+        this.wake = Promise.withResolvers<void>();
+        const folded = await enricher.step();
+        const enforced = await enforcer.step();
+        if (!folded.more && !enforced.more) await this.sleep(Math.min(1000, enricher.idleMs));
+      }
+      while ((await enricher.step()).more);
+    } finally {
+      maps.close();
+    }
+  }
+
+  private openEnforcer(maps: EnforcerMaps, now: () => number): Promise<Enforcer> {
+    const { store, policy, logger, collector, host, mode, bootId } = this.parts;
+    return Enforcer.open({
       breaker: { ...policy.breaker, least: policy.breaker.principals },
       population: () => populationOf(store),
       store,
@@ -94,21 +110,10 @@ export class Loop {
       mode,
       policy,
       logger,
-      append,
+      append: collector.append,
       now,
       bootNow: () => BigInt(now()) * 1_000_000n - native().bootOffset(),
     });
-    try {
-      while (!this.signal.aborted) {
-        this.wake = Promise.withResolvers<void>();
-        const folded = await enricher.step();
-        const enforced = await enforcer.step();
-        if (!folded.more && !enforced.more) await this.sleep(Math.min(1000, enricher.idleMs));
-      }
-      while ((await enricher.step()).more);
-    } finally {
-      maps.close();
-    }
   }
 
   private async sleep(ms: number): Promise<void> {
