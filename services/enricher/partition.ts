@@ -160,6 +160,8 @@ export class Partition {
     const { client, view, now, logger } = this.options;
     const { status } = this;
     const { partition } = status;
+    // What the life before had come to says nothing about this one.
+    status.redis = 'followed';
     return FleetStore.open({
       client,
       view,
