@@ -44,6 +44,8 @@ export class Breaker {
   ): Promise<boolean> {
     const { least, withinMs } = this.limits;
     this.lowered = this.lowered
+      // A clock that was set back: what lies ahead of it counts from now.
+      .map((one) => ({ ...one, atMs: Math.min(one.atMs, nowMs) }))
       .filter(({ atMs }) => nowMs - atMs < withinMs)
       .slice(-(LOWERED_MAX - 1));
     const one = { principal, host: principal.slice(principal.lastIndexOf('@') + 1), atMs: nowMs };

@@ -159,7 +159,7 @@ export class Enforcer {
   /** Drops acknowledgements of reflexes that the guard has ended. */
   private async forgetReflexes(): Promise<void> {
     const { now, reflexes, store } = this.options;
-    if (this.acks.size === 0 || now() - this.reflexesReadMs < REFLEX_MS) return;
+    if (this.acks.size === 0 || Math.abs(now() - this.reflexesReadMs) < REFLEX_MS) return;
     this.reflexesReadMs = now();
     const live = new Set(reflexes.read().map((entry) => this.principalOf(entry)));
     const over = [...this.acks.keys()].filter((principal) => !live.has(principal));
