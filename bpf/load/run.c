@@ -21,11 +21,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -56,16 +54,6 @@ enum outcome {
 	OUTCOME_STOPPED,       /* we were told to stop */
 	OUTCOME_AGAIN,	       /* we were told to start it again: no death of its own */
 };
-
-static int make_app_mount_point(const char *dir)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/app", dir);
-	if (mkdir(path, 0755) && errno != EEXIST)
-		return wd_fail(EX_CANTCREAT, "mount point", path, errno, NULL);
-	return EX_OK;
-}
 
 /* Forks; the child waits until it has its role, so that none of its calls is ever audited. */
 static int start(struct monitor *monitor)
@@ -327,28 +315,6 @@ static int keep_running(struct monitor *monitor)
 	}
 }
 
-static int prepare(struct monitor *monitor, struct wd_policy *policy, int *ret_lock)
-{
-	const struct wd_options *options = monitor->options;
-	struct wd_service *service = &monitor->service;
-	int code = wd_find_user(options->user, &service->uid, &service->gid);
-
-	if (!code)
-		code = wd_policy_read(options->policy, policy);
-	if (!code)
-		code = wd_place_make(options->dir);
-	if (!code)
-		code = wd_place_lock(options->dir, ret_lock);
-	if (!code)
-		code = wd_place_state(options->state, service->uid, service->gid);
-	if (!code)
-		code = make_app_mount_point(options->dir);
-	service->dir = options->dir;
-	service->app = options->app;
-	service->command = options->command;
-	return code;
-}
-
 /* What we wait for is blocked from the start, so that a Ctrl-C while loading is not lost. */
 static void block_signals(sigset_t *ret_signals)
 {
@@ -404,7 +370,9 @@ int wd_run(const struct wd_options *options)
 	bool keep;
 
 	begin_monitor(&monitor, options);
-	code = prepare(&monitor, &policy, &lock);
+	code = wd_policy_read(options->policy, &policy);
+	if (!code)
+		code = wd_service_prepare(options, &monitor.service, &lock);
 	if (code)
 		return code;
 	monitor.was_there = wd_bpffs_is_mounted(options->dir);

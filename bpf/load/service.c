@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "environment.h"
+#include "place.h"
 #include "release.h"
 #include "say.h"
 
@@ -22,6 +23,7 @@
 #include <grp.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #define FIRST_FREE_FD 3
@@ -216,4 +218,32 @@ int wd_find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid)
 	*ret_uid = user->pw_uid;
 	*ret_gid = user->pw_gid;
 	return EX_OK;
+}
+
+static int make_app_mount_point(const char *dir)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/app", dir);
+	if (mkdir(path, 0755) && errno != EEXIST)
+		return wd_fail(EX_CANTCREAT, "mount point", path, errno, NULL);
+	return EX_OK;
+}
+
+int wd_service_prepare(const struct wd_options *options, struct wd_service *service, int *ret_lock)
+{
+	int code = wd_find_user(options->user, &service->uid, &service->gid);
+
+	if (!code)
+		code = wd_place_make(options->dir);
+	if (!code)
+		code = wd_place_lock(options->dir, ret_lock);
+	if (!code)
+		code = wd_place_state(options->state, service->uid, service->gid);
+	if (!code)
+		code = make_app_mount_point(options->dir);
+	service->dir = options->dir;
+	service->app = options->app;
+	service->command = options->command;
+	return code;
 }

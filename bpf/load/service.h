@@ -3,6 +3,8 @@
 #ifndef WARDEN_SERVICE_H
 #define WARDEN_SERVICE_H
 
+#include "options.h"
+
 #include <linux/types.h>
 #include <sys/types.h>
 
@@ -19,6 +21,13 @@ struct wd_service {
 
 /* Never returns; exits with a code of sysexits.h when it can't execute. */
 _Noreturn void wd_service_exec(const struct wd_service *service);
+
+/*
+ * Makes DIR, the state directory and where the programs of the services will lie, and locks DIR,
+ * with the fd of the lock in `ret_lock`. Fills in all but what comes with a start. Returns an exit
+ * code.
+ */
+int wd_service_prepare(const struct wd_options *options, struct wd_service *service, int *ret_lock);
 
 /* A user of /etc/passwd who is not root. Returns an exit code. */
 int wd_find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid);

@@ -295,7 +295,7 @@ test('no compiler and no package manager: one line names what is missing, exit 6
   at.remove();
 });
 
-test('two set-ups at once, of a tree where nothing is built: one builds, the other waits', async () => {
+test('two set-ups at once of a tree that is not built: one waits for the other', async () => {
   const at = place('setups');
   const tree = join(at.root, 'tree');
   for (const part of ['bpf', 'setup', 'test/kernel/workloads', 'package-lock.json']) {

@@ -47,7 +47,7 @@ struct order {
 	int kfuncs_count;
 	const char *module;
 	unsigned int filler;
-	int write_offset;	       /* 0: no write; in struct pt_regs that is no register of use */
+	int write_offset;      /* into the context; 0: none */
 	const char *map;
 	const char *via;
 	bool map_as_root;

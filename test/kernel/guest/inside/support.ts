@@ -64,7 +64,7 @@ export async function open(name: string, policyText: string, mode = 'auto'): Pro
   return scene;
 }
 
-/** All enriched events so far. Only new ones are read: to decode all again and again is slow here. */
+/** All enriched events so far. Only new ones are read: to decode all each time is slow here. */
 export async function eventsOf({ at, seen }: Scene): Promise<readonly SeenEvent[]> {
   seen.push(...(await readEvents(at.database, (seen.at(-1)?.offset ?? -1) + 1)));
   return seen;
