@@ -47,6 +47,8 @@ const ALL_LANES = Array.from({ length: LANES }, (_, lane) => lane);
 const HOLES: ReadonlySet<string> = new Set(['SEQUENCE_GAP', 'DUPLICATE']);
 const DUE_BATCH = 100;
 const RELOOK_MS = 100;
+/** A timer that is due by our clock and not by the log's, which may be far behind. */
+const EARLY_MS = 1000;
 
 /**
  * Folds the log: joins each event with its principal's trust and commits output, state and position
@@ -200,7 +202,7 @@ export class Enricher {
       const lane = this.inFlight.get(id);
       if (lane === undefined) continue;
       this.inFlight.delete(id);
-      this.noteDue(lane, this.options.now() + RELOOK_MS);
+      this.noteDue(lane, this.options.now() + EARLY_MS);
     }
   }
 
