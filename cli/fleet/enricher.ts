@@ -74,14 +74,18 @@ export async function serveEnricher(options: FleetOptions): Promise<void> {
     await Promise.race([asked, enricher.lost]);
   } finally {
     clearInterval(timer);
-    const parts = async () => {
+    // The limit's timer keeps the process: what closes may for a while hold nothing that does.
+    const ended = new AbortController();
+    const close = async () => {
       await closeHealth();
       await enricher.stop();
       await tracer?.close();
       await view.close();
       return true;
     };
-    if (!(await Promise.race([parts(), sleep(END_MS, false, { ref: false })]))) {
+    const closed = close().finally(() => ended.abort());
+    const late = sleep(END_MS, false, { signal: ended.signal }).catch(() => true);
+    if (!(await Promise.race([closed, late]))) {
       logger.warn('the brokers do not answer: ends as it is, and who folds next fences it');
       process.exit(EXIT.temporary);
     }
