@@ -244,20 +244,6 @@ bool wd_bpffs_is_mounted(const char *dir)
 	return statfs(path, &info) == 0 && (__u32)info.f_type == BPF_FS_MAGIC;
 }
 
-bool wd_bpffs_is_empty(const char *dir)
-{
-	_cleanup_dir_ DIR *stream = NULL;
-	char path[PATH_MAX];
-	const struct dirent *entry;
-
-	bpffs_path(dir, path);
-	stream = opendir(path);
-	while (stream && (entry = readdir(stream)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			return false;
-	return stream;
-}
-
 int wd_bpffs_mount(const char *dir, gid_t gid)
 {
 	char path[PATH_MAX];

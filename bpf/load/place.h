@@ -33,9 +33,6 @@ int wd_place_try_request(const char *dir, int *ret_fd);
 
 bool wd_bpffs_is_mounted(const char *dir);
 
-/* False too when it can't be read. */
-bool wd_bpffs_is_empty(const char *dir);
-
 /* Mounts DIR/bpf when it is not, and gives it to the group. Returns an exit code. */
 int wd_bpffs_mount(const char *dir, gid_t gid);
 

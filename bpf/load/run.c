@@ -59,14 +59,14 @@ enum outcome {
 static int start(struct monitor *monitor)
 {
 	_cleanup_fd_ int go = -1;
-	int pipe_fds[2], err, code = wd_seal_allows_service(&monitor->set, &monitor->service,
-								monitor->bundle);
+	int pipe_fds[2], err, code;
 
+	monitor->started_ms = wd_boot_ms();
+	code = wd_seal_allows_service(&monitor->set, &monitor->service, monitor->bundle);
 	if (code)
 		return code;
 	if (pipe2(pipe_fds, O_CLOEXEC))
 		return wd_fail(EX_OSERR, "pipe", "service", errno, NULL);
-	monitor->started_ms = wd_boot_ms();
 	monitor->service.monitor = getpid();
 	monitor->service.go = pipe_fds[0];
 	go = pipe_fds[1];
@@ -145,6 +145,8 @@ static int stop(struct monitor *monitor)
 		wd_note("service: pid %d: did not stop in 10 s: killed", monitor->child);
 		kill(monitor->child, SIGKILL);
 		waitpid(monitor->child, &status, 0);
+		monitor->child = -1;
+		monitor->watchdog.service = 0;
 		return EX_SOFTWARE;
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) >= EX__BASE && WEXITSTATUS(status) <= EX__MAX)

@@ -14,6 +14,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define REQUEST_MAX 512
 
@@ -162,9 +164,13 @@ int wd_seal_allows_upgrade(const struct wd_options *options, const struct wd_con
 	return wd_seal_allows_file(options, &old, WD_ACTION_UPGRADE, "/proc/self/exe");
 }
 
+/* Of the root of a bpffs; what is mounted from within one has another. */
+#define ROOT_INODE 1
+
 /*
  * Whether what is pinned in `dir` is sealed, of another layout: not; -errno when nothing says it.
- * Fails closed: whoever calls us chooses the directory, our limits and our filters.
+ * Fails closed: whoever calls us chooses the directory, our limits and our filters. A load or an
+ * unload that was cut off may have left a whole bpffs without a config.
  */
 static int pinned_sealed(const char *dir)
 {
@@ -173,10 +179,18 @@ static int pinned_sealed(const char *dir)
 	__u32 len = sizeof(info), key = 0;
 	struct wd_config config;
 	char path[PATH_MAX];
+	struct stat root;
 
-	if (!wd_bpffs_is_mounted(dir) || wd_bpffs_is_empty(dir))
+	if (!wd_bpffs_is_mounted(dir))
 		return 0;
+	snprintf(path, sizeof(path), "%s/bpf", dir);
+	if (stat(path, &root))
+		return -errno;
+	if (root.st_ino != ROOT_INODE)
+		return -EXDEV;
 	snprintf(path, sizeof(path), "%s/bpf/config", dir);
+	if (access(path, F_OK))
+		return errno == ENOENT ? 0 : -errno;
 	fd = bpf_obj_get(path);
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
 		return -errno;

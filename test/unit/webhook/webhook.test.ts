@@ -133,7 +133,9 @@ test('a stop waits for no connection, idle or in the middle of a report', async 
   const half = connect(port, '127.0.0.1');
   half.on('error', () => undefined);
   await once(half, 'connect');
+  const heard = once(stopped.server, 'request');
   half.write('POST /v1/risk HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{');
+  await heard;
   const fromMs = performance.now();
   await stopped.close();
   assert.ok(performance.now() - fromMs < 2000);
