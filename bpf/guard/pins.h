@@ -5,6 +5,7 @@
  *
  *	lsm/file_open			a pinned map or iterator, or ftrace_enabled
  *	lsm/inode_unlink, _rmdir, _rename, _link, _symlink, _create, _mkdir, _mknod	in a bpffs
+ *	lsm/inode_rmdir, _rename	of a directory that our bpffs hangs on
  *	lsm/sb_mount, lsm/sb_umount, lsm/move_mount
  *	lsm/ptrace_access_check		of our processes
  *	lsm/bprm_creds_for_exec		warden-load runs without LD_PRELOAD and its like
