@@ -66,3 +66,33 @@ test('tiers go first, and offsets are those of the records as they were given', 
   assert.equal((await log.readSparse(tiers, 0, limit)).records.length, 2);
   assert.equal(await log.committed('enricher', place), 7);
 });
+
+/** A marker stands behind the last record of each transaction, and is news to nobody. */
+test('who waits behind a transaction waits, and is woken by the next record', async (t) => {
+  const { client } = await freshFleet(real, { partitions: 1 });
+  const writer = await TransactionalWriter.open(client, 'enricher-0');
+  t.after(() => writer.close());
+  const limit = { records: 10, bytes: 1000 };
+  const keepsWaiting = async (log: KafkaLog, from: number, ms: number): Promise<number> => {
+    assert.deepEqual((await log.readSparse(PLACE, from, limit)).records, []);
+    const fromMs = performance.now();
+    await log.awaitMore([{ ...PLACE, from }], ms);
+    return performance.now() - fromMs;
+  };
+  for (const isolation of ['committed', 'uncommitted'] as const) {
+    const log = new KafkaLog(client, isolation);
+    t.after(() => log.close());
+    await writer.commit([record(isolation)], []);
+    const from = (await log.end(PLACE)) - 1;
+    // It finds the marker.
+    await keepsWaiting(log, from, 100);
+    for (let turn = 0; turn < 3; turn++) {
+      const ms = await keepsWaiting(log, from, 300);
+      assert.ok(ms >= 290, `waited ${ms} ms of 300`);
+    }
+    const woken = keepsWaiting(log, from, 20_000);
+    await writer.commit([record('next')], []);
+    assert.ok((await woken) < 10_000);
+    assert.equal((await log.readSparse(PLACE, from, limit)).records.length, 1);
+  }
+});

@@ -143,7 +143,7 @@ export class KafkaLog implements Log {
 
   private keep(place: Place, asked: readonly Asked[], data: RawPartition): void {
     const from = asked.find((one) => keyOf(one) === keyOf(place))?.from ?? 0;
-    this.ahead.set(keyOf(place), this.aheadOf(from, data));
+    this.remember(place, this.aheadOf(from, data));
     this.ends.set(keyOf(place), this.endOf(data));
   }
 
@@ -151,7 +151,7 @@ export class KafkaLog implements Log {
     try {
       const [found] = await this.fetcher.fetch([asked], { bytes: FETCH_BYTES, waitMs: 0 });
       const ahead = this.aheadOf(asked.from, found?.data ?? null);
-      this.ahead.set(keyOf(asked), ahead);
+      this.remember(asked, ahead);
       if (found !== undefined) this.ends.set(keyOf(asked), this.endOf(found.data));
       return ahead;
     } catch (error) {
@@ -161,6 +161,17 @@ export class KafkaLog implements Log {
       checkRange(asked.from, { start, next });
       return { from: asked.from, records: [], next: asked.from };
     }
+  }
+
+  /**
+   * With what lies between the last record before it and itself: whoever waits there has nothing to
+   * see of that, such as the end of a transaction, and would be woken by it without end.
+   */
+  private remember(place: Place, ahead: Ahead): void {
+    const before = this.ahead.get(keyOf(place));
+    const follows = before?.next === ahead.from;
+    const from = follows ? (before.records.at(-1)?.offset ?? before.from - 1) + 1 : ahead.from;
+    this.ahead.set(keyOf(place), { ...ahead, from });
   }
 
   private endOf({ lastStableOffset, highWatermark }: RawPartition): number {
