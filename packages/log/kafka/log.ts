@@ -23,6 +23,8 @@ interface Ahead {
   readonly records: readonly KafkaRecord[];
   /** Behind all that was seen, also what a reader may not see. */
   readonly next: number;
+  /** Who waited has just heard that nothing is behind it: the next read need not ask again. */
+  isHeard: boolean;
 }
 
 const FETCH_BYTES = 1024 * 1024;
@@ -102,6 +104,10 @@ export class KafkaLog implements Log {
     for (let at = from; ; ) {
       const here = this.ahead.get(keyOf(place));
       const usable = here !== undefined && at >= here.from && at < here.next;
+      if (here?.isHeard && at === here.next) {
+        here.isHeard = false;
+        return { records: [], next: at };
+      }
       const buffered = usable ? here : await this.fetchOne({ ...place, from: at });
       const records = within(buffered, at, limit);
       const last = records.at(-1);
@@ -111,7 +117,10 @@ export class KafkaLog implements Log {
     }
   }
 
-  /** Waits until there is something behind one of these places, `waitMs` at most. */
+  /**
+   * Waits until there is something behind one of these places, `waitMs` at most. Of a place where
+   * there is nothing the next read knows.
+   */
   async awaitMore(asked: readonly Asked[], waitMs: number): Promise<void> {
     const places = asked.map((one) => ({ ...one, from: this.skipped(one) }));
     if (places.some((one) => this.hasAhead(one))) return;
@@ -143,7 +152,8 @@ export class KafkaLog implements Log {
 
   private keep(place: Place, asked: readonly Asked[], data: RawPartition): void {
     const from = asked.find((one) => keyOf(one) === keyOf(place))?.from ?? 0;
-    this.remember(place, this.aheadOf(from, data));
+    const ahead = this.aheadOf(from, data);
+    this.remember(place, { ...ahead, isHeard: ahead.next === from });
     this.ends.set(keyOf(place), this.endOf(data));
   }
 
@@ -159,7 +169,7 @@ export class KafkaLog implements Log {
       if (failed.code !== 'TRIMMED') throw failed;
       const [start, next] = [await this.start(asked), await this.end(asked)];
       checkRange(asked.from, { start, next });
-      return { from: asked.from, records: [], next: asked.from };
+      return { from: asked.from, records: [], next: asked.from, isHeard: false };
     }
   }
 
@@ -179,13 +189,14 @@ export class KafkaLog implements Log {
   }
 
   private aheadOf(from: number, data: RawPartition | null): Ahead {
-    if (data === null) return { from, records: [], next: from };
+    if (data === null) return { from, records: [], next: from, isHeard: false };
     const messages = data.messages.filter(({ offset }) => Number(offset) >= from);
     const last = messages.at(-1);
     const end = this.endOf(data);
     // A batch that compaction has emptied has no message that says where it ends.
     const next = last !== undefined ? Number(last.offset) + 1 : from < end ? from + 1 : from;
-    return { from, records: visibleOf({ ...data, messages }).map(recordOf), next };
+    const records = visibleOf({ ...data, messages }).map(recordOf);
+    return { from, records, next, isHeard: false };
   }
 }
 
