@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type FleetOptions, withKafka, withService } from './fleet/options.ts';
-import { asCliError } from './fleet/serve.ts';
+import { asCliError } from './shared/log-error.ts';
 
 async function enricher(options: FleetOptions): Promise<void> {
   try {

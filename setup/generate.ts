@@ -74,11 +74,14 @@ const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   usage: 'wrong arguments, or a principal that fits more than one',
   data: 'no such principal, or a log that cannot be read',
   unavailable:
-    'no log there, no BTF, not built, already running, or something could not be installed',
+    'no log there, no BTF, not built, already running, no broker that answers, a topic that is ' +
+    'missing, or something could not be installed',
   software: 'unexpected; or the services keep dying',
   cannotCreate: 'a directory or the log cannot be made or written',
-  temporary: 'of the services only: the monitor starts them again',
-  noPermission: 'not root',
+  temporary:
+    'try again: the disk is full or failed, the log is locked, or another has taken over; the ' +
+    'monitor starts services again that say so',
+  noPermission: 'not root, or not allowed to: by a file or by the brokers',
   config: 'a setting, a key file or the policy cannot be used',
 };
 

@@ -4,10 +4,10 @@ import { kafkaConfig, SignerRegister } from '#config';
 import { safeText } from '#event';
 import { IMPATIENT, KafkaClient, KafkaLog } from '#log/kafka';
 import { CliError, EXIT } from '../shared/exit.ts';
+import { asCliError } from '../shared/log-error.ts';
 import { configOf } from '../shared/open.ts';
 import { Findings } from '../shared/verified.ts';
 import type { FleetOptions } from './options.ts';
-import { asCliError } from './serve.ts';
 import { extentOf, learnSchemas, recordsOf } from './topic.ts';
 
 export interface HostsOptions extends FleetOptions {

@@ -1,5 +1,4 @@
 import { healthAddress, type RawFleetOptions } from '#config';
-import { LogError } from '#log';
 import { type Health, serveHealth } from '#telemetry';
 import { CliError, EXIT } from '../shared/exit.ts';
 
@@ -14,17 +13,6 @@ export function untilAsked(): Promise<void> {
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, hear);
   return asked.promise;
-}
-
-/** What servers refuse, as the one line that a person reads. */
-export function asCliError(error: unknown): unknown {
-  if (!(error instanceof LogError)) return error;
-  const codes: Partial<Record<LogError['code'], number>> = {
-    DENIED: EXIT.noPermission,
-    NO_TOPIC: EXIT.unavailable,
-    UNREACHABLE: EXIT.unavailable,
-  };
-  return new CliError(codes[error.code] ?? EXIT.data, error.message, { cause: error });
 }
 
 /** Says how a service is, where it was asked to. Returns how to stop. */

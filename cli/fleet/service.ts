@@ -1,7 +1,7 @@
+import { asCliError } from '../shared/log-error.ts';
 import { configOf } from '../shared/open.ts';
 import { report } from '../shared/report.ts';
 import { serveAgent } from './agent.ts';
-import { asCliError } from './serve.ts';
 
 /** An agent's services as the monitor starts them: all settings come through the environment. */
 export async function service(): Promise<void> {

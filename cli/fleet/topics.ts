@@ -1,8 +1,8 @@
 import { kafkaConfig } from '#config';
 import { type Drift, fleetContract, IMPATIENT, KafkaClient, Provisioner } from '#log/kafka';
 import { CliError, EXIT } from '../shared/exit.ts';
+import { asCliError } from '../shared/log-error.ts';
 import type { FleetOptions } from './options.ts';
-import { asCliError } from './serve.ts';
 
 export interface TopicsOptions extends FleetOptions {
   readonly json?: boolean;

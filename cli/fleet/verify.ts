@@ -15,12 +15,12 @@ import { kafkaConfig, openFleetKeysToVerify, type SignerRegister } from '#config
 import { fleetContract, IMPATIENT, KafkaClient, KafkaLog, partitionOf } from '#log/kafka';
 import { createLogger } from '#telemetry';
 import { EXIT } from '../shared/exit.ts';
+import { asCliError } from '../shared/log-error.ts';
 import { configOf } from '../shared/open.ts';
 import { checkControl, damagedAt, Findings, progress } from '../shared/verified.ts';
 import { type HostKeys, hostKeys } from './host-keys.ts';
 import { readHeartbeats, type Said, signersIn } from './hosts.ts';
 import type { FleetOptions } from './options.ts';
-import { asCliError } from './serve.ts';
 import { extentOf, learnSchemas, recordsOf } from './topic.ts';
 import { type Found, type FoundIn, type HostLine, printVerified } from './verified.ts';
 

@@ -1,8 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Config } from '#config';
-import { LogError, type Output } from '#log';
+import type { Output } from '#log';
 import { openSqliteStore } from '#state';
 import { CliError, EXIT } from './exit.ts';
+import { asCliError } from './log-error.ts';
 
 /**
  * Appends records to the local log, beside a running instance or without one. Root does it as the
@@ -24,9 +25,7 @@ export async function appendRecords(config: Config, outputs: readonly Output[]):
       await store.close();
     }
   } catch (error) {
-    if (!(error instanceof LogError)) throw error;
-    const code = error.code === 'READ_ONLY' ? EXIT.noPermission : EXIT.data;
-    throw new CliError(code, `${database}: ${error.message}`, { cause: error });
+    throw asCliError(error, database);
   } finally {
     giveBack();
   }

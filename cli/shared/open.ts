@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { type Config, type RawOptions, readConfig } from '#config';
-import { LogError } from '#log';
 import { openSqliteStore, type Store } from '#state';
 import { CliError, EXIT } from './exit.ts';
+import { asCliError } from './log-error.ts';
 
 /** Settings of a verb, from its options and the environment. */
 export function configOf(options: RawOptions): Config {
@@ -29,7 +29,6 @@ export async function openLog(config: Config): Promise<Store> {
   try {
     return await openSqliteStore(database, { readOnly: true });
   } catch (error) {
-    if (!(error instanceof LogError)) throw error;
-    throw new CliError(EXIT.data, `${database}: ${error.message}`, { cause: error });
+    throw asCliError(error, database);
   }
 }
