@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { kafkaConfig, openFleetKeys, redisConfig } from '#config';
 import { KafkaClient } from '#log/kafka';
 import { RedisView, viewKey } from '#state/redis';
@@ -7,11 +6,13 @@ import { createLogger, type Health, type Metric, type MetricName, openTracer } f
 import { FleetEnricher } from '../../services/enricher/fleet.ts';
 import type { PartitionStatus } from '../../services/enricher/partition.ts';
 import { EXIT } from '../shared/exit.ts';
+import { asCliError } from '../shared/log-error.ts';
 import { configOf } from '../shared/open.ts';
 import { loadPolicy } from '../shared/policy-file.ts';
+import { report } from '../shared/report.ts';
 import { hostKeys } from './host-keys.ts';
 import type { FleetOptions } from './options.ts';
-import { sayHealth, untilAsked } from './serve.ts';
+import { closeAfter, sayHealth, untilAsked } from './serve.ts';
 
 const STATUS_MS = 30_000;
 /** Less than the 10 s after which those who run services kill what was asked to stop. */
@@ -70,24 +71,16 @@ export async function serveEnricher(options: FleetOptions): Promise<void> {
     logger.info({ partitions: enricher.status.length, events }, 'folding');
   }, STATUS_MS);
   timer.unref();
-  try {
-    await Promise.race([asked, enricher.lost]);
-  } finally {
+  const close = async () => {
     clearInterval(timer);
-    // The limit's timer keeps the process: what closes may for a while hold nothing that does.
-    const ended = new AbortController();
-    const close = async () => {
-      await closeHealth();
-      await enricher.stop();
-      await tracer?.close();
-      await view.close();
-      return true;
-    };
-    const closed = close().finally(() => ended.abort());
-    const late = sleep(END_MS, false, { signal: ended.signal }).catch(() => true);
-    if (!(await Promise.race([closed, late]))) {
-      logger.warn('the brokers do not answer: ends as it is, and who folds next fences it');
-      process.exit(EXIT.temporary);
-    }
-  }
+    await closeHealth();
+    await enricher.stop();
+    await tracer?.close();
+    await view.close();
+  };
+  const late = await closeAfter(Promise.race([asked, enricher.lost]), close, END_MS);
+  if (late === null) return;
+  const why = late.cause === null ? 'the brokers do not answer' : 'it does not close in time';
+  logger.warn(`${why}: ends as it is, and who folds next fences it`);
+  process.exit(late.cause === null ? EXIT.temporary : report(asCliError(late.cause)));
 }
