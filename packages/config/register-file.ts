@@ -1,33 +1,52 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { ConfigError } from './config.ts';
 
 /** How long to wait for somebody else who writes. */
-const LOCK_MS = 10_000;
-const LOOK_MS = 20;
-
-const asleep = new Int32Array(new SharedArrayBuffer(4));
+const LOCK_SECONDS = 10;
+/** The descriptor that `flock` finds the lock's file open at. */
+const INHERITED = 3;
 
 /**
  * Replaces a register of hosts that several may change at once, whole or not at all, also on the
- * disk. `FILE.new` is the lock: `change`, called when it is held, reads what the one before has
- * written, and gives what each host is to have. Throws `ConfigError` where somebody keeps the lock,
- * and what `change` throws.
+ * disk. `change`, called when it is locked, reads what the one before has written, and gives what
+ * each host is to have. Throws `ConfigError` where somebody keeps the lock, and what `change`
+ * throws.
  */
 export function replaceRegister(
   file: string,
   { schema, mode }: { readonly schema: string; readonly mode: number },
   change: () => ReadonlyMap<string, unknown>,
 ): void {
-  const fresh = `${file}.new`;
-  const fd = lock(fresh, mode);
+  const lock = lockBeside(file, mode);
   try {
     const hosts = Object.fromEntries([...change()].sort(([a], [b]) => (a < b ? -1 : 1)));
-    writeFileSync(fd, `${JSON.stringify({ schema, hosts }, null, 1)}\n`);
+    replace(file, `${JSON.stringify({ schema, hosts }, null, 1)}\n`, mode);
+  } finally {
+    closeSync(lock);
+  }
+}
+
+/** What a crash left of another's draft is nobody's: whoever is here has the lock. */
+function replace(file: string, text: string, mode: number): void {
+  const draft = `${file}.new`;
+  rmSync(draft, { force: true });
+  const fd = openSync(draft, 'wx', mode);
+  try {
+    writeFileSync(fd, text);
     fsyncSync(fd);
-    renameSync(fresh, file);
+    renameSync(draft, file);
   } catch (error) {
-    rmSync(fresh, { force: true });
+    rmSync(draft, { force: true });
     throw error;
   } finally {
     closeSync(fd);
@@ -35,18 +54,25 @@ export function replaceRegister(
   syncDirectory(dirname(file));
 }
 
-function lock(file: string, mode: number): number {
-  for (const endMs = Date.now() + LOCK_MS; ; Atomics.wait(asleep, 0, 0, LOOK_MS)) {
-    try {
-      return openSync(file, 'wx', mode);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'EEXIST') throw error;
-      if (Date.now() < endMs) continue;
-      const what = 'somebody else is writing it, or was ended meanwhile';
-      throw new ConfigError(`${file}: ${what}: remove it if nobody is`, { cause: error });
-    }
-  }
+/**
+ * Opens `FILE.lock`, which stays for ever, and locks it. The lock is the open file's, and ends with
+ * whoever has it open: that is this process, however it ends. Node cannot ask for such a lock, so
+ * `flock` does, on the file as it inherits it.
+ */
+function lockBeside(file: string, mode: number): number {
+  const path = `${file}.lock`;
+  // The directory may belong to the services: root must not follow what they could put here.
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+  const fd = openSync(path, flags, mode);
+  const wait = ['--exclusive', '--timeout', `${LOCK_SECONDS}`, `${INHERITED}`];
+  const { status, error } = spawnSync('flock', wait, { stdio: ['ignore', 'ignore', 'ignore', fd] });
+  if (status === 0) return fd;
+  closeSync(fd);
+  const what =
+    error === undefined
+      ? `somebody else has been writing for ${LOCK_SECONDS} s`
+      : `cannot be locked: ${error.message}: flock is in util-linux`;
+  throw new ConfigError(`${path}: ${what}`, { cause: error });
 }
 
 function syncDirectory(directory: string): void {

@@ -3,6 +3,7 @@ import {
   constants,
   existsSync,
   linkSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -269,6 +270,8 @@ function create(file: string): void {
       return;
     }
     const draft = `${file}.new-${process.pid}-${threadId}`;
+    // In a container everybody has the same pid: one that was killed here may have left its own.
+    rmSync(draft, { force: true });
     writeFileSync(draft, '', { flag: 'wx', mode: FILE_MODE });
     try {
       linkSync(draft, file);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ConfigError, HostRegister } from '#config';
+import { run } from '#testkit';
 
 const root = mkdtempSync(join(tmpdir(), 'warden-register-'));
 after(() => rmSync(root, { recursive: true }));
@@ -65,4 +66,30 @@ test('a change of the file is seen; a file that is none is refused by name', () 
       (error) => error instanceof ConfigError && error.message.includes('hosts.json: '),
     );
   }
+});
+
+test('what a writer that was killed left behind keeps nobody from writing', async () => {
+  const at = fresh();
+  writeFileSync(join(at, 'hosts.json.new'), '{"schema":"wa');
+  // Killed while it has the lock.
+  const work = `
+    import { replaceRegister } from './packages/config/register-file.ts';
+    replaceRegister(process.argv[1], { schema: 'none', mode: 0o600 }, () => {
+      process.kill(process.pid, 'SIGKILL');
+    });`;
+  const file = join(at, 'hosts.json');
+  const killed = await run(process.execPath, ['--input-type=module', '-e', work, file]);
+  assert.notEqual(killed.code, 0);
+  const startedMs = performance.now();
+  assert.equal(new HostRegister(at).rotate('web-1', 1000), 1);
+  assert.ok(performance.now() - startedMs < 5000, 'nobody is waited for');
+  assert.deepEqual(new HostRegister(at).validAt('web-1', 1), { newest: 1, older: 0 });
+  assert.equal(existsSync(join(at, 'hosts.json.new')), false);
+});
+
+test('the lock is not followed to where somebody else has put it', () => {
+  const at = fresh();
+  symlinkSync(join(at, 'elsewhere'), join(at, 'hosts.json.lock'));
+  assert.throws(() => new HostRegister(at).rotate('web-1', 1000), /ELOOP/);
+  assert.equal(existsSync(join(at, 'elsewhere')), false);
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { it } from 'node:test';
 import { Database, LogError, type LogErrorCode } from '#log';
@@ -31,6 +31,14 @@ it('Database makes a file that its group may read and others not', () => {
   const full = new Database(file, { synchronous: 'FULL' });
   assert.equal(full.pragma('synchronous'), 2);
   full.close();
+});
+
+it('Database makes the file also where one of the same pid was killed as it made it', () => {
+  const file = placeFor('killed');
+  writeFileSync(`${file}.new-${process.pid}-0`, '', { mode: 0o666 });
+  new Database(file).close();
+  assert.equal(statSync(file).mode & 0o777 & ~0o640, 0);
+  assert.equal(existsSync(`${file}.new-${process.pid}-0`), false);
 });
 
 it('Database leaves the database of another program as it is', () => {
