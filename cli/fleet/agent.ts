@@ -67,7 +67,7 @@ class Follower {
   async run(): Promise<void> {
     const { logger } = this.parts;
     for (let delayMs: number = DELAY.firstMs; !this.signal.aborted; ) {
-      const startedMs = Date.now();
+      const startedMs = performance.now();
       try {
         await this.follow();
       } catch (error) {
@@ -76,7 +76,7 @@ class Follower {
         this.isFollowing = false;
         this.afresh = error.code === 'BEYOND_END' || error.code === 'TRIMMED';
         logger.error({ reason: error.message }, 'tiers stay as they are in the kernel');
-        if (Date.now() - startedMs > 2 * DELAY.maxMs) delayMs = DELAY.firstMs;
+        if (performance.now() - startedMs > 2 * DELAY.maxMs) delayMs = DELAY.firstMs;
         await sleep(Math.random() * delayMs, null, { signal: this.signal }).catch(() => null);
         delayMs = Math.min(2 * delayMs, DELAY.maxMs);
       }
@@ -87,7 +87,8 @@ class Follower {
   private async follow(): Promise<void> {
     const { parts } = this;
     const seenMs = await lastSeen(parts);
-    const old = seenMs !== null && Date.now() - seenMs > SNAPSHOT_MAX_MS;
+    // Far ahead of a clock that was set back it is of no age that we know.
+    const old = seenMs !== null && Math.abs(Date.now() - seenMs) > SNAPSHOT_MAX_MS;
     const maps = new EnforcerMaps(pinsIn(join(parts.config.runDir, 'bpf')));
     try {
       const options = this.enforcerOptions(maps);
@@ -95,14 +96,14 @@ class Follower {
       this.afresh = false;
       this.isFollowing = true;
       await noteSeen(parts);
-      let notedMs = Date.now();
+      let notedMs = performance.now();
       while (!this.signal.aborted) {
         const { more } = await enforcer.step();
         this.revision = enforcer.place.from;
         if (!more) await this.log.awaitMore([enforcer.place], IDLE_MS);
-        if (Date.now() - notedMs < HOUSEKEEPING_MS) continue;
+        if (performance.now() - notedMs < HOUSEKEEPING_MS) continue;
         await noteSeen(parts);
-        notedMs = Date.now();
+        notedMs = performance.now();
       }
     } finally {
       maps.close();
@@ -246,8 +247,7 @@ async function healthOf(
   { store, mode }: Parts,
   { forwarder, follower, stats, speaker }: Seen,
 ): Promise<Health> {
-  const { sent, awaySinceMs } = forwarder.status;
-  const awayMs = awaySinceMs === null ? 0 : Date.now() - awaySinceMs;
+  const { sent, awayMs } = forwarder.status;
   const lag = await forwarder.lag();
   const { bytes } = await store.size();
   const sending = { sent, lag, awayMs, bytes, witness: speaker.status() };

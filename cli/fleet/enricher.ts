@@ -60,7 +60,7 @@ export async function serveEnricher(options: FleetOptions): Promise<void> {
   const { policy } = loadPolicy(config);
   const now = () => Date.now();
   const { stateDir } = config;
-  const keys = { ...hostKeys({ stateDir, fleet, logger }, now), control };
+  const keys = { ...hostKeys({ stateDir, fleet, logger }), control };
   const asked = untilAsked();
   const tracer = await openTracer('bpf-warden-enricher', hostname(), process.env);
   const parts = { client, view, keys, policy, logger, tracer, now };

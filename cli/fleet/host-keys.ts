@@ -13,10 +13,15 @@ export interface HostKeys extends Pick<OpenKeys, 'hostKeyOf' | 'olderKeyOf'> {
 }
 
 /** The keys of all hosts of a fleet, from its own and the register beside it. */
-export function hostKeys(
-  { stateDir, fleet, logger }: { stateDir: string; fleet: Uint8Array; logger: Logger },
-  now: () => number,
-): HostKeys {
+export function hostKeys({
+  stateDir,
+  fleet,
+  logger,
+}: {
+  stateDir: string;
+  fleet: Uint8Array;
+  logger: Logger;
+}): HostKeys {
   const register = new HostRegister(stateDir);
   const known = new Map<string, Buffer>();
   const keyOf = (host: string, generation: number | null): Uint8Array | null => {
@@ -36,7 +41,7 @@ export function hostKeys(
   };
   const fresh = () => {
     try {
-      register.refresh(now());
+      register.refresh();
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       logger.error({ reason: error.message }, 'the register of hosts stays as it was');

@@ -226,7 +226,7 @@ export async function verifyFleet(options: FleetOptions): Promise<void> {
   const register = signersIn(stateDir);
   const { fleet, control } = openFleetKeysToVerify(stateDir);
   const logger = createLogger({ level, name: 'verify' });
-  const keys = hostKeys({ stateDir, fleet, logger }, () => Date.now());
+  const keys = hostKeys({ stateDir, fleet, logger });
   const client = new KafkaClient(
     kafkaConfig(options, process.env, 'warden-verify'),
     null,

@@ -27,7 +27,8 @@ export function guardState(runDir: string): GuardState | null {
   try {
     const { schema, runs, wrong } = JSON.parse(readFileSync(file, 'utf8'));
     if (schema !== 'warden.guard/1' || !Array.isArray(wrong)) return null;
-    const ageMs = Math.max(0, Date.now() - statSync(file).mtimeMs);
+    // Ahead of a clock that was set back it is of no age that we know: nobody has looked since.
+    const ageMs = Math.abs(Date.now() - statSync(file).mtimeMs);
     return { runs: runs === true, wrong: wrong.map(String), ageMs };
   } catch {
     return null;

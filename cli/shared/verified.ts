@@ -14,10 +14,10 @@ export const FINDINGS_MAX = 20;
 
 /** Says how far it is, on a terminal only. */
 export function progress(what: string): (done: number, of: number) => void {
-  let lastMs = 0;
+  let lastMs = Number.NEGATIVE_INFINITY;
   return (done, of) => {
-    if (process.stderr.isTTY !== true || Date.now() - lastMs < 200) return;
-    lastMs = Date.now();
+    if (process.stderr.isTTY !== true || performance.now() - lastMs < 200) return;
+    lastMs = performance.now();
     process.stderr.write(`\r${what}: ${done} of ${of}\x1b[K`);
     if (done >= of) process.stderr.write('\r\x1b[K');
   };

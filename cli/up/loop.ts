@@ -53,9 +53,9 @@ export class Loop {
     this.signal.addEventListener('abort', () => this.wake.resolve());
     try {
       for (let delayMs = 100; !this.signal.aborted; delayMs = Math.min(delayMs * 2, 2000)) {
-        const startedMs = Date.now();
+        const startedMs = performance.now();
         await this.attempt(delayMs);
-        if (Date.now() - startedMs > 10_000) delayMs = 100;
+        if (performance.now() - startedMs > 10_000) delayMs = 100;
       }
     } finally {
       unsubscribe();

@@ -75,7 +75,7 @@ export class HostRegister {
   }
 
   /** Reads the file again if it has changed, at most once a second. Throws `ConfigError`. */
-  refresh(nowMs: number): void {
+  refresh(nowMs = performance.now()): void {
     if (nowMs - this.lookedMs < LOOK_MS) return;
     this.lookedMs = nowMs;
     this.read();

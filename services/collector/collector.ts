@@ -18,6 +18,7 @@ import { Code } from './code.ts';
 import { Counters } from './counters.ts';
 import { type Life, lifeChange, type Resumed, resumeLife } from './incarnation.ts';
 import { Lanes } from './lanes.ts';
+import { Looks } from './looks.ts';
 import { type Hole, Losses, lossEvent, RING_NAMES, SKIPPED, systemEvent } from './losses.ts';
 import { Objects } from './objects.ts';
 import { raisedEvent } from './raised.ts';
@@ -52,7 +53,7 @@ const SKIPPED_SITE = 5;
 /** What was read beside the rings, and how far they must be read before it is judged. */
 interface Pass {
   readonly stats: KernelStats;
-  readonly nowMs: number;
+  readonly timeMs: number;
   readonly counters: readonly KernelCounter[] | null;
   readonly inventory: { readonly before: Set<string>; readonly live: LiveObject[] } | null;
   readonly targets: readonly number[];
@@ -70,6 +71,7 @@ export class Collector {
   private readonly stats: StatsMap;
   private readonly countersMap: CountersMap;
   private readonly principal: PrincipalKey;
+  private readonly looks: Looks;
   private lanes!: Lanes;
   private losses!: Losses;
   private counters!: Counters;
@@ -77,8 +79,6 @@ export class Collector {
   private shedding!: Shedding;
   private life!: Life;
   private queue: Event[] = [];
-  private nextCountersMs = 0;
-  private nextInventoryMs = 0;
   private firstPass = true;
   private countedBefore = -1;
   private stopping = false;
@@ -90,6 +90,8 @@ export class Collector {
   private constructor(options: CollectorOptions) {
     this.options = options;
     this.principal = hostPrincipal(options.host);
+    const { countersMs: counters, inventoryMs: inventory } = options;
+    this.looks = new Looks({ counters, inventory });
     this.rings = new Rings(options.pins, options.bootId);
     this.code = new Code(`${options.pins}/ring_code`, options.bootId);
     this.stats = new StatsMap(`${options.pins}/stats`);
@@ -175,7 +177,7 @@ export class Collector {
   /** ms until a timer of the collector's is due; none is while nothing is read. */
   get idleMs(): number {
     if (this.holds) return Number.POSITIVE_INFINITY;
-    return Math.max(0, Math.min(this.nextCountersMs, this.nextInventoryMs) - Date.now());
+    return this.looks.idleMs;
   }
 
   /**
@@ -183,9 +185,9 @@ export class Collector {
    * Throws what can't be retried.
    */
   async step(): Promise<{ more: boolean; stored: boolean }> {
-    await this.shedding.look(Date.now());
+    await this.shedding.look(performance.now());
     if (this.holds) return this.hold();
-    this.pass ??= this.beginPass(Date.now());
+    this.pass ??= this.beginPass();
     const { pass } = this;
     for (const { ring, found } of this.rings.tampered()) this.tamper(ring, found);
     const context = this.context();
@@ -221,7 +223,7 @@ export class Collector {
 
   private readCode(): void {
     const moved = this.code.tampered();
-    const faults = [...(moved === null ? [] : [moved]), ...this.code.read(Date.now())];
+    const faults = [...(moved === null ? [] : [moved]), ...this.code.read(performance.now())];
     for (const found of faults) this.tamper('code', found);
   }
 
@@ -229,27 +231,25 @@ export class Collector {
    * What is read beside the rings is read first, and judged when the rings have been read up to
    * where they stood then: however fast others write, that is reached.
    */
-  private beginPass(nowMs: number): Pass {
+  private beginPass(): Pass {
     const stats = this.stats.read();
-    const counted = nowMs >= this.nextCountersMs;
+    const counted = this.looks.take('counters');
     const fresh = stats.counted !== this.countedBefore || this.counters.unsettled;
     const pass: Pass = {
       stats,
-      nowMs,
+      timeMs: Date.now(),
       counters: counted && fresh ? this.countersMap.read() : null,
-      inventory: nowMs >= this.nextInventoryMs ? this.readInventory() : null,
+      inventory: this.looks.take('inventory') ? this.readInventory() : null,
       targets: this.rings.producers(),
     };
-    if (counted) this.nextCountersMs = nowMs + this.options.countersMs;
     if (pass.counters !== null) this.countedBefore = stats.counted;
-    if (pass.inventory !== null) this.nextInventoryMs = nowMs + this.options.inventoryMs;
     return pass;
   }
 
-  private endPass({ stats, counters, inventory, nowMs }: Pass, context: Context): Event[] {
+  private endPass({ stats, counters, inventory, timeMs }: Pass, context: Context): Event[] {
     return [
       ...this.lossesAtEnd(stats),
-      ...(inventory === null ? [] : this.reconcile(inventory, nowMs)),
+      ...(inventory === null ? [] : this.reconcile(inventory, timeMs)),
       ...(counters === null ? [] : this.counters.collect(counters, context)),
     ];
   }
@@ -303,10 +303,10 @@ export class Collector {
     return { before, live };
   }
 
-  private reconcile({ live, before }: ReturnType<Collector['readInventory']>, nowMs: number) {
+  private reconcile({ live, before }: ReturnType<Collector['readInventory']>, timeMs: number) {
     const at = {
       firstPass: this.firstPass,
-      timeUs: nowMs * 1000,
+      timeUs: timeMs * 1000,
       principal: this.principal,
       mode: this.options.mode,
     };
@@ -373,7 +373,7 @@ export class Collector {
     this.requestStop();
     // Twice: a counter made just now waits one pass for its first record.
     for (let pass = 0; pass < 2 && !this.gaveUp; pass++) {
-      this.nextCountersMs = 0;
+      this.looks.hurry('counters');
       this.pass = null;
       do await this.step();
       while (this.pass !== null && !this.gaveUp);

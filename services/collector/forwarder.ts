@@ -34,8 +34,8 @@ export interface ForwarderStatus {
   /** Next offset of the local log to be sent. */
   readonly next: number;
   readonly sent: number;
-  /** Since when nothing could be sent, ms since 1970; null: it can. */
-  readonly awaySinceMs: number | null;
+  /** For how long nothing could be sent; 0: it can. */
+  readonly awayMs: number;
 }
 
 const SOURCE = { topic: 'bpf.events', partition: 0 } as const;
@@ -61,7 +61,7 @@ export class Forwarder {
   private readonly writer: IdempotentWriter;
   private readonly log: KafkaLog;
   private next = 0;
-  /** As it is stored, and since when by a clock that nobody sets. */
+  /** As it is stored, and since when: this and the next by a clock that nobody sets. */
   private saved = 0;
   private savedMs = 0;
   private sent = 0;
@@ -82,8 +82,12 @@ export class Forwarder {
   }
 
   get status(): ForwarderStatus {
-    const { next, sent, awaySinceMs } = this;
-    return { next, sent, awaySinceMs };
+    const { next, sent, awayMs } = this;
+    return { next, sent, awayMs };
+  }
+
+  private get awayMs(): number {
+    return this.awaySinceMs === null ? 0 : performance.now() - this.awaySinceMs;
   }
 
   /** Sends what is stored, and waits for more, until the signal. */
@@ -133,7 +137,7 @@ export class Forwarder {
     this.next = next;
     this.sent += records.length;
     if (this.awaySinceMs !== null) {
-      logger.warn({ seconds: (Date.now() - this.awaySinceMs) / 1000 }, 'kafka is there again');
+      logger.warn({ seconds: this.awayMs / 1000 }, 'kafka is there again');
       this.awaySinceMs = null;
     }
     return true;
@@ -183,7 +187,7 @@ export class Forwarder {
     const reason = error instanceof Error ? error.message : String(error);
     const code = error instanceof LogError ? error.code : 'UNKNOWN';
     if (this.awaySinceMs !== null) return;
-    this.awaySinceMs = Date.now();
+    this.awaySinceMs = performance.now();
     this.options.logger.error({ code, reason }, 'events stay on this host until kafka takes them');
   }
 

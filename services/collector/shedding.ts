@@ -51,7 +51,7 @@ export class Shedding {
     return shedding;
   }
 
-  /** Looks how full the log is, now and then. */
+  /** Looks how full the log is, now and then; `nowMs` by a clock that nobody sets. */
   async look(nowMs: number): Promise<void> {
     if (nowMs - this.lookedMs < LOOK_MS) return;
     this.lookedMs = nowMs;

@@ -98,7 +98,7 @@ export class Partition {
     const { status } = this;
     const { signal } = this.stopping;
     for (let delayMs: number = DELAY.firstMs; !signal.aborted; ) {
-      const startedMs = Date.now();
+      const startedMs = performance.now();
       try {
         await this.live();
       } catch (error) {
@@ -109,7 +109,7 @@ export class Partition {
         // Another owner, or a broker that went away, is the ordinary course of things.
         if (error instanceof LogError && error.retriable) logger.warn(said, 'begins anew');
         else logger.error(said, 'cannot be folded: tried again');
-        if (Date.now() - startedMs > HEALTHY_MS) delayMs = DELAY.firstMs;
+        if (performance.now() - startedMs > HEALTHY_MS) delayMs = DELAY.firstMs;
         await sleep(Math.random() * delayMs, null, { signal }).catch(() => null);
         delayMs = Math.min(2 * delayMs, DELAY.maxMs);
       }

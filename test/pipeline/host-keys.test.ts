@@ -42,7 +42,7 @@ function opened(key: Uint8Array, appendedMs: number): string {
   const { frames } = sealFrames({ ...chain, first: 0, previous: genesis(chain), events, key });
   const { fleet, control } = openFleetKeys(stateDir, { create: false });
   const logger = createLogger({ level: 'silent', name: 'test' });
-  const keys = { ...hostKeys({ stateDir, fleet, logger }, () => Date.now()), control };
+  const keys = { ...hostKeys({ stateDir, fleet, logger }), control };
   const value = frames[0] as Buffer;
   const record = openRecord({ offset: 0, lane: n, key: '', value, appendedMs }, keys);
   return record.kind === 'bad' ? record.code : record.kind;
@@ -154,7 +154,7 @@ test('two rotations in a week: whoever verifies opens frames under all three key
   const { fleet } = openFleetKeys(at, { create: true });
   for (const nowMs of [1000, 2000]) new HostRegister(at).rotate(HOST, nowMs);
   const logger = createLogger({ level: 'silent', name: 'test' });
-  const { everyKeyOf } = hostKeys({ stateDir: at, fleet, logger }, () => Date.now());
+  const { everyKeyOf } = hostKeys({ stateDir: at, fleet, logger });
   const chain = { host: HOST, incarnation: incarnation('00000000000000aa'), lane: lane(1) };
   const sealed = (generation: number) => {
     const key = deriveHostKey(fleet, HOST, generation);

@@ -83,7 +83,8 @@ export class PartitionState {
     for (const lane of lanes) {
       const mark = await view.mark(lane);
       const usable = mark !== null && mark.next >= start && mark.next <= this.next;
-      const fresh = mark !== null && now() - mark.markedMs < MARK_MAX_MS;
+      // One far ahead of our clock is of no age that we know.
+      const fresh = mark !== null && Math.abs(now() - mark.markedMs) < MARK_MAX_MS;
       if (!usable || !fresh) return this.next === 0 && this.startEmpty();
       this.marks.set(lane, mark.next);
     }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LogError } from '#log';
 import { KafkaClient } from '#log/kafka';
 import { openMemoryStore } from '#state';
 import { createLogger } from '#telemetry';
@@ -10,6 +12,7 @@ import {
 } from '../../../services/collector/forwarder.ts';
 
 const logger = createLogger({ level: 'silent', name: 'test' });
+const HOUR_MS = 3_600_000;
 const NOBODY = { brokers: ['127.0.0.1:9'], clientId: 'test', prefix: '', tls: null, user: null };
 const record = (text: string) => {
   return { topic: 'bpf.events', lane: 0, key: '0', value: Buffer.from(text) } as const;
@@ -31,5 +34,35 @@ test('what nobody took for 30 days is given up, declared, and no more than that'
   assert.equal(await store.position(FORWARDER_POSITION), 2n);
   assert.equal(await forwarder.lag(), 1);
   assert.equal(forwarder.status.sent, 0);
+  await forwarder.close();
+});
+
+test('how long it is away does not depend on who sets the clock', async (t) => {
+  const refuses = async () => {
+    throw new LogError('UNREACHABLE', 'nobody is there');
+  };
+  const store = openMemoryStore();
+  const log = Object.assign(Object.create(store.log), { read: refuses });
+  const client = new KafkaClient(NOBODY, logger);
+  const forwarder = await Forwarder.open({
+    store: Object.assign(Object.create(store), { log }),
+    client,
+    logger,
+    onAged: () => undefined,
+    now: () => Date.now(),
+  });
+  t.mock.timers.enable({ apis: ['Date'], now: 2 * HOUR_MS });
+  const ended = new AbortController();
+  const running = forwarder.run(ended.signal);
+  await sleep(5);
+  const beforeMs = forwarder.status.awayMs;
+  assert.ok(beforeMs > 0);
+  t.mock.timers.setTime(HOUR_MS);
+  await sleep(5);
+  assert.ok(forwarder.status.awayMs > beforeMs);
+  t.mock.timers.setTime(4 * HOUR_MS);
+  assert.ok(forwarder.status.awayMs < HOUR_MS);
+  ended.abort();
+  await running;
   await forwarder.close();
 });

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, HostRegister } from '#config';
 import { run } from '#testkit';
 
@@ -66,6 +67,18 @@ test('a change of the file is seen; a file that is none is refused by name', () 
       (error) => error instanceof ConfigError && error.message.includes('hosts.json: '),
     );
   }
+});
+
+test('a revocation is seen also where the clock was set back', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1_700_000_000_000 });
+  const at = fresh();
+  const register = new HostRegister(at);
+  register.refresh();
+  new HostRegister(at).revoke('web-1', 0);
+  t.mock.timers.setTime(1_600_000_000_000);
+  await sleep(1010);
+  register.refresh();
+  assert.equal(register.validAt('web-1', 1).newest, null);
 });
 
 test('what a writer that was killed left behind keeps nobody from writing', async () => {

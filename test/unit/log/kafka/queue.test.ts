@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
@@ -60,4 +61,61 @@ test('a connection that waits for an answer sets no timers', async (t) => {
   });
   await sleep(200);
   assert.equal(set, 0, 'kafkajs itself sets one every millisecond');
+});
+
+const require = createRequire(import.meta.url);
+/** Of kafkajs, as it is once our client was imported. */
+const Queue = require('kafkajs/src/network/requestQueue');
+const Group = require('kafkajs/src/consumer/consumerGroup');
+const HOUR_MS = 3_600_000;
+
+function queue() {
+  const silent = { debug: () => undefined };
+  const settings = { maxInFlightRequests: 1, requestTimeout: 5, enforceRequestTimeout: true };
+  return new Queue({ ...settings, clientId: 'test', broker: 'none', logger: silent });
+}
+
+test('a clock set back keeps no request from being sent, nor from being given up', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 2 * HOUR_MS });
+  const one = queue();
+  one.maybeThrottle(1000);
+  assert.equal(one.canSendSocketRequestImmediately(), false);
+  t.mock.timers.setTime(HOUR_MS);
+  one.maybeThrottle(0);
+  assert.equal(one.canSendSocketRequestImmediately(), true);
+  let gaveUp = 0;
+  const timeoutRequest = () => {
+    gaveUp += 1;
+  };
+  one.inflight.set(1, { sentAt: 2 * HOUR_MS, requestTimeout: 5, timeoutRequest });
+  one.scheduleRequestTimeoutCheck();
+  await sleep(20);
+  t.mock.timers.tick(6);
+  await sleep(20);
+  one.destroy();
+  assert.ok(gaveUp > 0);
+});
+
+test('after the clock was set back a member still says that it is there', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 2 * HOUR_MS });
+  const coordinator = { said: 0, heartbeat: async () => (coordinator.said += 1) };
+  const group = new Group({
+    groupId: 'g',
+    retry: {},
+    logger: { namespace: () => ({}) },
+    cluster: {},
+    topics: [],
+    topicConfigurations: {},
+    instrumentationEmitter: { emit: () => undefined },
+  });
+  Object.assign(group, { coordinator, memberId: 'm', generationId: 1 });
+  await group.heartbeat({ interval: 1000 });
+  assert.equal(coordinator.said, 0);
+  t.mock.timers.setTime(HOUR_MS);
+  await group.heartbeat({ interval: 1000 });
+  await group.heartbeat({ interval: 1000 });
+  assert.equal(coordinator.said, 1);
+  t.mock.timers.tick(1000);
+  await group.heartbeat({ interval: 1000 });
+  assert.equal(coordinator.said, 2);
 });
