@@ -1,9 +1,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type Config, hostIdentity, loadedState, openKeys } from '#config';
-import { FOLD_POSITION } from '#fold';
 import { LogError } from '#log';
 import type { Policy } from '#policy';
 import { openSqliteStore, type Store, setAside } from '#state';
@@ -16,6 +14,7 @@ import { configOf } from './shared/open.ts';
 import { type LoadedPolicy, loadPolicy, policyHere } from './shared/policy-file.ts';
 import { VERSION } from './shared/version.ts';
 import { print, printEvents } from './tail.ts';
+import { keepHouse } from './up/house.ts';
 import { Loop, type Parts } from './up/loop.ts';
 import { reportPolicy } from './up/said.ts';
 
@@ -32,10 +31,6 @@ interface UpOptions {
 
 const COUNTERS_MS = 1000;
 const INVENTORY_MS = 60_000;
-const HOUSEKEEPING_MS = 60_000;
-/** Bytes of a topic that are kept. */
-const TOPIC_BYTES = 256 * 1024 * 1024;
-const SNAPSHOTS = 3;
 
 /** The services can only start where they may write. */
 function checkState({ stateDir }: Config): void {
@@ -105,30 +100,6 @@ export async function startParts(
   return { config, host, mode, bootId, policy, logger, store, collector, keys };
 }
 
-/** Records of `bpf.events` since the newest snapshot. */
-async function sinceSnapshot({ store }: Parts): Promise<number> {
-  const end = await store.log.end({ topic: 'bpf.events', partition: 0 });
-  return end - ((await store.snapshots()).at(-1)?.next ?? 0);
-}
-
-/** Snapshots and trims now and then, so that the log stays bounded. */
-async function keepHouse(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { store, logger, config } = parts;
-  while (!signal.aborted) {
-    try {
-      if ((await sinceSnapshot(parts)) >= config.snapshotRecords) {
-        await store.snapshot(FOLD_POSITION);
-        const trimmed = await store.trim({ keepSnapshots: SNAPSHOTS, maxBytes: TOPIC_BYTES });
-        logger.info(trimmed, 'snapshot taken, log trimmed behind the oldest');
-      }
-    } catch (error) {
-      if (!(error instanceof LogError) || !error.retriable) throw error;
-      logger.error({ reason: error.message }, 'no snapshot: the log cannot be written');
-    }
-    await sleep(HOUSEKEEPING_MS, null, { signal }).catch(() => null);
-  }
-}
-
 /**
  * The services can't go on: everything is ended before a word is said, so that nobody writes to a
  * log that is being set aside, and the monitor can start them again.
@@ -173,7 +144,7 @@ async function serveUntilAsked(
   await reportPolicy(parts, loaded.rollout);
   const from = await store.log.end({ topic: 'bpf.enriched', partition: 0 });
   const loop = new Loop(parts, signals.fold.signal).run();
-  const house = keepHouse(parts, signals.fold.signal);
+  const house = keepHouse(store, config, { logger: parts.logger, signal: signals.fold.signal });
   const { signal } = signals.show;
   const shown = printEvents(store, { from, follow: true, json: config.json, signal });
   await Promise.race([asked.promise, collector.ended, loop, house, shown]);
