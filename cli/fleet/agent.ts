@@ -120,6 +120,7 @@ class Follower {
         position: (source) => store.position(source),
         scan: (space, options) => store.scan(space, options),
       },
+      source: 'fleet',
       subjects: maps.subjects,
       reflexes: maps.reflexes,
       hostMap: maps.host,

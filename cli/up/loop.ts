@@ -101,6 +101,7 @@ export class Loop {
       breaker: { ...policy.breaker, least: policy.breaker.principals },
       population: () => populationOf(store),
       store,
+      source: 'host',
       subjects: maps.subjects,
       reflexes: maps.reflexes,
       hostMap: maps.host,

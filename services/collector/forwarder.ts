@@ -73,11 +73,17 @@ export class Forwarder {
     this.log = new KafkaLog(options.client);
   }
 
+  /** A host that was for itself meanwhile may have trimmed what was not sent. */
   static async open(options: ForwarderOptions): Promise<Forwarder> {
     const forwarder = new Forwarder(options);
-    const position = await options.store.position(FORWARDER_POSITION);
-    forwarder.next = Number(position ?? (await options.store.log.start(SOURCE)));
-    forwarder.saved = forwarder.next;
+    const start = await options.store.log.start(SOURCE);
+    const position = Number((await options.store.position(FORWARDER_POSITION)) ?? start);
+    if (position < start) {
+      const records = start - position;
+      options.logger.error({ records }, 'trimmed before they were sent: the fleet sees a gap');
+    }
+    forwarder.next = Math.max(position, start);
+    forwarder.saved = position;
     return forwarder;
   }
 

@@ -2,59 +2,23 @@ import { BpfError, type ReflexEntry, type SubjectEntry } from '#bpf';
 import {
   decode,
   details,
-  type Event,
   EventError,
-  type HostName,
   hostPrincipal,
   isEventId,
-  type Mode,
   type PrincipalKey,
   type SystemCommand,
   type TierRecord,
   traceIds,
 } from '#event';
 import { type LogRecord, readPast } from '#log';
-import { enforcesAnything, type Policy, principalOf, subjectsOf } from '#policy';
-import { type FoldStore, type StateChange, scanAll } from '#state';
-import type { Logger, Tracer } from '#telemetry';
-import { Breaker, type BreakerLimits, type Population } from './breaker.ts';
+import { enforcesAnything, principalOf, subjectsOf } from '#policy';
+import { type StateChange, scanAll } from '#state';
+import { Breaker } from './breaker.ts';
 import { ceilingDetails, hasFallen, reconcileCeiling, wasRoot } from './ceiling.ts';
 import { type Held, storedHeld, type Told } from './held.ts';
 import { Measures } from './measures.ts';
-import {
-  type AdminMap,
-  type HostMap,
-  KIND_NAMES,
-  KINDS,
-  type ReflexMap,
-  type SubjectMap,
-} from './ports.ts';
-
-export interface EnforcerOptions {
-  /** This host's own store, with the log that the tiers are in. */
-  readonly store: Pick<FoldStore, 'log' | 'commit' | 'position' | 'scan'>;
-  /** Reads the tiers from their beginning, and forgets what was held: another log, or too old. */
-  readonly afresh?: boolean;
-  readonly subjects: SubjectMap;
-  readonly reflexes: ReflexMap;
-  readonly hostMap: HostMap;
-  readonly admins: AdminMap;
-  readonly bootId: string;
-  readonly host: HostName;
-  readonly mode: Mode;
-  readonly policy: Policy;
-  readonly breaker: BreakerLimits;
-  readonly logger: Logger;
-  /** Stores an event under this host's own principal. */
-  readonly append: (event: Event) => void;
-  readonly now: () => number;
-  /** CLOCK_BOOTTIME, ns. */
-  readonly bootNow: () => bigint;
-  /** Whom the breaker's limits are a share of. */
-  readonly population: () => Promise<Population>;
-  readonly measures?: Measures;
-  readonly tracer?: Tracer | null;
-}
+import type { EnforcerOptions } from './options.ts';
+import { KIND_NAMES, KINDS } from './ports.ts';
 
 /** A reflex of this boot that a tier has taken into account, and when we said so. */
 interface Ack {
@@ -68,6 +32,7 @@ const PARTITION = { topic: 'bpf.tiers', partition: 0 } as const;
 const POSITION = 'enforcer/bpf.tiers/0';
 const PREFIX = 'tier/';
 const ACK_PREFIX = 'ack/';
+const SOURCE_KEY = 'enforcer/source';
 /** How often the guard is asked which reflexes are over, while there are any. */
 const REFLEX_MS = 10_000;
 const TIERS = ['denied', 'quarantined', 'restricted', 'standard', 'trusted'];
@@ -109,21 +74,32 @@ export class Enforcer {
   }
 
   private async restore(): Promise<void> {
-    const { store, afresh = false } = this.options;
-    this.next = afresh ? 0 : Number((await store.position(POSITION)) ?? 0n);
-    const forgotten: StateChange[] = [];
+    const { store, source } = this.options;
+    let before: string | null = null;
     for await (const { key, value } of scanAll(store, 'host', 0)) {
       const text = Buffer.from(value).toString();
-      if (key.startsWith(PREFIX) && afresh) forgotten.push(stateOf(key, null));
-      else if (key.startsWith(PREFIX)) {
+      if (key.startsWith(PREFIX)) {
         this.held.set(key.slice(PREFIX.length) as PrincipalKey, storedHeld(text));
       } else if (key.startsWith(ACK_PREFIX)) {
         this.restoreAck(key.slice(ACK_PREFIX.length) as PrincipalKey, text);
-      }
+      } else if (key === SOURCE_KEY) before = text;
     }
-    if (!afresh) return;
+    const isOther = before !== null && before !== source;
+    if (this.options.afresh || isOther) return this.forget();
+    this.next = Number((await store.position(POSITION)) ?? 0n);
+    if (before !== null) return;
+    const state = [stateOf(SOURCE_KEY, source)];
+    await store.commit({ outputs: [], state, position: [] });
+  }
+
+  /** Nothing is known of this log: it is read from its beginning. */
+  private async forget(): Promise<void> {
+    const forgotten = [...this.held.keys()].map((key) => stateOf(`${PREFIX}${key}`, null));
+    const state = [...forgotten, stateOf(SOURCE_KEY, this.options.source)];
     const position = [{ source: POSITION, next: 0n }];
-    await store.commit({ outputs: [], state: forgotten, position });
+    this.held.clear();
+    this.next = 0;
+    await this.options.store.commit({ outputs: [], state, position });
   }
 
   /** Boot times of another boot say nothing about this one. */

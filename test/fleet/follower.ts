@@ -64,6 +64,7 @@ export class Follower {
         position: (source) => store.position(source),
         scan: (space, options) => store.scan(space, options),
       },
+      source: 'fleet',
       subjects: this.maps.subjects,
       reflexes: this.maps.reflexes,
       hostMap: this.maps.host,

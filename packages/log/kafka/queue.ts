@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
  * It also notes by the wall clock when a request was sent, until when brokers want to be left alone
  * and when it said last that it is there. After the clock was set back those times lie ahead: a
  * member would be silent until the clock has caught up, and be put out of its group meanwhile. What
- * lies ahead counts from now. kafkajs 2.2.4 is pinned, and tests count the timers and set the clock.
+ * lies ahead counts from now. kafkajs 2.2.4 is pinned; tests count the timers and set the clock.
  */
 interface RequestQueue {
   readonly requestTimeout: number;

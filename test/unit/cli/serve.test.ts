@@ -18,14 +18,14 @@ test('asked to end, a service closes and says nothing', async () => {
   assert.equal(closed, 1);
 });
 
-test('what ended the work is what is said, also where closing takes too long or fails', async () => {
+test('what ended the work is what is said, also where closing is late or fails', async () => {
   assert.deepEqual(await closeAfter(fails(denied)(), hangs, LIMIT_MS), { cause: denied });
   const other = new Error('closing');
   await assert.rejects(closeAfter(fails(denied)(), fails(other), LIMIT_MS), denied);
   await assert.rejects(closeAfter(fails(denied)(), asked, LIMIT_MS), denied);
 });
 
-test('closing that takes too long has no cause where nothing failed; what it says is thrown', async () => {
+test('late closing has no cause where nothing failed; what it says is thrown', async () => {
   assert.deepEqual(await closeAfter(asked(), hangs, LIMIT_MS), { cause: null });
   const other = new Error('closing');
   await assert.rejects(closeAfter(asked(), fails(other), LIMIT_MS), other);

@@ -37,6 +37,27 @@ test('what nobody took for 30 days is given up, declared, and no more than that'
   await forwarder.close();
 });
 
+test('what was trimmed unsent is passed over, and said', async () => {
+  const store = openMemoryStore();
+  const client = new KafkaClient(NOBODY, logger);
+  const position = [{ source: FORWARDER_POSITION, next: 1n }];
+  const outputs = [record('a'), record('b'), record('c')];
+  await store.commit({ outputs, state: [], position });
+  await store.commit({ outputs: [], state: [], position: [{ source: 'fold', next: 2n }] });
+  await store.snapshot('fold');
+  await store.trim({ keepSnapshots: 1, maxBytes: 0 });
+  const errors: string[] = [];
+  const says = Object.assign(Object.create(logger), {
+    error: (_: unknown, text: string) => errors.push(text),
+  });
+  const options = { store, client, logger: says, onAged: () => undefined, now: () => Date.now() };
+  const forwarder = await Forwarder.open(options);
+  assert.equal(forwarder.status.next, 2);
+  assert.equal(await forwarder.lag(), 1);
+  assert.deepEqual(errors, ['trimmed before they were sent: the fleet sees a gap']);
+  await forwarder.close();
+});
+
 test('how long it is away does not depend on who sets the clock', async (t) => {
   const refuses = async () => {
     throw new LogError('UNREACHABLE', 'nobody is there');

@@ -6,7 +6,11 @@ import type { Output } from '#log';
 import { parsePolicy } from '#policy';
 import { openMemoryStore, type Store } from '#state';
 import { createLogger } from '#telemetry';
-import { Enforcer, type SubjectMap } from '../../../services/enforcer/index.ts';
+import {
+  Enforcer,
+  type EnforcerOptions,
+  type SubjectMap,
+} from '../../../services/enforcer/index.ts';
 
 /** The port, in memory. */
 class Subjects implements SubjectMap {
@@ -83,16 +87,18 @@ interface Clock {
 }
 
 async function open(
-  store: Store,
+  store: EnforcerOptions['store'],
   subjects: Subjects,
   reflexes: readonly ReflexEntry[] = [],
   clock: Clock = { nowMs: 2000 },
   host = new Host(),
   inForce = policy,
+  source: EnforcerOptions['source'] = 'host',
 ) {
   const events: Event[] = [];
   const enforcer = await Enforcer.open({
     store,
+    source,
     subjects,
     reflexes: { read: () => [...reflexes] },
     hostMap: host,
@@ -315,4 +321,29 @@ test('a policy may leave the host as it is, and take a ceiling back', async () =
   assert.equal(host.ceiling, null);
   await open(store, new Subjects(), [], undefined, host, { ...policy, rootFall: 3 });
   assert.equal((host.ceiling as HostCeiling | null)?.tier, 3);
+});
+
+test('the fleet’s tiers are read from their beginning by a host that was for itself', async () => {
+  const store = openMemoryStore();
+  const fleet = openMemoryStore();
+  const subjects = new Subjects();
+  const bob = principalKey('uid:10002@corp');
+  const both = {
+    log: fleet.log,
+    commit: store.commit.bind(store),
+    position: store.position.bind(store),
+    scan: store.scan.bind(store),
+  };
+  const openFleet = () => open(both, subjects, [], undefined, undefined, undefined, 'fleet');
+  await tell(fleet, tierOutput(bob, 'denied'));
+  const { enforcer } = await open(store, subjects);
+  await tell(store, tierOutput(alice, 'restricted'), tierOutput(alice, 'denied'));
+  await enforcer.step();
+  assert.deepEqual(subjects.tiers(), { '1/10001': 0, '3/10001': 0 });
+  await openFleet();
+  assert.deepEqual(subjects.tiers(), { '1/10002': 0, '3/10002': 0 });
+  await openFleet();
+  assert.deepEqual(subjects.tiers(), { '1/10002': 0, '3/10002': 0 }, 'and so it stays');
+  await open(store, subjects);
+  assert.deepEqual(subjects.tiers(), { '1/10001': 0, '3/10001': 0 });
 });
