@@ -8,6 +8,7 @@
 #include "boot.h"
 #include "change.h"
 #include "cleanup.h"
+#include "forget.h"
 #include "load.h"
 #include "place.h"
 #include "prove.h"
@@ -36,6 +37,7 @@ struct monitor {
 	struct wd_set set;
 	struct wd_watchdog watchdog;
 	struct wd_changes changes;
+	int64_t forget_ms;     /* the next time, CLOCK_BOOTTIME */
 	__u8 bundle[WD_DIGEST_LEN]; /* of the release, while it is sealed */
 	sigset_t signals;
 	pid_t child;
@@ -96,6 +98,8 @@ static int wait_signal(struct monitor *monitor, int64_t ms)
 
 	ms = ms < look ? ms : look;
 	look = wd_changes_look(&monitor->changes, &monitor->set);
+	ms = ms < look ? ms : look;
+	look = wd_forget_look(&monitor->forget_ms, &monitor->set);
 	ms = ms < look ? ms : look;
 	limit = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
 	do {

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type KernelStats, native, StatsMap } from '#bpf';
 import { readEvents, run, waitFor } from '#testkit';
-import { COMPLAINT, inForce, installed, open, WORKLOADS } from './support.ts';
+import { COMPLAINT, inForce, installed, open, WARDEN_LOAD } from './support.ts';
 
 /**
  * The guard in mode enforce under eight threads of what it keeps something for. After it, it keeps
@@ -18,8 +18,7 @@ const SECONDS = Number(process.env.WARDEN_SOAK_SECONDS ?? 60);
 const PINS = '/sys/fs/bpf/soak';
 const CGROUP = '/sys/fs/cgroup/soak';
 const SOAK = installed('soak', 'soak');
-const WARDEN_LOAD = join(WORKLOADS, '../warden-load');
-/** RCU grace periods, trace ones too, and what hangs on work queues: an emulated one lags behind. */
+/** RCU grace periods, trace ones too, work queues, and the monitor's look at what is gone. */
 const SETTLE_MS = 5000;
 const SETTLES = 12;
 /** Deny, object and bulk; the code ring is in no sum. */
@@ -131,7 +130,7 @@ function stats(): KernelStats {
   }
 }
 
-/** What was freed is really gone some grace periods later; what leaked stays, however long it takes. */
+/** What was freed is really gone some grace periods later; what leaked stays. */
 async function settled(since?: Kept): Promise<Kept> {
   for (let settles = 1; ; settles++) {
     await setTimeout(SETTLE_MS);

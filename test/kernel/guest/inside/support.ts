@@ -8,6 +8,7 @@ import { type Placed, place, readEvents, run, type SeenEvent, Warden, waitFor } 
 /** What the scenarios share; they run inside a guest, each as the only instance there. */
 export const HOST = 'guest';
 export const WORKLOADS = resolve(import.meta.dirname, '../../../../bpf/build/workloads');
+export const WARDEN_LOAD = join(WORKLOADS, '../warden-load');
 const ROOT = resolve(import.meta.dirname, '../../../..');
 /** Everything is some twenty times slower here. */
 export const SLOW_MS = 10_000;
@@ -109,7 +110,7 @@ interface Held {
 /** What the kernel holds. By warden-load: nobody else may open our maps. */
 export function held({ at }: Scene): Held {
   const asked = ['raises', '--dir', at.run];
-  return JSON.parse(execFileSync(join(WORKLOADS, '../warden-load'), asked).toString()) as Held;
+  return JSON.parse(execFileSync(WARDEN_LOAD, asked).toString()) as Held;
 }
 
 /** The kernel's tiers that are not standard, by `kind:id`. */
@@ -124,10 +125,15 @@ export function tiers(scene: Scene): Record<string, number> {
  * lets a test open our maps and rings, which one that enforces refuses to it as to everybody.
  */
 export function inForce(loader: string, dir: string, text: string): void {
-  const parsed = parsePolicy(text, 'test');
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed));
   const [compiled, source] = [`${dir}/test.compiled`, `${dir}/test.yaml`];
   writeFileSync(source, text, { mode: 0o644 });
-  writeFileSync(compiled, compilePolicy(parsed.policy, { host: hostName(HOST) }), { mode: 0o600 });
+  writeCompiled(compiled, text);
   execFileSync(loader, ['apply', '--dir', dir, '--policy', compiled, '--source', source]);
+}
+
+/** The policy of this text as warden-load takes it. */
+export function writeCompiled(file: string, text: string): void {
+  const parsed = parsePolicy(text, 'test');
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed));
+  writeFileSync(file, compilePolicy(parsed.policy, { host: hostName(HOST) }), { mode: 0o600 });
 }
