@@ -64,7 +64,7 @@ export const COMMANDS: Readonly<Record<SystemCommand, Meaning>> = {
     details: '`ring`, `found`',
   },
   GUARD: {
-    what: 'the guard does not run or is not held, or runs again; what was there before it',
+    what: 'the guard does not run, is not held or found, or runs again; what was there before it',
     details:
       '`state` (`stopped`, `runs`, `unheard`: it runs, and nobody tells of it, `refused`: a ' +
       'policy of early boot, or one that services cannot read, `before`), `found`',

@@ -12,7 +12,7 @@
  *	lsm.s/bprm_committed_creds	identity is taken from the file that was executed
  *	lsm/task_fix_setuid		a lowered subject is carried along
  *	cgroup/sysctl			ftrace_enabled stays 1 (sysctl.h)
- *	ways into BPF and to the guard that are not bpf(2): ways.h, pins.h
+ *	ways into BPF and to the guard that are not bpf(2): ways.h, pins.h, mounts.h
  *	tp_btf/sched_process_exit, iterators, syscall programs	as in lib/common.h
  *
  * How each fails is said at it. Whatever fails, a policy that enforces nothing refuses nothing.

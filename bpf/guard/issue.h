@@ -6,9 +6,8 @@
 #ifndef WARDEN_ISSUE_H
 #define WARDEN_ISSUE_H
 
-#include "domain.h"
 #include "load.h"
-#include "protect.h"
+#include "outside.h"
 
 /*
  * Before 6.9, and in mode fmod_ret, the scan can have been skipped. Where a hook of BPF LSM does
@@ -71,6 +70,35 @@ static __noinline int refused_asked(struct wd_config *cfg, struct bpf_prog_aux *
 	       refused_outside(cfg, (__u64)aux, blind);
 }
 
+static __always_inline bool opens_pin(struct task_struct *task)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	struct wd_call call = {};
+	long nr = wd_nr(regs);
+
+	return wd_maybe_bpf(nr) && wd_call_of(regs, nr, &call) && call.command == BPF_OBJ_GET;
+}
+
+/*
+ * One of ours opens a pin: all that it opens is the guard's, or nothing is, as for a guard of its
+ * own elsewhere. Both is what somebody has put together by mounts, such as our config with other
+ * operators beside it: refused, and then it is none of ours. `name` is the object's.
+ */
+static __noinline int mixes(struct wd_config *cfg, __u32 kind, __u32 id, const void *name)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct wd_task *store = bpf_task_storage_get(&tasks, task, 0, 0);
+
+	if (!store || !protects(cfg) || !opens_pin(task))
+		return 0;
+	store->role |= wd_is_ours(kind, id) ? WD_ROLE_OPENED_OURS : WD_ROLE_OPENED_OTHERS;
+	if (~store->role & (WD_ROLE_OPENED_OURS | WD_ROLE_OPENED_OTHERS))
+		return 0;
+	store->role = WD_ROLE_NONE;
+	tampers(cfg, WD_PIN_OPEN, WD_VIA_SYSCALL, name);
+	return 1;
+}
+
 /* lsm/bpf_prog. */
 static __always_inline enum wd_refused issue_prog(struct bpf_prog *prog)
 {
@@ -84,6 +112,8 @@ static __always_inline enum wd_refused issue_prog(struct bpf_prog *prog)
 	if (!cfg || !all)
 		return WD_GO_ON;
 	if (is_ours(store)) {
+		if (mixes(cfg, WD_OBJECT_PROG, aux->id, &aux->name))
+			return WD_REFUSE;
 		if (!made_of((__u64)aux))
 			remember((__u64)aux, WD_OBJECT_PROG, NULL, aux->id, WD_SCAN_ALLOWED);
 		return WD_GO_ON;
@@ -116,6 +146,8 @@ static __always_inline enum wd_refused issue_map(struct bpf_map *map, __u32 fmod
 	if (!cfg || !all)
 		return WD_GO_ON;
 	if (is_ours(store)) {
+		if (mixes(cfg, WD_OBJECT_MAP, map->id, &map->name))
+			return WD_REFUSE;
 		if (!made_of((__u64)map))
 			remember((__u64)map, WD_OBJECT_MAP, NULL, map->id, WD_SCAN_NONE);
 		return WD_GO_ON;

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Pins and what they hang on: files of any bpffs, mounts, and what else would take the guard away
- * without bpf(2). What is in our own bpffs, and the mounts that it hangs on, are nobody's but ours.
+ * Pins: files of any bpffs, and what else would take the guard away without bpf(2). What is in our
+ * own bpffs is nobody's but ours.
  *
  *	lsm/file_open			a pinned map or iterator, or ftrace_enabled
  *	lsm/inode_unlink, _rmdir, _rename, _link, _symlink, _create, _mkdir, _mknod	in a bpffs
  *	lsm/inode_rmdir, _rename	of a directory that our bpffs hangs on
- *	lsm/sb_mount, lsm/sb_umount, lsm/move_mount
  *	lsm/ptrace_access_check		of our processes
  *	lsm/bprm_creds_for_exec		warden-load runs without LD_PRELOAD and its like
  */
 #ifndef WARDEN_PINS_H
 #define WARDEN_PINS_H
 
-#include "outside.h"
+#include "mounts.h"
 
-#define MAGIC_BPFFS 0xcafe4a11
 #define MAGIC_PROC 0x9fa0
+#define TYPE_OF_FILE 0170000     /* S_IFMT */
+#define TYPE_DIRECTORY 0040000   /* S_IFDIR */
 #define MODE_ATTACH 2	       /* PTRACE_MODE_ATTACH: pidfd_getfd and /proc/PID/mem too */
 #define EXEC_SECURE 1	       /* BPF_F_BPRM_SECUREEXEC */
+
+/* True for the dentry of a directory that is there. */
+static __always_inline bool is_directory(struct dentry *dentry)
+{
+	struct inode *inode = BPF_CORE_READ(dentry, d_inode);
+
+	return inode && (BPF_CORE_READ(inode, i_mode) & TYPE_OF_FILE) == TYPE_DIRECTORY;
+}
 
 static const char FTRACE_FILE[] = "ftrace_enabled";
 
@@ -153,16 +161,6 @@ int BPF_PROG(guard_unlink, struct inode *dir, struct dentry *dentry)
 	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_UNLINK, dir, dentry, NULL)) : 0;
 }
 
-/* A directory goes, removed or replaced. Fails closed. */
-static __noinline int refused_point(struct dentry *dentry)
-{
-	struct wd_config *cfg = active_config();
-
-	if (!cfg || !is_point_of_own_bpffs(dentry))
-		return 0;
-	return tampers(cfg, WD_UMOUNT, WD_VIA_SYSCALL, BPF_CORE_READ(dentry, d_name.name));
-}
-
 SEC("lsm/inode_rmdir")
 int BPF_PROG(guard_rmdir, struct inode *dir, struct dentry *dentry)
 {
@@ -178,7 +176,8 @@ int BPF_PROG(guard_rename, struct inode *dir, struct dentry *dentry, struct inod
 	if (is_bpffs(dir))
 		return refusal(refused_pin(WD_PIN_RENAME, dir, dentry,
 					   BPF_CORE_READ(to, d_parent)));
-	return BPF_CORE_READ(to, d_inode) ? refusal(refused_point(to)) : 0;
+	return refusal((is_directory(dentry) && refused_point(dentry)) ||
+		       (is_directory(to) && refused_point(to)));
 }
 
 SEC("lsm/inode_link")
@@ -207,71 +206,6 @@ SEC("lsm/inode_mkdir")
 int BPF_PROG(guard_mkdir, struct inode *dir, struct dentry *dentry)
 {
 	return is_bpffs(dir) ? refusal(refused_pin(WD_PIN_MAKE, dir, dentry, NULL)) : 0;
-}
-
-static __always_inline bool names_bpf(const char *type)
-{
-	char name[4] = {};
-
-	return bpf_probe_read_kernel_str(name, sizeof(name), type) == sizeof(name) &&
-	       name[0] == 'b' && name[1] == 'p' && name[2] == 'f';
-}
-
-/* A bpffs is mounted, or something over one. Recorded, never refused. */
-static __noinline int mounted(struct dentry *on)
-{
-	struct wd_config *cfg = active_config();
-	struct wd_open *open = cfg ? begin_outside(cfg, WD_MOUNT, WD_VIA_SYSCALL) : NULL;
-
-	if (!open)
-		return 0;
-	*(const void **)open->attr = BPF_CORE_READ(on, d_name.name);
-	end_outside(cfg, open);
-	return 0;
-}
-
-/* Fails open: it only observes. */
-SEC("lsm/sb_mount")
-int BPF_PROG(guard_mount, const char *source, const struct path *path, const char *type)
-{
-	if (names_bpf(type) || BPF_CORE_READ(path, mnt, mnt_sb, s_magic) == MAGIC_BPFFS)
-		mounted(BPF_CORE_READ(path, dentry));
-	return 0;
-}
-
-/* Fails closed. */
-SEC("lsm/sb_umount")
-int BPF_PROG(guard_umount, struct vfsmount *mnt)
-{
-	struct wd_config *cfg = active_config();
-	struct dentry *on = BPF_CORE_READ(wd_mount_of(mnt), mnt_mountpoint);
-	struct super_block *sb = BPF_CORE_READ(mnt, mnt_sb);
-	struct wd_open *open;
-
-	if (!cfg)
-		return 0;
-	if (holds_own_bpffs(mnt))
-		return refusal(tampers(cfg, WD_UMOUNT, WD_VIA_SYSCALL,
-				       BPF_CORE_READ(on, d_name.name)));
-	if (BPF_CORE_READ(sb, s_magic) != MAGIC_BPFFS)
-		return 0;
-	open = begin_outside(cfg, WD_UMOUNT, WD_VIA_SYSCALL);
-	if (!open)
-		return 0;
-	*(const void **)open->attr = BPF_CORE_READ(on, d_name.name);
-	return refusal(end_outside(cfg, open));
-}
-
-/* Fails closed. */
-SEC("lsm/move_mount")
-int BPF_PROG(guard_move_mount, const struct path *from)
-{
-	struct wd_config *cfg = active_config();
-
-	if (!cfg || !holds_own_bpffs(BPF_CORE_READ(from, mnt)))
-		return 0;
-	return refusal(tampers(cfg, WD_MOUNT, WD_VIA_SYSCALL,
-			       BPF_CORE_READ(from, dentry, d_name.name)));
 }
 
 /* An agent whose objects are protected is itself what has to run. */

@@ -185,6 +185,12 @@ enum wd_role {
 	WD_ROLE_NONE = 0,
 	WD_ROLE_LOAD = 1,
 	WD_ROLE_SERVICE = 2,
+	WD_ROLE_KINDS = 0xff,
+	/* What it has opened by pins: the guard's objects, and those of others. Never both. */
+	WD_ROLE_OPENED_OURS = 1 << 8,
+	WD_ROLE_OPENED_OTHERS = 1 << 9,
+	/* A token was redeemed by it: what is sealed is not to it. */
+	WD_ROLE_UNSEALED = 1 << 10,
 };
 
 #define WD_CARRIED 4
@@ -195,7 +201,8 @@ enum wd_role {
  * carries a subject.
  */
 struct wd_task {
-	__u32 role;	       /* enum wd_role: inherited, kept across exec */
+	__u32 role;	       /* enum wd_role: inherited; a service's is kept across exec.
+				* Above WD_ROLE_KINDS: what it has opened */
 	__u32 label;	       /* enum wd_label: how `exe` was taken */
 	struct wd_exe_key exe;
 	__u32 vouched_auid;    /* plus 1; 0: none */

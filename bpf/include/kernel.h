@@ -32,6 +32,7 @@ struct super_block {
 };
 
 struct inode {
+	unsigned short i_mode;
 	wd_kuid i_uid;
 	struct super_block *i_sb;
 	unsigned long i_ino;
@@ -55,6 +56,7 @@ struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mount *mnt_master;
 	int mnt_group_id;
 };
 
@@ -143,8 +145,13 @@ struct mnt_namespace {
 	struct ns_common ns;
 };
 
+struct time_namespace {
+	struct ns_common ns;
+};
+
 struct nsproxy {
 	struct mnt_namespace *mnt_ns;
+	struct time_namespace *time_ns;
 };
 
 struct user_namespace {
@@ -169,9 +176,14 @@ struct thread_info {
 	__u32 status;
 };
 
+struct seccomp {
+	int mode;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int ptrace;
+	struct seccomp seccomp;
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
@@ -179,6 +191,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
+	const struct cred *real_cred;
 	const struct cred *cred;
 	struct css_set *cgroups;
 	wd_kuid loginuid;

@@ -51,7 +51,7 @@ static __always_inline struct wd_open *late(struct task_struct *task, struct wd_
 	__u32 role = role_of(task);
 	struct wd_open *open;
 
-	if (role == WD_ROLE_LOAD && call->command == WD_CANARY_COMMAND)
+	if ((role & WD_ROLE_KINDS) == WD_ROLE_LOAD && call->command == WD_CANARY_COMMAND)
 		wd_add(&all->canaries, 1);
 	if (role != WD_ROLE_NONE)
 		return NULL;

@@ -172,6 +172,12 @@ static __always_inline struct wd_loader_half *wd_labelled_loader(const struct wd
 	return NULL;
 }
 
+/* Not of the credentials that io_uring, for one, lends to a task. */
+static __always_inline __u32 wd_uid(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, real_cred, uid.val);
+}
+
 /* Fills a zeroed `who`; `task` is the current one. */
 static __always_inline void wd_identify(struct task_struct *task, struct wd_task *store,
 					const struct wd_policy_half *policy, __u32 half,
@@ -179,7 +185,7 @@ static __always_inline void wd_identify(struct task_struct *task, struct wd_task
 {
 	struct wd_loader_half *loader;
 
-	who->uid = (__u32)bpf_get_current_uid_gid();
+	who->uid = wd_uid(task);
 	wd_identify_exe(task, store, who);
 	loader = wd_labelled_loader(store, half, who);
 	who->loader = loader ? loader->index : 0;
@@ -236,7 +242,7 @@ static __always_inline __u32 wd_subject_by_label(struct task_struct *task, struc
 
 	who.loader = loader ? loader->index : 0;
 	who.kind = loader ? loader->kind : 0;
-	who.uid = (__u32)bpf_get_current_uid_gid();
+	who.uid = wd_uid(task);
 	who.auid = auid;
 	if (store && auid != WD_NO_ID && store->vouched_auid == auid + 1)
 		who.flags = WD_ACT_AUID_COUNTS;
@@ -277,16 +283,32 @@ static __always_inline bool wd_is_left_behind(struct task_struct *task, struct w
 	return was_lowered && (after.kind != before->kind || after.id != before->id);
 }
 
+/* PROC_TIME_INIT_INO */
+#define WD_INIT_TIME_NS 0xEFFFFFFA
+
+/* True for a task that somebody could make do as they like, answer for, or show another time. */
+static __always_inline bool wd_is_deceived(struct task_struct *task)
+{
+	struct time_namespace *time_ns = BPF_CORE_READ(task, nsproxy, time_ns);
+
+	if (task->ptrace)
+		return true;
+	if (bpf_core_field_exists(task->seccomp.mode) && BPF_CORE_READ(task, seccomp.mode))
+		return true;
+	return time_ns && BPF_CORE_READ(time_ns, ns.inum) != WD_INIT_TIME_NS;
+}
+
 /*
  * warden-load itself, run by root: its own use of BPF is no act, and never refused. Not under a
- * tracer, who would do as it likes in our name.
+ * tracer or a filter of system calls, whose owner would do as it likes in our name.
  */
 static __always_inline bool wd_is_self(const struct wd_exe_key *exe)
 {
 	struct wd_config *cfg = wd_config();
 
 	return cfg && cfg->self.inode && wd_same_exe(exe, &cfg->self) &&
-	       (__u32)bpf_get_current_uid_gid() == 0 && !bpf_get_current_task_btf()->ptrace;
+	       (__u32)bpf_get_current_uid_gid() == 0 &&
+	       !wd_is_deceived(bpf_get_current_task_btf());
 }
 
 /*
@@ -304,8 +326,14 @@ static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, stru
 	bool lowered = false, self;
 
 	wd_exe_key(file, &exe);
-	loader = wd_loader_of(&exe, half);
 	self = wd_is_self(&exe);
+	/* Who traces it from its first instruction on is what acts. */
+	if (task->ptrace)
+		exe = (struct wd_exe_key){};
+	loader = wd_loader_of(&exe, half);
+	/* It may start what it likes under another directory, and that is none of ours. */
+	if (store && !self && (store->role & WD_ROLE_KINDS) == WD_ROLE_LOAD)
+		store->role = WD_ROLE_NONE;
 	if (store)
 		wd_vouch(task, store, policy, half);
 	if (!loader && !store && !self)
@@ -323,7 +351,7 @@ static __always_inline struct wd_task *wd_on_exec(struct task_struct *task, stru
 	if (!store)
 		return NULL;
 	store->exe = exe;
-	store->label = WD_LABEL_EXEC;
+	store->label = task->ptrace ? WD_LABEL_CALL : WD_LABEL_EXEC;
 	store->has_digest = 0;
 	store->mixed = !loader;
 	if (self)

@@ -209,8 +209,9 @@ static int go_on(const struct wd_options *options, __u32 mode, gid_t gid,
 		code = wd_bpffs_mount(options->dir, gid);
 	if (code)
 		return code;
-	err = wd_protect_end(options->dir, config->generation);
-	if (!err)
+	/* Sealed, what an upgrade has left is for the next one, with its token, to take away. */
+	err = config->sealed ? 0 : wd_protect_end(options->dir, config->generation);
+	if (!err && !config->sealed)
 		err = wd_set_drop_generations(options->dir, config->generation);
 	if (err)
 		return wd_fail(EX_OSERR, "drop leftovers", options->dir, err, NULL);

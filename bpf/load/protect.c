@@ -3,6 +3,7 @@
 #include "protect.h"
 
 #include "cleanup.h"
+#include "own_mount.h"
 #include "say.h"
 
 #include <bpf/bpf.h>
@@ -13,26 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/syscall.h>
 
 #define GENERATION_PREFIX "generation-"
-
-/* By a mount of our own that nobody sees, wherever else it is mounted. */
-static int open_root_cgroup(void)
-{
-	_cleanup_fd_ int context = (int)syscall(SYS_fsopen, "cgroup2", FSOPEN_CLOEXEC);
-	_cleanup_fd_ int mounted = -1;
-	int fd;
-
-	if (context < 0 || syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
-		return -errno;
-	mounted = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
-	if (mounted < 0)
-		return -errno;
-	fd = openat(mounted, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
 
 /* The kernel says EINVAL to a program that is attached already. */
 static int attach_sysctl(const struct wd_set *set)
@@ -41,7 +24,7 @@ static int attach_sysctl(const struct wd_set *set)
 
 	if (set->sysctl < 0)
 		return 0;
-	cgroup = open_root_cgroup();
+	cgroup = wd_open_own("cgroup2", ".", O_RDONLY | O_DIRECTORY);
 	if (cgroup < 0)
 		return cgroup;
 	if (bpf_prog_attach(set->sysctl, cgroup, BPF_CGROUP_SYSCTL, BPF_F_ALLOW_MULTI) &&
@@ -146,7 +129,7 @@ static int detach_one(const char *dir, const char *generation)
 	program = bpf_obj_get(path);
 	if (program < 0)
 		return errno == ENOENT ? 0 : -errno;
-	cgroup = open_root_cgroup();
+	cgroup = wd_open_own("cgroup2", ".", O_RDONLY | O_DIRECTORY);
 	if (cgroup < 0)
 		return cgroup;
 	if (bpf_prog_detach2(program, cgroup, BPF_CGROUP_SYSCTL) && errno != ENOENT)

@@ -20,11 +20,27 @@
 int wd_give_role(const struct wd_set *set, pid_t pid, enum wd_role role)
 {
 	_cleanup_fd_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct wd_task value = { .role = role };
+	struct wd_task value = {};
 
 	if (fd < 0)
 		return -errno;
+	/* What it has opened so far is not to be forgotten. */
+	if (!bpf_map_lookup_elem(set->map[WD_MAP_TASKS], &fd, &value) &&
+	    (value.role & WD_ROLE_KINDS) == (__u32)role)
+		return 0;
+	value = (struct wd_task){ .role = role };
 	return bpf_map_update_elem(set->map[WD_MAP_TASKS], &fd, &value, BPF_ANY) ? -errno : 0;
+}
+
+int wd_role_unsealed(const struct wd_set *set)
+{
+	_cleanup_fd_ int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	struct wd_task value = {};
+
+	if (fd < 0 || bpf_map_lookup_elem(set->map[WD_MAP_TASKS], &fd, &value))
+		return -errno;
+	value.role |= WD_ROLE_UNSEALED;
+	return bpf_map_update_elem(set->map[WD_MAP_TASKS], &fd, &value, BPF_EXIST) ? -errno : 0;
 }
 
 static int run_iterator(int link)

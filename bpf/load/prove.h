@@ -10,6 +10,9 @@
 /* Gives a process its role; its children inherit it. Returns 0 or -errno. */
 int wd_give_role(const struct wd_set *set, pid_t pid, enum wd_role role);
 
+/* What a token has just allowed us, the guard allows too. Returns 0 or -errno. */
+int wd_role_unsealed(const struct wd_set *set);
+
 /* Labels the tasks that are there, by the baseline iterator. Returns 0 or -errno. */
 int wd_label_baseline(const struct wd_set *set, enum wd_baseline mode);
 

@@ -3,6 +3,8 @@
 #include "token.h"
 
 #include "cleanup.h"
+#include "own_mount.h"
+#include "prove.h"
 #include "say.h"
 #include "token_text.h"
 
@@ -39,12 +41,13 @@ static bool is_host(const char *wanted)
 
 static bool is_boot(const char *wanted)
 {
-	_cleanup_file_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	_cleanup_fd_ int fd = -1;
 	char own[WD_TOKEN_BOOT] = "";
 
 	if (!strcmp(wanted, "*"))
 		return true;
-	if (!file || !fgets(own, sizeof(own), file))
+	fd = wd_open_own("proc", "sys/kernel/random/boot_id", O_RDONLY);
+	if (fd < 0 || read(fd, own, sizeof(own) - 1) < 1)
 		return false;
 	own[strcspn(own, "\n")] = 0;
 	return !strcmp(wanted, own);
@@ -181,11 +184,15 @@ int wd_token_allow(const struct wd_set *set, const char *path, enum wd_action ac
 {
 	static const __u8 nothing[WD_SHA256_LEN];
 	static struct wd_token token;
-	int code = take(set, path, action, &token);
+	int err, code = take(set, path, action, &token);
 
 	if (code)
 		return code;
 	if (memcmp(token.digest, digest ? digest : nothing, sizeof(token.digest)))
 		return refuse(set, &token, path, EX_NOPERM, "it is for something else: sha256");
-	return use_up(set, &token, path);
+	code = use_up(set, &token, path);
+	if (code)
+		return code;
+	err = wd_role_unsealed(set);
+	return err ? wd_fail(EX_OSERR, "take role", "tasks", err, NULL) : EX_OK;
 }

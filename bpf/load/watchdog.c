@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #define FTRACE "/proc/sys/kernel/ftrace_enabled"
@@ -31,13 +32,14 @@ static const struct {
 	{ WD_WRONG_FTRACE, "ftrace", "ftrace_enabled is 0" },
 	{ WD_WRONG_LINKS, "links", "a link has lost its program" },
 	{ WD_WRONG_PINS, "pins", "pins are gone: it ends with the monitor" },
+	{ WD_WRONG_HIDDEN, "hidden", "services would start with other pins than its own" },
 	{ WD_WRONG_STOPPED, "stopped", "the services are stopped" },
 	{ WD_WRONG_FROZEN, "frozen", "the services are frozen" },
 };
 
 /* With these alone it decides all the same. */
 #define UNHEARD (WD_WRONG_STOPPED | WD_WRONG_FROZEN)
-#define STILL_RUNS (WD_WRONG_PINS | UNHEARD)
+#define STILL_RUNS (WD_WRONG_PINS | WD_WRONG_HIDDEN | UNHEARD)
 /* Looks are a second apart: beyond this the monitor stood still. */
 #define GAP_MS 4000
 
@@ -75,6 +77,25 @@ static bool lost_pin(const char *dir, const struct wd_set *set)
 			return true;
 	}
 	return false;
+}
+
+/* The kernel's number of a device, which is not that of stat(2). */
+static __u32 number_of(dev_t device)
+{
+	return major(device) << 20 | minor(device);
+}
+
+/* True when what is at DIR/bpf is another file system than the one with our pins. */
+static bool is_hidden(const char *dir, const struct wd_set *set)
+{
+	struct wd_config config;
+	char path[PATH_MAX];
+	struct stat at;
+
+	if (wd_config_read(set, &config) || !config.own_device)
+		return false;
+	snprintf(path, sizeof(path), "%s/bpf", dir);
+	return stat(path, &at) || number_of(at.st_dev) != config.own_device;
 }
 
 /* The first line of a file, or "" when it can't be read. */
@@ -132,7 +153,9 @@ static __u32 find_wrong(const struct wd_watchdog *watchdog, const struct wd_set 
 		wrong |= WD_WRONG_FTRACE;
 	if (lost_link(set))
 		wrong |= WD_WRONG_LINKS;
-	if (lost_pin(watchdog->dir, set))
+	if (is_hidden(watchdog->dir, set))
+		wrong |= WD_WRONG_HIDDEN;
+	else if (lost_pin(watchdog->dir, set))
 		wrong |= WD_WRONG_PINS;
 	return wrong;
 }
@@ -193,7 +216,9 @@ static const char *what_it_is(__u32 wrong)
 {
 	if (wrong & ~(__u32)STILL_RUNS)
 		return "does not run";
-	return wrong & WD_WRONG_PINS ? "not held" : "not heard";
+	if (wrong & WD_WRONG_PINS)
+		return "not held";
+	return wrong & WD_WRONG_HIDDEN ? "not found" : "not heard";
 }
 
 static void tell(const struct wd_set *set, __u32 wrong, __u32 before)

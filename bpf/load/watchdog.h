@@ -23,6 +23,7 @@ enum wd_wrong {
 	WD_WRONG_PINS = 1 << 3,	  /* a pin is gone: the programs last as long as the monitor */
 	WD_WRONG_STOPPED = 1 << 4, /* the services were sent SIGSTOP */
 	WD_WRONG_FROZEN = 1 << 5,  /* the services' cgroup is frozen */
+	WD_WRONG_HIDDEN = 1 << 6,  /* DIR/bpf is not our bpffs: moved, or below another */
 };
 
 struct wd_watchdog {

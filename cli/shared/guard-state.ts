@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** What the watchdog of warden-load wrote down last: `DIR/guard.json`. */
 export interface GuardState {
   readonly runs: boolean;
-  /** Names of what is wrong: canary, ftrace, links, pins, stopped, frozen. */
+  /** Names of what is wrong: canary, ftrace, links, pins, hidden, stopped, frozen. */
   readonly wrong: readonly string[];
   /** Since the last look, which is due each second. */
   readonly ageMs: number;
@@ -17,6 +17,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   ftrace: 'ftrace_enabled is 0',
   links: 'a link has lost its program',
   pins: 'pins are gone',
+  hidden: 'its pins are not where they were mounted: services would start with others',
   stopped: 'its services are stopped (SIGSTOP): nothing is recorded until they go on',
   frozen: 'its services are frozen by their cgroup: nothing is recorded until they go on',
 };

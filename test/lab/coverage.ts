@@ -36,7 +36,7 @@ export const WAYS: readonly (readonly [string, readonly string[]])[] = [
     'our maps, programs, links by id',
     ['guard-map-by-id', 'guard-program-by-id', 'guard-link-by-id'],
   ],
-  ['our pins and mounts', ['unlink-pins', 'umount-guard', 'umount-ancestor']],
+  ['our pins and mounts', ['unlink-pins', 'umount-guard', 'umount-ancestor', 'cover-guard']],
   ['our processes', ['monitor-memory', 'monitor-fds', 'monitor-ptrace', 'loader-ptrace']],
   ['`ftrace_enabled`', ['ftrace-sysctl', 'ftrace-file', 'ftrace-uring', 'ftrace-override']],
   ['programs on our hooks', ['fmod-ret', 'trace-guard', 'extend-guard']],

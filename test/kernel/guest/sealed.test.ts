@@ -34,6 +34,6 @@ test('6.12: a sealed guard', async () => {
     memoryMiB: 3072,
   });
   assert.equal(status, 0, stdout);
-  assert.match(stdout, /^ℹ pass 8/m);
+  assert.match(stdout, /^ℹ pass 11/m);
   console.log(`# sealed: ${seconds.toFixed(0)} s`);
 });

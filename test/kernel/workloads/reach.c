@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tries to reach the guard itself, and BPF by ways that are not bpf(2). Prints one line of JSON for
- * each try: what it was, and 0 or the errno. What succeeds is undone where it can be.
+ * Tries to reach the guard itself, and BPF by ways that are not bpf(2). What succeeds is undone
+ * where it can be.
  *
  *	reach DIR PID	DIR: warden-load's run-time directory; PID: of a service
  */
-#include "workload.h"
+#include "tries.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -14,37 +14,16 @@
 #include <linux/if_link.h>
 #include <linux/perf_event.h>
 #include <linux/rtnetlink.h>
-#include <sched.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-
-#define PATH_ROOM 512
-
-static void say(const char *what, long result)
-{
-	if (result < 0)
-		printf("{\"try\":\"%s\",\"errno\":%d}\n", what, errno);
-	else
-		printf("{\"try\":\"%s\",\"errno\":0}\n", what);
-	fflush(stdout);
-}
 
 static long sys_bpf(int command, union bpf_attr *attr)
 {
 	return syscall(SYS_bpf, command, attr, sizeof(*attr));
-}
-
-static const char *in(const char *dir, const char *name)
-{
-	static char path[PATH_ROOM];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return path;
 }
 
 static long obj_get(const char *path)
@@ -93,27 +72,6 @@ static long rename_pin(const char *dir)
 	return rename(in(dir, "bpf/subjects"), to);
 }
 
-/* The mount that DIR is in: the highest directory above it on the same device. */
-static const char *mount_of(const char *dir)
-{
-	static char path[PATH_ROOM];
-	struct stat at, above;
-
-	snprintf(path, sizeof(path), "%s", dir);
-	while (strcmp(path, "/") && !stat(path, &at)) {
-		char up[PATH_ROOM];
-		char *end;
-
-		snprintf(up, sizeof(up), "%s", path);
-		end = strrchr(up, '/');
-		end[end == up] = 0;
-		if (stat(up, &above) || above.st_dev != at.st_dev)
-			break;
-		memcpy(path, up, sizeof(path));
-	}
-	return path;
-}
-
 static void by_pins(const char *dir)
 {
 	say("obj_get config", obj_get(in(dir, "bpf/config")));
@@ -122,47 +80,6 @@ static void by_pins(const char *dir)
 	say("unlink", unlink(in(dir, "bpf/subjects")));
 	say("rename", rename_pin(dir));
 	say("mkdir", mkdir(in(dir, "bpf/ours"), 0700));
-	say("umount", umount2(in(dir, "bpf"), MNT_DETACH));
-	say("umount ancestor", umount2(mount_of(dir), MNT_DETACH));
-}
-
-/* A peer of our mount, in a namespace that propagates to the first. */
-static void by_peer(const char *dir)
-{
-	pid_t child = fork();
-	int status;
-
-	if (child == 0) {
-		long result = unshare(CLONE_NEWNS);
-
-		_exit(result ? 1 : umount2(in(dir, "bpf"), MNT_DETACH) ? errno : 0);
-	}
-	waitpid(child, &status, 0);
-	errno = WEXITSTATUS(status);
-	say("umount peer", errno ? -1 : 0);
-}
-
-/* In a namespace where nothing is mounted on it, the directory is removed that our mount is on. */
-static void by_point(const char *dir)
-{
-	pid_t child = fork();
-	int status, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (child == 0) {
-		long result = unshare(CLONE_NEWNS);
-
-		if (!result)
-			result = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-		if (!result)
-			result = umount2(in(dir, "bpf"), MNT_DETACH);
-		if (!result)
-			result = unlinkat(fd, "bpf", AT_REMOVEDIR);
-		_exit(result ? errno : 0);
-	}
-	waitpid(child, &status, 0);
-	close(fd);
-	errno = WEXITSTATUS(status);
-	say("rmdir of the mount point", errno ? -1 : 0);
 }
 
 static void by_sysctl(void)
@@ -340,8 +257,6 @@ int main(int count, char **words)
 	by_netlink();
 	by_fds();
 	by_pins(words[1]);
-	by_peer(words[1]);
-	by_point(words[1]);
 	by_sysctl();
 	by_ptrace(atoi(words[2]));
 	/* Last: what others made is refused to some, who are then lowered for it. */

@@ -12,7 +12,6 @@
 #include "ring.h"
 
 #define FTRACE "/proc/sys/kernel/ftrace_enabled"
-#define WATCHDOG_SECONDS 3
 #define SLOTS 40
 #define SLOTS_ARE_MANY 30
 #define SYSCTL_SET_NEW_VALUE 104

@@ -69,6 +69,16 @@ static struct outcome umount_ancestor(void)
 	return outcome;
 }
 
+/* Services that start now find what is there. The watchdog has time to see it. */
+static struct outcome cover_guard(void)
+{
+	if (mount("cover", guard_pins(), "tmpfs", 0, NULL))
+		return failed("mount over its pins");
+	sleep(WATCHDOG_SECONDS);
+	umount2(guard_pins(), MNT_DETACH);
+	return gained("mount over its pins");
+}
+
 static struct outcome by_id(int fd, const char *how)
 {
 	return fd < 0 ? failed(how) : gained(how);
@@ -208,6 +218,7 @@ const struct attack removal_attacks[] = {
 	{ "unlink-pins", unlink_pins },
 	{ "umount-guard", umount_guard },
 	{ "umount-ancestor", umount_ancestor },
+	{ "cover-guard", cover_guard },
 	{ "guard-map-by-id", map_by_id },
 	{ "guard-program-by-id", program_by_id },
 	{ "guard-link-by-id", link_by_id },

@@ -136,6 +136,7 @@ export const guard: readonly Attack[] = [
   { ...any, name: 'unlink-pins', gain: `${GONE}: its pins are removed` },
   { ...any, name: 'umount-guard', gain: `${GONE}: its bpffs is unmounted` },
   { ...any, name: 'umount-ancestor', gain: `${GONE}: the mount above its bpffs is unmounted` },
+  { ...ours, name: 'cover-guard', gain: 'services that start find other pins than its own' },
   {
     ...ours,
     name: 'unload',

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import test from 'node:test';
 import { adopted, kept } from './kept.ts';
 import { POLICY } from './policy.ts';
-import { outside, unreached } from './protected.ts';
+import { elsewhere, outside, unreached } from './protected.ts';
 import { quiet } from './quiet.ts';
 import { racing } from './racing.ts';
 import {
@@ -39,6 +39,7 @@ test('a thread that rewrites the program gains nothing', () => racing(scene));
 test('bpftool, libbpf and cgroup programs: no refusal', () => quiet(scene));
 test('ways that are not bpf(2) are seen, and refused', () => outside(scene));
 test('nobody reaches the guard itself', () => unreached(scene));
+test('what warden-load starts elsewhere is none of ours', () => elsewhere(scene));
 test('a directory of a bpffs is for whom the policy says', () => kept(scene));
 test('objects of a protected agent are as hard to reach as ours', () => adopted(scene));
 test('with every service killed the refusals go on', () => fallen(scene));

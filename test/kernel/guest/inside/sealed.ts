@@ -16,6 +16,7 @@ const LOADER = `${RELEASE}/bpf/build/warden-load`;
 const OTHER = resolve(WORKLOADS, '../variants/other/warden-load');
 const DIR = '/run/warden';
 const STATE = '/var/lib/warden';
+const DECEIVED = `${WORKLOADS}/deceived`;
 const NO_PERMISSION = 77;
 
 const pair = generateKeyPairSync('ed25519');
@@ -107,6 +108,56 @@ function disguised(): void {
   }
   refused(['unload'], /sealed: needs --token/);
   done([...LOAD, FIRST]);
+}
+
+/** Nobody answers for what it asks, traces it, or shows it another time or another directory. */
+function deceived(): void {
+  const unload = [LOADER, 'unload', '--dir', DIR];
+  const ways = [
+    ['filter', ...unload],
+    ['trace', ...unload],
+    ['later', ...unload],
+  ];
+  for (const words of ways) {
+    const { status, stderr } = spawnSync(DECEIVED, words, { encoding: 'utf8', env });
+    assert.equal(status, NO_PERMISSION, `${words.join(' ')}: ${stderr}`);
+    assert.match(stderr, /may be sealed/);
+  }
+}
+
+/** It finds no pins when it asks for the seal, and ours when it takes them away. */
+function uncovered(): void {
+  const script = [
+    'mount -t tmpfs cover "$1/bpf"',
+    '"$3" hold "$1/request.lock" sleep 6 &',
+    'sleep 1; "$2" unload --dir "$1" & unload=$!',
+    'sleep 2; umount "$1/bpf"',
+    'wait $unload',
+  ].join('\n');
+  const args = ['-m', '--propagation', 'private', 'sh', '-c', script, 'sh', DIR, LOADER, DECEIVED];
+  const { status, stderr } = spawnSync('unshare', args, { encoding: 'utf8', env });
+  assert.notEqual(status, 0, stderr);
+  assert.match(stderr, /Operation not permitted/);
+  refused(['unload'], /sealed: needs --token/);
+  done([...LOAD, FIRST]);
+}
+
+/** Our own pins, but for the operators, which are somebody else's. */
+function assembled(): void {
+  const [place, fake] = ['/run/assembled/bpf', '/sys/fs/bpf/operators'];
+  const map = ['type', 'hash', 'key', '32', 'value', '4', 'entries', '8', 'name', 'operators'];
+  const mount = (...words: string[]) => execFileSync('mount', words);
+  mkdirSync(place, { recursive: true });
+  execFileSync('bpftool', ['map', 'create', fake, ...map]);
+  mount('--bind', `${DIR}/bpf`, place);
+  mount('--make-private', place);
+  mount('--bind', fake, `${place}/operators`);
+  const args = ['raise', '--dir', '/run/assembled', ...RAISE.slice(1)];
+  const { status, stderr } = spawnSync(LOADER, args, { encoding: 'utf8', env });
+  execFileSync('umount', ['-l', place]);
+  assert.notEqual(status, 0);
+  assert.match(stderr, /Operation not permitted/);
+  assert.doesNotMatch(stderr, /needs --token/, 'it did not come to that');
 }
 
 function wrongTokens(): void {
@@ -216,6 +267,9 @@ async function lookAt(ran: Running): Promise<void> {
   refused(['stop'], /needs --token/);
   const seen = await waitFor('the refusals as events', async () => {
     const events = (await readEvents(`${STATE}/warden.db`)).map(({ event }) => event);
+    const mixed = events.find(({ act }) => act.command === 'PIN_OPEN');
+    if (mixed === undefined) return null;
+    assert.deepEqual([mixed.process?.comm, mixed.verdict.rule], ['warden-load', 'guard.protected']);
     const seals = events.filter(({ act }) => act.command === 'SEAL');
     const texts = seals.map(({ details }) => details.map(({ value }) => value).join(' '));
     return texts.some((text) => /stop: no token/.test(text)) && texts;
@@ -246,6 +300,9 @@ function unseals(): void {
 
 test('what is sealed needs a token', needTokens);
 test('it is sealed wherever one looks from', disguised);
+test('others’ pins among ours are refused', assembled);
+test('who asks is what was started, and as it was started', deceived);
+test('what it takes away is what it was asked for', uncovered);
 test('a token for something else is none', wrongTokens);
 test('a token lets one thing happen, once', rightTokens);
 test('an upgrade and back', upgrades);

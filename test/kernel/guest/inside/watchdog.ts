@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import test from 'node:test';
 import { run, type SeenEvent, waitFor } from '#testkit';
 import { find, open, type Scene } from './support.ts';
@@ -17,6 +18,14 @@ const said = (state: string, found: RegExp) => (seen: SeenEvent) => {
   };
   return command === 'GUARD' && details.state === state && found.test(details.found ?? '');
 };
+
+/** The mount that a path is in. */
+function mountOf(path: string): string {
+  const lines = readFileSync('/proc/self/mounts', 'utf8').trim().split('\n');
+  const points = lines.map((line) => line.split(' ')[1] ?? '/');
+  const above = points.filter((point) => `${path}/`.startsWith(point === '/' ? '/' : `${point}/`));
+  return above.toSorted((a, b) => b.length - a.length)[0] ?? '/';
+}
 
 const kernelLog = async (): Promise<string> => (await run('dmesg', [])).stdout;
 
@@ -64,9 +73,31 @@ async function watched(scene: Scene): Promise<void> {
 
 const FREEZER = '/sys/fs/cgroup/frozen';
 
+const wrongAt = (file: string) => JSON.parse(readFileSync(file, 'utf8')).wrong.join();
+
+/** Under a policy that observes, as is a mount moved by mount(2) under any. */
+async function hidden(scene: Scene): Promise<void> {
+  const pins = join(scene.at.run, 'bpf');
+  const aside = join(scene.at.state, 'aside');
+  const wrong = () => wrongAt(join(scene.at.run, 'guard.json'));
+  execFileSync('mount', ['-t', 'bpf', 'other', pins]);
+  await waitFor('pins below another bpffs', () => wrong() === 'hidden');
+  const { event } = await find(scene, 'MOUNT', ({ event: { act } }) => act.command === 'MOUNT');
+  assert.deepEqual([event.verdict.decision, event.verdict.rule], ['would_deny', 'guard.protected']);
+  await find(scene, 'GUARD stopped', said('stopped', /not found: services would start/));
+  execFileSync('umount', [pins]);
+  await waitFor('pins that are seen again', () => wrong() === '');
+  mkdirSync(aside);
+  execFileSync('mount', ['--make-private', mountOf(dirname(pins))]);
+  execFileSync('mount', ['--move', pins, aside]);
+  await waitFor('pins that are elsewhere', () => wrong() === 'hidden');
+  execFileSync('mount', ['--move', aside, pins]);
+  await waitFor('pins that are back', () => wrong() === '');
+}
+
 /** Services in a frozen cgroup: the guard goes on, and its monitor says that nobody tells of it. */
 async function frozen({ at, warden }: Scene): Promise<void> {
-  const wrong = () => JSON.parse(readFileSync(join(at.run, 'guard.json'), 'utf8')).wrong.join();
+  const wrong = () => wrongAt(join(at.run, 'guard.json'));
   mkdirSync(FREEZER);
   for (const pid of warden.servicePids()) writeFileSync(join(FREEZER, 'cgroup.procs'), `${pid}`);
   writeFileSync(join(FREEZER, 'cgroup.freeze'), '1');
@@ -78,5 +109,6 @@ async function frozen({ at, warden }: Scene): Promise<void> {
 const scene = await open('watchdog', 'version: 1\nmode: observe\n');
 
 test('a guard that does not run is noticed within two seconds', () => watched(scene));
+test('pins that are hidden, or moved away, are noticed', () => hidden(scene));
 test('services that are frozen are noticed', () => frozen(scene));
 test('the end', () => scene.end());
