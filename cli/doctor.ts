@@ -10,7 +10,7 @@ import { CliError, EXIT } from './shared/exit.ts';
 import { changedFiles, guardState, guardTrouble } from './shared/guard-state.ts';
 import { heldBack } from './shared/held-back.ts';
 import { LIMITS } from './shared/modes.ts';
-import { configOf, withLog } from './shared/open.ts';
+import { configOf, isThere, withLog } from './shared/open.ts';
 import { loadPolicy, policyHere } from './shared/policy-file.ts';
 import { LOADER, type Probe, probeKernel } from './shared/probe.ts';
 
@@ -161,6 +161,10 @@ function running(config: Config, probe: Probe | null): Finding[] {
     ];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
+    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+    if (code === 'EACCES') {
+      return [note('loaded', 'not known: no permission to look', 'sudo ./warden doctor')];
+    }
     return [note('loaded', 'no: nothing is recorded now', 'sudo npm start')];
   }
 }
@@ -208,7 +212,12 @@ function kernelCounts(config: Config): Finding[] {
 }
 
 function log(config: Config): Finding[] {
-  if (!existsSync(config.database)) return [note('log', `${config.database}: none yet`)];
+  try {
+    if (!isThere(config.database)) return [note('log', `${config.database}: none yet`)];
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    return [note('log', error.message)];
+  }
   const { size } = statSync(config.database);
   return [ok('log', `${config.database}, ${(size / 1024 / 1024).toFixed(1)} MiB`)];
 }

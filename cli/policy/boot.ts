@@ -1,7 +1,7 @@
 import { sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { hostName } from '#event';
+import { EventError, type HostName, hostName } from '#event';
 import { compilePolicy } from '#policy';
 import { CliError, EXIT } from '../shared/exit.ts';
 import { configOf } from '../shared/open.ts';
@@ -35,11 +35,26 @@ export function bootPolicy(
   return `${body}signature ${sign(null, Buffer.from(body), key).toString('hex')}\n`;
 }
 
+function hostOf(text: string): HostName {
+  try {
+    return hostName(text);
+  } catch (error) {
+    if (!(error instanceof EventError)) throw error;
+    const wanted = 'expected the name of a host';
+    throw new CliError(EXIT.usage, `--host ${JSON.stringify(text)}: ${wanted}`, { cause: error });
+  }
+}
+
 function boot(file: string, options: BootOptions): void {
   const { policy } = loadPolicy(configOf(options));
-  const compiled = compilePolicy(policy, { host: hostName(options.host) });
-  const { operator, host } = options;
-  const revision = /^\d{1,10}$/.test(options.revision) ? Number(options.revision) : Number.NaN;
+  const { operator } = options;
+  const host = hostOf(options.host);
+  const compiled = compilePolicy(policy, { host });
+  if (!/^\d{1,10}$/.test(options.revision)) {
+    const said = JSON.stringify(options.revision);
+    throw new CliError(EXIT.usage, `--revision ${said}: expected a number from 1 to ${LATEST}`);
+  }
+  const revision = Number(options.revision);
   const text = bootPolicy(compiled, { revision, operator }, readKey(options.sign));
   try {
     writeFileSync(file, text, { mode: 0o600 });

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Config } from '#config';
 import { safeText } from '#event';
@@ -6,7 +5,7 @@ import { type Change, diffPolicies, hashPolicy, type Policy } from '#policy';
 import { colors } from '../shared/colors.ts';
 import { displayNames } from '../shared/display.ts';
 import { CliError, EXIT } from '../shared/exit.ts';
-import { configOf, withLog } from '../shared/open.ts';
+import { configOf, isThere, withLog } from '../shared/open.ts';
 import { readPolicy } from '../shared/policy-file.ts';
 import { parseSpan } from '../shared/span.ts';
 import { type Affected, affectedBy } from './affected.ts';
@@ -38,7 +37,7 @@ async function affected(
   span: string,
 ): Promise<readonly Affected[]> {
   const sinceMs = Date.now() - parseSpan('--since', span);
-  if (!existsSync(config.database)) {
+  if (!isThere(config.database)) {
     const next = 'name the directory with --state';
     throw new CliError(EXIT.unavailable, `${config.database}: no log here: ${next}`);
   }

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Config } from '#config';
 import { STAGES, type Stage } from '#event';
 import { displayNames } from '../shared/display.ts';
 import { CliError, EXIT } from '../shared/exit.ts';
-import { configOf, withLog } from '../shared/open.ts';
+import { configOf, isThere, withLog } from '../shared/open.ts';
 import { formatSpan } from '../shared/span.ts';
 import { stageOf } from './apply.ts';
 import {
@@ -54,7 +53,7 @@ function worstLines({ worst }: WouldDeny): string[] {
 /** What would have been refused since the stage began. Throws `CliError` where it is too much. */
 async function checkBudget(config: Config, applied: Applied, anyway: boolean): Promise<string> {
   const budget = applied.policy.wouldDenyBudget;
-  if (!existsSync(config.database)) {
+  if (!isThere(config.database)) {
     if (anyway) return 'nobody knows what would have been refused: no log here';
     const next = 'name the directory with --state, or promote it with --anyway';
     throw new CliError(EXIT.unavailable, `${config.database}: no log of what was refused: ${next}`);

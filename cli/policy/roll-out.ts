@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '#config';
@@ -16,6 +16,7 @@ import {
 import { colors } from '../shared/colors.ts';
 import { CliError, EXIT } from '../shared/exit.ts';
 import { isLoaded, runLoader, sealedToken } from '../shared/kernel.ts';
+import { isThere } from '../shared/open.ts';
 import { type LoadedPolicy, loadPolicy } from '../shared/policy-file.ts';
 import { stagePolicy } from '../shared/staging.ts';
 import { readKey } from '../shared/token.ts';
@@ -131,7 +132,7 @@ function enact(config: Config, target: Target): string {
 }
 
 async function recordInLog(config: Config, record: Rollout): Promise<string> {
-  if (!existsSync(config.database)) return 'no log here: nothing is recorded';
+  if (!isThere(config.database)) return 'no log here: nothing is recorded';
   const value = encode('Rollout', record);
   await appendRecords(config, [{ topic: 'bpf.policy', lane: 0, key: 'policy', value }]);
   return 'recorded';

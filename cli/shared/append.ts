@@ -1,9 +1,10 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Config } from '#config';
 import type { Output } from '#log';
 import { openSqliteStore } from '#state';
 import { CliError, EXIT } from './exit.ts';
 import { asCliError } from './log-error.ts';
+import { isThere } from './open.ts';
 
 /**
  * Appends records to the local log, beside a running instance or without one. Root does it as the
@@ -11,7 +12,7 @@ import { asCliError } from './log-error.ts';
  */
 export async function appendRecords(config: Config, outputs: readonly Output[]): Promise<void> {
   const { database } = config;
-  if (!existsSync(database)) {
+  if (!isThere(database)) {
     const next = 'start with ./warden up, or name the directory with --state';
     throw new CliError(EXIT.unavailable, `${database}: no log here: ${next}`);
   }

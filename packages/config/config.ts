@@ -59,7 +59,7 @@ export interface Webhook {
 
 const RINGS = ['deny', 'object', 'bulk'];
 const RING_MIN = 4096;
-const RING_MAX = 1 << 30;
+const RING_MAX = 1 << 28;
 
 /** WARDEN_RING_DENY, WARDEN_RING_OBJECT, WARDEN_RING_BULK: powers of two. */
 function ringBytes(env: Environment): Record<string, number> {
