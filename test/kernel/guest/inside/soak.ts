@@ -21,6 +21,8 @@ const SOAK = installed('soak', 'soak');
 /** RCU grace periods, trace ones too, work queues, and the monitor's look at what is gone. */
 const SETTLE_MS = 5000;
 const SETTLES = 12;
+/** The monitor forgets each 30 s what went unseen and is older than 10. */
+const FORGET_MS = 45_000;
 /** Deny, object and bulk; the code ring is in no sum. */
 const ACT_RINGS = 3;
 /** Of one object for each process. The services and the kernel took 62 for 3,412 at most. */
@@ -167,6 +169,7 @@ let after: Kept;
 
 test('eight threads load, attach, detach, free, fork and execute', async () => {
   warm = await soak(WARM_SECONDS);
+  await setTimeout(FORGET_MS);
   before = await settled();
   done = await soak(SECONDS);
   const endMs = Date.now();
