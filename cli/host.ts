@@ -11,10 +11,11 @@ import {
   publicKeyOf,
   SignerRegister,
 } from '#config';
-import { EventError, type HostName, hostName } from '#event';
+import type { HostName } from '#event';
 import type { HostsOptions } from './fleet/hosts.ts';
 import { withKafka } from './fleet/options.ts';
 import { CliError, EXIT } from './shared/exit.ts';
+import { parseHostName } from './shared/host-name.ts';
 import { configOf } from './shared/open.ts';
 
 interface HostOptions {
@@ -22,16 +23,6 @@ interface HostOptions {
   readonly out?: string;
   readonly keep?: boolean;
   readonly json?: boolean;
-}
-
-function nameOf(text: string): HostName {
-  try {
-    return hostName(text);
-  } catch (error) {
-    if (!(error instanceof EventError)) throw error;
-    const wanted = 'expected a-z, 0-9, dots and dashes';
-    throw new CliError(EXIT.usage, `host name ${JSON.stringify(text)}: ${wanted}`);
-  }
 }
 
 const SERVICE_USER = /^bpf-warden:[^:]*:(\d+):(\d+):/m;
@@ -151,7 +142,7 @@ function publicPart(directory: string): string | null {
 
 /** Makes the fleet's keys where there are none, and writes one host's own. */
 function enroll(text: string, options: HostOptions): void {
-  const host = nameOf(text);
+  const host = parseHostName(text);
   const stateDir = stateOf(options);
   const files = filesIn(options);
   const { generation, isMade } = told(files.key, () => {
@@ -172,7 +163,7 @@ function enroll(text: string, options: HostOptions): void {
 
 /** A host's next keys; the one before opens what it has sealed, for 30 days. */
 function rotate(text: string, options: HostOptions): void {
-  const host = nameOf(text);
+  const host = parseHostName(text);
   const stateDir = stateOf(options);
   const files = filesIn(options);
   const generation = told(files.key, () => {
@@ -195,7 +186,7 @@ function rotate(text: string, options: HostOptions): void {
 
 /** From now on nothing of a host is believed. */
 function revoke(text: string, options: HostOptions): void {
-  const host = nameOf(text);
+  const host = parseHostName(text);
   const stateDir = stateOf(options);
   const file = join(stateDir, 'hosts.json');
   told(file, () => {

@@ -39,10 +39,9 @@ static int read_keys(int map, __u64 **ret_keys, __u32 *ret_count)
 
 static bool is_alive(const struct wd_made *made)
 {
-	_cleanup_fd_ int fd = -1;
+	_cleanup_fd_ int fd = made->kind == WD_OBJECT_PROG ? bpf_prog_get_fd_by_id(made->id) :
+							     bpf_map_get_fd_by_id(made->id);
 
-	fd = made->kind == WD_OBJECT_PROG ? bpf_prog_get_fd_by_id(made->id) :
-					    bpf_map_get_fd_by_id(made->id);
 	/* Any other error says nothing about the object: keep what is known of it. */
 	return fd >= 0 || errno != ENOENT;
 }

@@ -1,9 +1,9 @@
 import { sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { EventError, type HostName, hostName } from '#event';
 import { compilePolicy } from '#policy';
 import { CliError, EXIT } from '../shared/exit.ts';
+import { parseHostName } from '../shared/host-name.ts';
 import { configOf } from '../shared/open.ts';
 import { loadPolicy } from '../shared/policy-file.ts';
 import { readKey } from '../shared/token.ts';
@@ -35,20 +35,10 @@ export function bootPolicy(
   return `${body}signature ${sign(null, Buffer.from(body), key).toString('hex')}\n`;
 }
 
-function hostOf(text: string): HostName {
-  try {
-    return hostName(text);
-  } catch (error) {
-    if (!(error instanceof EventError)) throw error;
-    const wanted = 'expected the name of a host';
-    throw new CliError(EXIT.usage, `--host ${JSON.stringify(text)}: ${wanted}`, { cause: error });
-  }
-}
-
 function boot(file: string, options: BootOptions): void {
   const { policy } = loadPolicy(configOf(options));
   const { operator } = options;
-  const host = hostOf(options.host);
+  const host = parseHostName(options.host, '--host');
   const compiled = compilePolicy(policy, { host });
   if (!/^\d{1,10}$/.test(options.revision)) {
     const said = JSON.stringify(options.revision);

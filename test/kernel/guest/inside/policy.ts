@@ -1,6 +1,5 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { installed, WORKLOADS } from './support.ts';
 
 /** Who is who in the scenarios. */
@@ -18,8 +17,6 @@ export const READER = installed('pins', 'reader');
 export const SHY = installed('pins', 'shy');
 export const KEPT = '/sys/fs/bpf/keeper';
 export const RACER = installed('racer', 'racer');
-
-export const WARDEN_LOAD = resolve(WORKLOADS, '../warden-load');
 
 /** Who signs tokens; the raw key is what is behind the DER's twelve bytes. */
 export const OPERATOR = 'carol';

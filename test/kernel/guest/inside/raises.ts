@@ -6,8 +6,8 @@ import { compilePolicy, loaderNumber, parsePolicy } from '#policy';
 import { run, type SeenEvent, waitFor } from '#testkit';
 import { makeToken } from '../../../../cli/shared/token.ts';
 import { kprobe, loadAs } from './loading.ts';
-import { AGENT, OPERATOR, OPERATOR_KEY, POLICY, SKELETON, WARDEN_LOAD } from './policy.ts';
-import { find, HOST, held, type Scene, SLOW_MS, tiers, verb } from './support.ts';
+import { AGENT, OPERATOR, OPERATOR_KEY, POLICY, SKELETON } from './policy.ts';
+import { find, HOST, held, type Scene, SLOW_MS, tiers, verb, WARDEN_LOAD } from './support.ts';
 
 const ALICE = 10001;
 const PRINCIPAL = 'uid:10001@corp';

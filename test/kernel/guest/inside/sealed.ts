@@ -4,11 +4,9 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import test from 'node:test';
-import { hostName } from '#event';
-import { compilePolicy, parsePolicy } from '#policy';
 import { descendants, readEvents, waitFor } from '#testkit';
 import { makeSealedToken, type SealedRequest } from '../../../../cli/shared/token.ts';
-import { HOST, WORKLOADS } from './support.ts';
+import { HOST, WORKLOADS, writeCompiled } from './support.ts';
 
 /** What a sealed guard refuses without an operator's token; and what its services run from. */
 const RELEASE = '/release';
@@ -30,11 +28,9 @@ loaders:
 ${extra}`;
 
 function policy(name: string, extra = ''): string {
-  const parsed = parsePolicy(TEXT(extra), name);
-  assert.ok(parsed.ok, JSON.stringify(parsed));
   writeFileSync(`/etc/${name}.yaml`, TEXT(extra), { mode: 0o644 });
   const compiled = `/etc/${name}`;
-  writeFileSync(compiled, compilePolicy(parsed.policy, { host: hostName(HOST) }), { mode: 0o600 });
+  writeCompiled(compiled, TEXT(extra));
   return compiled;
 }
 
